@@ -1,0 +1,83 @@
+/** Which folder of src/ may import which: the layering of ARCHITECTURE.md as data. */
+
+/** What one folder may import. `types` may be imported with `import type` only; `dynamic` with `import()` only. */
+export interface ImportRule {
+  readonly values: readonly string[];
+  readonly types?: readonly string[];
+  readonly dynamic?: readonly string[];
+}
+
+/** Keys and entries are folders relative to src/. The longest key that contains a file applies to it. */
+export const importTable: Readonly<Record<string, ImportRule>> = {
+  lib: { values: [] },
+  model: { values: ["lib"] },
+  wire: { values: ["lib"] },
+  rpc: { values: ["lib", "wire"] },
+  kube: { values: ["lib"] },
+  manifests: { values: ["lib", "model"], types: ["kube"] },
+  proxy: { values: ["lib", "model", "wire", "rpc"] },
+  control: { values: ["lib", "model", "rpc", "kube", "manifests"] },
+  viz: { values: ["lib", "model", "wire", "rpc", "kube", "manifests"] },
+  multicluster: { values: ["lib", "model", "kube"] },
+  cni: { values: ["lib", "kube"] },
+  local: { values: ["lib", "wire", "cni/rules"], types: ["kube/types", "kube/crds"] },
+  cli: {
+    values: ["lib", "model", "rpc", "kube", "manifests", "viz/client", "multicluster/link"],
+    dynamic: ["proxy", "control", "cni", "local", "viz", "multicluster"],
+  },
+};
+
+/** Inside src/proxy: a folder may import folders of its own layer's rules only. Files directly in src/proxy wire everything. */
+export const proxyTable: Readonly<Record<string, readonly string[]>> = {
+  listen: [],
+  detect: [],
+  tls: ["identity"],
+  identity: [],
+  http: ["listen", "detect", "tls", "identity"],
+  policy: ["listen", "detect", "tls", "identity"],
+  route: ["listen", "detect", "tls", "identity"],
+  balance: ["listen", "detect", "tls", "identity"],
+  telemetry: ["listen", "detect", "tls", "identity"],
+  errors: ["http", "listen", "detect", "tls", "identity"],
+  discovery: ["balance", "policy", "route", "telemetry", "listen", "detect", "tls", "identity"],
+  inbound: [
+    "policy",
+    "route",
+    "balance",
+    "http",
+    "discovery",
+    "telemetry",
+    "errors",
+    "tls",
+    "identity",
+    "detect",
+    "listen",
+  ],
+  outbound: [
+    "policy",
+    "route",
+    "balance",
+    "http",
+    "discovery",
+    "telemetry",
+    "errors",
+    "tls",
+    "identity",
+    "detect",
+    "listen",
+  ],
+  gateway: [
+    "policy",
+    "route",
+    "balance",
+    "http",
+    "discovery",
+    "telemetry",
+    "errors",
+    "tls",
+    "identity",
+    "detect",
+    "listen",
+  ],
+  admin: ["telemetry", "http", "tls", "identity", "detect", "listen", "errors"],
+};
