@@ -1,0 +1,62 @@
+/** What the inbound stack needs from policy and telemetry. */
+import type { Identity } from "#model/identity.ts";
+import type { SocketAddr } from "#lib/net/socket.ts";
+import type { RequestHead } from "#wire/http1/head.ts";
+import type { HttpCells, TransportCells } from "../http/ports.ts";
+
+/** What the TLS layer of an accepted connection established. */
+export type ClientTls =
+  /** Our proxy's mutual TLS. */
+  | { readonly kind: "meshed"; readonly clientId: Identity }
+  /** TLS that is not for us, passed on as it is. */
+  | { readonly kind: "passthrough"; readonly serverName: string | null }
+  /** Plaintext; `reason` is the label no_tls_reason. */
+  | {
+      readonly kind: "none";
+      readonly reason: "no_tls_from_remote" | "loopback" | "port_skipped" | "identity_disabled";
+    };
+
+/** What is known of an accepted connection; one object per connection. */
+export interface InboundConnection {
+  readonly client: SocketAddr;
+  /** The pod's address and port that the client wants: original destination, or our address and the header's port. */
+  readonly target: SocketAddr;
+  readonly tls: ClientTls;
+}
+
+/** `opaque`: no detection, bytes only. `tls` and `http2`, `grpc` travel as bytes for now. */
+export type InboundProtocol = "detect" | "opaque" | "tls" | "http1" | "http2" | "grpc";
+
+/** Gives the policy of a port; asks the control plane for it when it is new. */
+export interface InboundPolicies {
+  /** Synchronous: the default policy counts until the control plane has answered. The port's policy is kept while held. */
+  forPort(port: number): PortPolicy;
+}
+
+/** The policy of one port. Live: read anew per connection and per request. */
+export interface PortPolicy {
+  readonly protocol: InboundProtocol;
+  /** ms, Linkerd: 10 000. */
+  readonly detectTimeout: number;
+  /** Verdict on a whole connection, at accept and again on change. */
+  authorize(connection: InboundConnection): ConnectionVerdict;
+  /** Verdict on one request. Returns ready-made objects: called once per request, must not allocate. */
+  authorizeRequest(connection: InboundConnection, head: RequestHead): RequestVerdict;
+  /** Calls back on every change, so that established TCP connections are judged again. The result ends it. */
+  watch(onChange: () => void): () => void;
+  /** One more and one fewer connection that uses the policy. */
+  hold(): void;
+  release(): void;
+}
+
+export interface ConnectionVerdict {
+  readonly allowed: boolean;
+  /** Cells of the accepted connection (peer="src") and of the one to the application (peer="dst"). */
+  readonly source: TransportCells;
+  readonly destination: TransportCells;
+}
+
+export interface RequestVerdict {
+  readonly kind: "allow" | "unauthorized" | "route-not-found" | "rate-limited";
+  readonly http: HttpCells;
+}

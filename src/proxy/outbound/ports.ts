@@ -1,0 +1,111 @@
+/** What the outbound stack needs from discovery, balancing and telemetry. */
+import type { Identity } from "#model/identity.ts";
+import type { MeshError } from "#lib/errors.ts";
+import type { SocketAddr } from "#lib/net/socket.ts";
+import type { RequestHead } from "#wire/http1/head.ts";
+import type { FailureCause, HttpCells, TransportCells } from "../http/ports.ts";
+
+/** Knows what is behind an original destination. */
+export interface Discovery {
+  /**
+   * Looks a destination up. `onFound` runs exactly once, synchronously when the answer is cached, at the latest when the
+   * lookup's own timeout decides for the default (forward to the address itself). It never fails.
+   * @returns gives the lookup up; `onFound` does not run afterwards.
+   */
+  lookup(addr: SocketAddr, onFound: (target: OutboundTarget) => void): () => void;
+}
+
+/** How to treat connections to a destination. */
+export type OutboundProtocol = "detect" | "opaque" | "http1" | "http2" | "forbidden";
+
+/**
+ * One destination. Its fields are live: they may change while connections use it, and every request reads them anew.
+ * Discovery keeps a target while it is held and for its cache time afterwards.
+ */
+export interface OutboundTarget {
+  /** What is asked for: the original destination. */
+  readonly addr: SocketAddr;
+  readonly protocol: OutboundProtocol;
+  /** ms for the first bytes when `protocol` is "detect"; Linkerd: 10 000. */
+  readonly detectTimeout: number;
+  /** Cells of accepted connections (peer="src"). */
+  readonly source: TransportCells;
+  /** Where whole connections go: opaque, TLS and (for now) HTTP/2. */
+  readonly tcp: Balancer;
+  /** The route of a request. Returns ready-made objects: called once per request, must not allocate. */
+  route(head: RequestHead): HttpRoute | HttpRefusal;
+  /** One more and one fewer connection that uses the target. */
+  hold(): void;
+  release(): void;
+}
+
+export interface HttpRoute {
+  readonly kind: "forward";
+  readonly balancer: Balancer;
+  /** The HTTP cells of this route and endpoint. Called once per request: look up, don't build. */
+  cells(endpoint: Endpoint): HttpCells;
+  /** The cells of a request that never reached an endpoint. */
+  readonly unrouted: HttpCells;
+}
+
+export interface HttpRefusal {
+  readonly kind: "refuse";
+  readonly cause: FailureCause;
+  readonly message: string;
+  readonly unrouted: HttpCells;
+}
+
+/** Waits for an endpoint: the request or connection itself, so that nothing is allocated for it. */
+export interface PickWaiter {
+  /** Called once, unless given up. Not from inside `wait`. */
+  onEndpoint(endpoint: Endpoint): void;
+  onRefused(cause: "failfast" | "load-shed"): void;
+}
+
+/** Chooses among the ready endpoints of a destination. */
+export interface Balancer {
+  /** The endpoint for one more request (or connection), or null when none is ready now: then `wait`. */
+  pick(): Endpoint | null;
+  /** Queues until an endpoint is ready. "refused" at once: the queue is full (load-shed) or the failfast gate is shut. */
+  wait(waiter: PickWaiter): "queued" | "failfast" | "load-shed";
+  /** Takes a waiter out of the queue; harmless when it is not in it. */
+  giveUp(waiter: PickWaiter): void;
+}
+
+/** The mesh identity of an endpoint. */
+export interface EndpointTls {
+  /** What the peer's certificate must name, exactly. */
+  readonly identity: Identity;
+  /** The SNI to send. */
+  readonly serverName: string;
+}
+
+/** One address of a destination, shared by every balancer and connection that uses it. */
+export interface Endpoint {
+  readonly addr: SocketAddr;
+  /** Null: plaintext. */
+  readonly tls: EndpointTls | null;
+  /** Port of the peer's proxy that takes a transport header (protocol_hint opaque_transport.inbound_port), or null. */
+  readonly transportPort: number | null;
+  /** Replaces Host (authority_override), or null. */
+  readonly authorityOverride: string | null;
+  /** Cells of connections to it (peer="dst"). */
+  readonly transport: TransportCells;
+  /** Belongs to the outbound stack: the connections that it keeps. The balancer calls `retire` when it drops the endpoint. */
+  connections: EndpointConnections | null;
+
+  /** One more request, or TCP connection, is on its way to it. */
+  started(): void;
+  /** The first byte of the response came `rtt` ms after the request was sent. `status` 0: a TCP connection was made. */
+  responded(rtt: number, status: number): void;
+  /** Ends what `started` began, exactly once. `failed`: broke before a response, or broke off in the middle. */
+  ended(failed: boolean): void;
+  /** A connection attempt succeeded or failed; failures take the endpoint out of rotation for a backoff. */
+  connected(): void;
+  connectFailed(error: MeshError): void;
+}
+
+export interface EndpointConnections {
+  /** Closes idle connections and those in use when they become idle. */
+  retire(): void;
+}

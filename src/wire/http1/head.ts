@@ -1,0 +1,71 @@
+/** What a parsed HTTP/1 head says. Heads may be shared between connections (see `head-cache.ts`): treat them as frozen. */
+
+/** How the length of a message body is known (RFC 9112 §6.3). */
+export type BodyKind =
+  /** There is none. */
+  | "none"
+  /** `length` bytes. */
+  | "length"
+  /** Chunked transfer coding. */
+  | "chunked"
+  /** Everything up to the end of the connection; responses only. */
+  | "close";
+
+/** Header fields as name, value, name, value, …: names in lower case, values trimmed, both latin1, in the order received. */
+export type FlatHeaders = readonly string[];
+
+/** A request line and its header section. */
+export interface RequestHead {
+  /** As received: methods are case-sensitive. */
+  readonly method: string;
+  /** The request target as received: origin-form, absolute-form, authority-form (CONNECT) or "*". */
+  readonly target: string;
+  /** Path and query without the authority of an absolute-form target; "" for CONNECT; "/" when an absolute-form target has none. */
+  readonly path: string;
+  /** Host and optional port in lower case: from an absolute-form or authority-form target, else from Host; "" when there is none. */
+  readonly authority: string;
+  /** The minor version: 1 for HTTP/1.1, 0 for HTTP/1.0. */
+  readonly minor: 0 | 1;
+  readonly headers: FlatHeaders;
+  readonly body: "none" | "length" | "chunked";
+  /** The content length when `body` is "length", else 0. */
+  readonly length: number;
+  /** Whether the sender lets the connection live on (RFC 9112 §9.3). */
+  readonly keepAlive: boolean;
+  /** The requested protocol in lower case when Connection names Upgrade, else null. */
+  readonly upgrade: string | null;
+  /** The sender waits for 100 (RFC 9110 §10.1.1). Never true for HTTP/1.0. */
+  readonly expectContinue: boolean;
+  /** Header names that Connection nominates, in lower case; removed with the other hop-by-hop fields. */
+  readonly connectionNames: readonly string[];
+}
+
+/** A status line and its header section. */
+export interface ResponseHead {
+  /** 100–599. */
+  readonly status: number;
+  readonly reason: string;
+  readonly minor: 0 | 1;
+  readonly headers: FlatHeaders;
+  /** As the header fields say, before the request's method and the status are considered; see `responseBody`. */
+  readonly body: BodyKind;
+  readonly length: number;
+  readonly keepAlive: boolean;
+  readonly upgrade: string | null;
+  readonly connectionNames: readonly string[];
+}
+
+/** The value of the first header of that name (lower case), or null. */
+export function header(headers: FlatHeaders, name: string): string | null {
+  for (let index = 0; index < headers.length; index += 2) {
+    if (headers[index] === name) return headers[index + 1] ?? null;
+  }
+  return null;
+}
+
+/** The body that a response has once the request's method is known (RFC 9112 §6.3, rules 1 and 2). */
+export function responseBody(head: ResponseHead, method: string): BodyKind {
+  if (method === "HEAD" || head.status < 200 || head.status === 204 || head.status === 304) return "none";
+  if (method === "CONNECT" && head.status < 300) return "none";
+  return head.body;
+}
