@@ -1,0 +1,38 @@
+/** The `process_*` families that Prometheus client libraries share, read from /proc (proc(5)) when rendered. */
+import { readdirSync, readFileSync } from "node:fs";
+import type { Registry } from "./registry.ts";
+
+/** Clock ticks per second in /proc/self/stat; 100 on every Linux that runs containers. */
+const ticks = 100;
+
+/** Registers the families. `startedAt`: ms since 1970. Families that this system can't tell are left out. */
+export function registerProcessMetrics(registry: Registry, startedAt: number): void {
+  registry
+    .gauge("process_start_time_seconds", "Time that the process started, in seconds since the UNIX epoch")
+    .cell().value = Math.round(startedAt / 1000);
+  const cpu = registry.counter("process_cpu_seconds_total", "User and system CPU time spent in seconds");
+  const resident = registry.gauge("process_resident_memory_bytes", "Resident memory size in bytes");
+  const virtual = registry.gauge("process_virtual_memory_bytes", "Virtual memory size in bytes");
+  const fds = registry.gauge("process_open_fds", "Number of open file descriptors");
+  const maxFds = registry.gauge("process_max_fds", "Maximum number of open file descriptors");
+  const threads = registry.gauge("process_threads", "Number of OS threads in the process");
+  registry.onCollect(() => {
+    try {
+      const stat = readFileSync("/proc/self/stat", "latin1");
+      // The command (field 2) may hold spaces and parentheses; counting starts after its last one.
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      cpu.cell().value = (Number(fields[11]) + Number(fields[12])) / ticks;
+      threads.cell().value = Number(fields[17]);
+      virtual.cell().value = Number(fields[20]);
+      resident.cell().value = Number(fields[21]) * 4096;
+      // The listing itself holds one descriptor.
+      fds.cell().value = readdirSync("/proc/self/fd").length - 1;
+      const limit = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"));
+      if (limit !== null) maxFds.cell().value = Number(limit[1]);
+    } catch {
+      // Not Linux or no /proc: what could not be read stays absent, which is what a reader expects of an optional family.
+      const usage = process.memoryUsage();
+      resident.cell().value = usage.rss;
+    }
+  });
+}

@@ -1,0 +1,57 @@
+/** The Prometheus text exposition format, version 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+import { HistogramCell, type Cell } from "./cell.ts";
+import type { Registry } from "./registry.ts";
+
+export const textContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+/** Everything at once, for small registries and tests. */
+export function text(registry: Registry): string {
+  return [...chunks(registry, Number.POSITIVE_INFINITY)].join("");
+}
+
+/** The same text in parts of about `lines` lines, so that a server can serve others between two parts. */
+export function* chunks(registry: Registry, lines = 1000): Generator<string> {
+  for (const family of registry.collect()) {
+    if (family.size === 0) continue;
+    let out = `# HELP ${family.name} ${family.help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n# TYPE ${family.name} ${family.kind}\n`;
+    const bounds = family.buckets?.bounds ?? [];
+    // A histogram is one series here and a line per bound in the output.
+    const weight = bounds.length + 1;
+    let count = 0;
+    for (const [labels, cell] of family.entries()) {
+      out +=
+        cell instanceof HistogramCell
+          ? histogramLines(family.name, bounds, labels, cell)
+          : simpleLine(family.name, labels, cell);
+      count += weight;
+      if (count >= lines) {
+        yield out;
+        out = "";
+        count = 0;
+      }
+    }
+    if (out !== "") yield out;
+  }
+}
+
+function simpleLine(name: string, labels: string, cell: Cell): string {
+  return `${name}${labels === "" ? "" : `{${labels}}`} ${formatNumber(cell.value)}\n`;
+}
+
+function histogramLines(name: string, bounds: readonly number[], labels: string, cell: HistogramCell): string {
+  const prefix = labels === "" ? "" : `${labels},`;
+  let out = "";
+  let cumulative = 0;
+  for (let index = 0; index < cell.counts.length; index++) {
+    cumulative += cell.counts[index] ?? 0;
+    const bound = bounds[index];
+    out += `${name}_bucket{${prefix}le="${bound === undefined ? "+Inf" : formatNumber(bound)}"} ${cumulative}\n`;
+  }
+  const braces = labels === "" ? "" : `{${labels}}`;
+  return `${out}${name}_sum${braces} ${formatNumber(cell.sum)}\n${name}_count${braces} ${cell.count}\n`;
+}
+
+function formatNumber(value: number): string {
+  if (Number.isFinite(value)) return String(value);
+  return Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
+}
