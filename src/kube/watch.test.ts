@@ -1,0 +1,223 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { type Clock, systemClock } from "#lib/clock.ts";
+import { memoryLog } from "#lib/log.ts";
+import { until } from "#lib/watchable.ts";
+import { Watchable } from "#lib/watchable.ts";
+import { KubeClient } from "./client.ts";
+import { resources } from "./resource.ts";
+import { FakeApi, failure } from "./testing/fake-api.ts";
+import type { KubeObject } from "./types/meta.ts";
+import { type ResourceWatch, watchResource } from "./watch.ts";
+
+const { pods } = resources;
+
+/** Real time, but pauses of the backoff take no time: the tests wait for events, never for a duration. */
+const hasty: Clock = { ...systemClock, after: (delay, run) => systemClock.after(delay > 60_000 ? delay : 0, run) };
+
+function pod(name: string, label = "a"): KubeObject {
+  return { metadata: { name, namespace: "web", labels: { label } } };
+}
+
+class Recorder {
+  readonly seen = new Map<string, string>();
+  readonly calls: string[] = [];
+  readonly changed = new Watchable(0);
+
+  apply(object: KubeObject): void {
+    if (object.metadata.labels?.["label"] === "poison") throw new Error("the index chokes");
+    this.seen.set(object.metadata.name, object.metadata.labels?.["label"] ?? "");
+    this.note(`apply ${object.metadata.name}`);
+  }
+  delete(namespace: string, name: string): void {
+    this.seen.delete(name);
+    this.note(`delete ${namespace}/${name}`);
+  }
+  reset(all: readonly KubeObject[], removed: ReadonlyArray<{ namespace: string; name: string }>): void {
+    this.seen.clear();
+    for (const object of all) this.seen.set(object.metadata.name, object.metadata.labels?.["label"] ?? "");
+    this.note(`reset ${all.length} removed ${removed.map(({ name }) => name).join(",")}`);
+  }
+  private note(text: string): void {
+    this.calls.push(text);
+    this.changed.set(this.calls.length);
+  }
+  has(...calls: string[]): Promise<number> {
+    return until(this.changed, () => calls.every((call) => this.calls.includes(call)));
+  }
+}
+
+const cleanups: Array<() => unknown> = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).toReversed()) await clean();
+});
+
+function start(api: FakeApi, recorder: Recorder): { watch: ResourceWatch; lines: string[] } {
+  const { log, lines } = memoryLog("debug");
+  const watch = watchResource(new KubeClient(api.access), { resource: pods }, recorder, {
+    clock: hasty,
+    random: { next: () => 0.5 },
+    log,
+  });
+  cleanups.push(async () => {
+    watch.stop();
+    await watch.ended;
+  });
+  return { watch, lines };
+}
+
+function newApi(): FakeApi {
+  const api = new FakeApi();
+  cleanups.push(() => api.stop());
+  return api;
+}
+
+describe("watchResource", () => {
+  test("hands over the list, then every change", async () => {
+    const api = newApi();
+    api.put(pods, pod("one"));
+    const recorder = new Recorder();
+    const { watch } = start(api, recorder);
+    expect(watch.listed.get()).toBe(false);
+    await until(watch.listed, Boolean);
+    expect(recorder.calls).toEqual(["reset 1 removed "]);
+    api.put(pods, pod("two"));
+    api.put(pods, pod("one", "b"));
+    api.remove(pods, "two", "web");
+    await recorder.has("apply two", "apply one", "delete web/two");
+    expect([...recorder.seen]).toEqual([["one", "b"]]);
+    expect(watch.stats.objects).toBe(1);
+  });
+
+  test("goes on from where it was after an orderly end and after a broken connection, without a new list", async () => {
+    const api = newApi();
+    const recorder = new Recorder();
+    const { watch } = start(api, recorder);
+    await until(watch.listed, Boolean);
+    for (const how of ["orderly", "broken"] as const) {
+      api.put(pods, pod(`before-${how}`));
+      await recorder.has(`apply before-${how}`);
+      api.endWatches(how);
+      api.put(pods, pod(`after-${how}`));
+      await recorder.has(`apply after-${how}`);
+    }
+    expect(watch.stats.lists).toBe(1);
+  });
+
+  test("lists anew after 410 and tells what vanished meanwhile", async () => {
+    const api = newApi();
+    api.put(pods, pod("stays"));
+    api.put(pods, pod("goes"));
+    const recorder = new Recorder();
+    start(api, recorder);
+    await recorder.has("reset 2 removed ");
+    let refuse = true;
+    api.intercept = (_request, url) => (refuse && url.searchParams.has("watch") ? failure(503, "", "away") : null);
+    api.endWatches("broken");
+    api.remove(pods, "goes", "web");
+    api.put(pods, pod("new"));
+    api.compact();
+    api.put(pods, pod("newer"));
+    refuse = false;
+    await recorder.has("reset 3 removed goes");
+    expect([...recorder.seen.keys()].toSorted()).toEqual(["new", "newer", "stays"]);
+  });
+
+  test("lists anew when 410 comes as an event inside the watch", async () => {
+    const api = newApi();
+    const recorder = new Recorder();
+    const { watch } = start(api, recorder);
+    await until(watch.listed, Boolean);
+    api.put(pods, pod("one"));
+    await recorder.has("apply one");
+    api.sendLine(JSON.stringify({ type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired" } }));
+    await recorder.has("reset 1 removed ");
+    expect(watch.stats.failures).toBe(0);
+  });
+
+  test("a bookmark moves the position, so that a quiet watch survives compaction", async () => {
+    const api = newApi();
+    const recorder = new Recorder();
+    const { watch } = start(api, recorder);
+    await until(watch.listed, Boolean);
+    while (api.openWatches === 0) await Bun.sleep(1);
+    // Other kinds move the version on.
+    api.put(resources.services, { metadata: { name: "x", namespace: "web" } });
+    api.bookmark();
+    api.put(pods, pod("marker"));
+    await recorder.has("apply marker");
+    api.compact();
+    api.endWatches("orderly");
+    api.put(pods, pod("later"));
+    await recorder.has("apply later");
+    expect(watch.stats.lists).toBe(1);
+  });
+
+  test("a garbage line leads to a new list, and nothing is lost", async () => {
+    const api = newApi();
+    const recorder = new Recorder();
+    const { watch } = start(api, recorder);
+    api.put(pods, pod("one"));
+    await until(watch.listed, Boolean);
+    while (api.openWatches === 0) await Bun.sleep(1);
+    api.sendLine("{garbage");
+    await until(recorder.changed, () => watch.stats.lists === 2);
+    expect([...recorder.seen.keys()]).toEqual(["one"]);
+    expect(watch.stats.skipped).toBe(1);
+  });
+
+  test("an object without a name and one that the index chokes on are skipped, counted and logged", async () => {
+    const api = newApi();
+    const recorder = new Recorder();
+    const { watch, lines } = start(api, recorder);
+    await until(watch.listed, Boolean);
+    while (api.openWatches === 0) await Bun.sleep(1);
+    api.sendLine(JSON.stringify({ type: "ADDED", object: { metadata: {} } }));
+    api.put(pods, pod("bad", "poison"));
+    api.put(pods, pod("good"));
+    await recorder.has("apply good");
+    expect(watch.stats.skipped).toBe(2);
+    expect(watch.stats.lists).toBe(1);
+    expect(lines.filter((line) => line.includes("Skipped")).length).toBe(2);
+  });
+
+  test("never gives up: a server that is away for many attempts is found again, and says so in two lines", async () => {
+    const api = newApi();
+    let refusals = 0;
+    api.intercept = () => (refusals++ < 20 ? failure(500, "InternalError", "etcd is away") : null);
+    const recorder = new Recorder();
+    api.put(pods, pod("one"));
+    const { watch, lines } = start(api, recorder);
+    await recorder.has("reset 1 removed ");
+    expect(watch.stats.failures).toBe(20);
+    expect(lines.filter((line) => line.includes("WARN")).length).toBe(1);
+    expect(lines.filter((line) => line.includes("works again")).length).toBe(1);
+  });
+
+  test("managedFields are dropped and list items get their kind", async () => {
+    const api = newApi();
+    api.put(pods, pod("one"));
+    const objects: KubeObject[] = [];
+    const recorder = new Recorder();
+    recorder.reset = (all) => {
+      objects.push(...all);
+      recorder.changed.set(1);
+    };
+    start(api, recorder);
+    await until(recorder.changed, () => objects.length === 1);
+    expect(objects[0]?.kind).toBe("Pod");
+    expect("managedFields" in (objects[0]?.metadata ?? {})).toBe(false);
+  });
+
+  test("stops without a further call and closes its connection", async () => {
+    const api = newApi();
+    const recorder = new Recorder();
+    const { watch } = start(api, recorder);
+    await until(watch.listed, Boolean);
+    while (api.openWatches === 0) await Bun.sleep(1);
+    watch.stop();
+    await watch.ended;
+    api.put(pods, pod("late"));
+    while (api.openWatches > 0) await Bun.sleep(1);
+    expect(recorder.calls).toEqual(["reset 0 removed "]);
+  });
+});

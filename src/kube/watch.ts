@@ -1,0 +1,334 @@
+/**
+ * Keeps a copy of a collection in step with the API server: list, then watch from there, for ever.
+ *
+ * Whatever happens (refused connections, 410, garbage, a server that stops answering), the driver backs off and goes on;
+ * its last state stays valid meanwhile. A relist is told as one `reset` with what vanished computed here, so that no index
+ * has to. One object that can't be read or that the handler chokes on is skipped, counted and logged; it never stops the rest.
+ */
+import { Backoff } from "#lib/backoff.ts";
+import type { Clock } from "#lib/clock.ts";
+import { MeshError } from "#lib/errors.ts";
+import type { Log } from "#lib/log.ts";
+import type { Random } from "#lib/random.ts";
+import { type ReadonlyWatchable, Watchable } from "#lib/watchable.ts";
+import { stripped } from "./client.ts";
+import { readLines } from "./lines.ts";
+import { describe, type Resource, type Selection } from "./resource.ts";
+import { isExpired, statusError } from "./status-error.ts";
+import type { KubeObject } from "./types/meta.ts";
+
+/** What an index implements. `namespace` is "" for cluster-scoped objects. */
+export interface WatchHandler<T> {
+  /** Added or changed. */
+  apply(object: T): void;
+  delete(namespace: string, name: string): void;
+  /** After a (re)list: everything that exists now, and what was known before and is gone. */
+  reset(all: readonly T[], removed: ReadonlyArray<{ readonly namespace: string; readonly name: string }>): void;
+}
+
+/** The two calls that the driver makes; KubeClient has them. */
+export interface WatchClient {
+  list<T extends KubeObject>(
+    resource: Resource,
+    selection?: Selection,
+  ): Promise<{ items: T[]; resourceVersion: string }>;
+  openWatch(
+    resource: Resource,
+    selection: Selection,
+    options: { readonly resourceVersion: string; readonly timeoutSeconds: number; readonly signal: AbortSignal },
+  ): Promise<ReadableStream<Uint8Array>>;
+}
+
+/** Counters since the start; the program publishes them as metrics. */
+export interface WatchStats {
+  lists: number;
+  events: number;
+  /** Lists and watches that failed or broke, counting each attempt. */
+  failures: number;
+  /** Objects and lines that could not be read or that the handler refused. */
+  skipped: number;
+  /** `clock.wall()` of the last list, event or bookmark; 0 before the first. */
+  lastSeen: number;
+  objects: number;
+}
+
+export interface WatchOptions<T> {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly signal?: AbortSignal;
+  /**
+   * Checks an object and keeps only what the index needs (memory). Throws, or returns null for objects that the index does
+   * not want. Default: keeps everything that has a name.
+   */
+  readonly decode?: (object: KubeObject) => T | null;
+}
+
+export interface ResourceWatch {
+  readonly resource: Resource;
+  /** True once the first list was handed over: the program's readiness. Never goes back to false. */
+  readonly listed: ReadonlyWatchable<boolean>;
+  readonly stats: Readonly<WatchStats>;
+  /** Ends it; no handler call follows. */
+  stop(): void;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>;
+}
+
+/** A watch's life on the server's side, in seconds; spread so that many watches don't end together. */
+const minLife = 290;
+const lifeSpread = 290;
+/** Seconds that the server gets to end the watch itself before we cut it: it may be gone without a trace. */
+const lifeGrace = 30;
+/** Failed watches in a row after which the position is doubted and everything is listed anew. */
+const doubtAfter = 5;
+/** A watch that lived this long counts as a success for the backoff, in ms. */
+const steady = 10_000;
+
+export function watchResource<T extends KubeObject>(
+  client: WatchClient,
+  selection: Selection & { readonly resource: Resource },
+  handler: WatchHandler<T>,
+  options: WatchOptions<T>,
+): ResourceWatch {
+  const driver = new WatchDriver<T>(client, selection, handler, options);
+  const ended = driver.run();
+  return {
+    resource: selection.resource,
+    listed: driver.listed,
+    stats: driver.stats,
+    stop: () => driver.stop(),
+    ended,
+  };
+}
+
+class WatchDriver<T extends KubeObject> {
+  readonly listed = new Watchable(false);
+  readonly stats: WatchStats = { lists: 0, events: 0, failures: 0, skipped: 0, lastSeen: 0, objects: 0 };
+  private readonly client: WatchClient;
+  private readonly selection: Selection & { readonly resource: Resource };
+  private readonly handler: WatchHandler<T>;
+  private readonly options: WatchOptions<T>;
+  private readonly name: string;
+  /** Keys of what the handler knows: "namespace/name". */
+  private known = new Set<string>();
+  /** Where to watch from; "" means: list first. */
+  private position = "";
+  private stopped = false;
+  private wake: (() => void) | null = null;
+  private abort: AbortController | null = null;
+  private failing = false;
+
+  constructor(
+    client: WatchClient,
+    selection: Selection & { readonly resource: Resource },
+    handler: WatchHandler<T>,
+    options: WatchOptions<T>,
+  ) {
+    this.client = client;
+    this.selection = selection;
+    this.handler = handler;
+    this.options = options;
+    this.name = describe(selection.resource, undefined, selection.namespace);
+    if (options.signal?.aborted === true) this.stopped = true;
+    options.signal?.addEventListener("abort", () => this.stop(), { once: true });
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.abort?.abort();
+    this.wake?.();
+  }
+
+  async run(): Promise<void> {
+    const backoff = new Backoff({ min: 200, max: 30_000, jitter: 1 }, this.options.random);
+    let failedInRow = 0;
+    while (!this.stopped) {
+      const started = this.options.clock.now();
+      const seen = this.stats.events;
+      try {
+        if (this.position === "") await this.list();
+        if (this.stopped) return;
+        await this.follow();
+        failedInRow = 0;
+      } catch (thrown) {
+        if (this.stopped) return;
+        failedInRow++;
+        if (isExpired(thrown)) {
+          this.options.log.debug(`Position of the watch on ${this.name} expired, listing anew`);
+          this.position = "";
+        } else {
+          this.stats.failures++;
+          this.report(thrown);
+          if (failedInRow % doubtAfter === 0) this.position = "";
+        }
+      }
+      if (this.stats.events > seen || this.options.clock.now() - started > steady) backoff.reset();
+      await this.pause(backoff.next());
+    }
+  }
+
+  /** One line when it starts to fail and one when it works again; the attempts between are for debugging. */
+  private report(thrown: unknown): void {
+    if (!this.failing) this.options.log.warn(`Watch on ${this.name} failed, trying again`, {}, thrown);
+    else if (this.options.log.enabled("debug")) {
+      this.options.log.debug(`Watch on ${this.name} failed again`, {
+        error: thrown instanceof Error ? thrown.message : String(thrown),
+      });
+    }
+    this.failing = true;
+  }
+
+  private works(): void {
+    if (this.failing) this.options.log.info(`Watch on ${this.name} works again`);
+    this.failing = false;
+    this.stats.lastSeen = this.options.clock.wall();
+  }
+
+  private pause(delay: number): Promise<void> {
+    if (this.stopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.options.clock.after(delay, resolve);
+      this.wake = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+
+  private async list(): Promise<void> {
+    const { resource, ...selection } = this.selection;
+    const { items, resourceVersion } = await this.client.list(resource, selection);
+    if (this.stopped) return;
+    if (resourceVersion === "") throw new MeshError("protocol", `The list of ${this.name} has no resourceVersion`);
+    this.stats.lists++;
+    // A page boundary can show an object twice when it changes meanwhile: the later page is the newer one.
+    const objects = new Map<string, T>();
+    for (const item of items) {
+      const object = this.decode(item);
+      if (object !== null) objects.set(keyOf(object), object);
+    }
+    const removed: Array<{ namespace: string; name: string }> = [];
+    for (const key of this.known) if (!objects.has(key)) removed.push(splitKey(key));
+    this.known = new Set(objects.keys());
+    this.stats.objects = this.known.size;
+    this.guard("the list", () => this.handler.reset([...objects.values()], removed));
+    this.position = resourceVersion;
+    this.works();
+    if (!this.listed.get()) this.listed.set(true);
+  }
+
+  private async follow(): Promise<void> {
+    const { resource, ...selection } = this.selection;
+    const abort = new AbortController();
+    this.abort = abort;
+    const timeoutSeconds = Math.round(minLife + lifeSpread * this.options.random.next());
+    const cut = this.options.clock.after((timeoutSeconds + lifeGrace) * 1000, () => abort.abort());
+    try {
+      const stream = await this.client.openWatch(resource, selection, {
+        resourceVersion: this.position,
+        timeoutSeconds,
+        signal: abort.signal,
+      });
+      this.works();
+      for await (const line of readLines(stream)) {
+        if (this.stopped) return;
+        this.line(line);
+      }
+    } finally {
+      cut.cancel();
+      this.abort = null;
+      // Leaving the loop early must not leave the connection open.
+      abort.abort();
+    }
+  }
+
+  private line(line: string | null): void {
+    if (line === "") return;
+    let event: { type?: unknown; object?: unknown };
+    try {
+      if (line === null) throw new MeshError("resource-exhausted", "The event is over the size limit");
+      event = JSON.parse(line) as { type?: unknown; object?: unknown };
+    } catch (thrown) {
+      // An event that can't be read is a change that we missed: only a new list makes up for it.
+      this.skip("an event", thrown);
+      throw new MeshError("protocol", `The watch on ${this.name} sent an unreadable line`, {
+        cause: thrown,
+        details: { status: 410 },
+      });
+    }
+    if (event.type === "ERROR") {
+      const status = event.object as { code?: unknown } | null;
+      const code = typeof status?.code === "number" ? status.code : 500;
+      throw statusError(code, JSON.stringify(status), `watch ${this.name}`);
+    }
+    const raw = event.object as KubeObject | null;
+    const version = raw?.metadata?.resourceVersion;
+    if (event.type === "BOOKMARK") {
+      if (version !== undefined) this.position = version;
+      this.works();
+      return;
+    }
+    this.stats.events++;
+    this.works();
+    if (raw !== null && (event.type === "ADDED" || event.type === "MODIFIED")) this.apply(stripped(raw));
+    else if (raw !== null && event.type === "DELETED") this.remove(raw);
+    else this.skip("an event", new MeshError("protocol", `Unknown event type "${String(event.type)}"`));
+    if (version !== undefined) this.position = version;
+  }
+
+  private apply(raw: KubeObject): void {
+    const object = this.decode(raw);
+    if (object === null) {
+      // What the index did not want, or can't read any more, must not live on in its old form.
+      this.remove(raw);
+      return;
+    }
+    this.known.add(keyOf(object));
+    this.stats.objects = this.known.size;
+    this.guard(keyOf(object), () => this.handler.apply(object));
+  }
+
+  private remove(raw: KubeObject): void {
+    const name = raw.metadata?.name;
+    if (typeof name !== "string") return;
+    if (!this.known.delete(keyOf(raw))) return;
+    this.stats.objects = this.known.size;
+    this.guard(keyOf(raw), () => this.handler.delete(raw.metadata.namespace ?? "", name));
+  }
+
+  private decode(raw: KubeObject): T | null {
+    try {
+      if (typeof raw?.metadata?.name !== "string" || raw.metadata.name === "") {
+        throw new MeshError("invalid-argument", "The object has no name");
+      }
+      return this.options.decode === undefined ? (raw as T) : this.options.decode(raw);
+    } catch (thrown) {
+      const { namespace = "", name = "" } = raw?.metadata ?? {};
+      this.skip(`"${namespace}/${name}"`, thrown);
+      return null;
+    }
+  }
+
+  private guard(what: string, run: () => void): void {
+    try {
+      run();
+    } catch (thrown) {
+      this.skip(what, thrown);
+    }
+  }
+
+  private skip(what: string, thrown: unknown): void {
+    this.stats.skipped++;
+    this.options.log.warn(`Skipped ${what} of ${this.name}`, {}, thrown);
+  }
+}
+
+function keyOf(object: KubeObject): string {
+  return `${object.metadata.namespace ?? ""}/${object.metadata.name}`;
+}
+
+function splitKey(key: string): { namespace: string; name: string } {
+  const slash = key.indexOf("/");
+  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
