@@ -1,0 +1,20 @@
+#!/usr/bin/env bun
+/** The `linkerd` executable: picks a program or a command, and turns whatever happens into an exit code. */
+import { processTerminal } from "./globals.ts";
+import { reportFailure } from "./exit-code.ts";
+import { programs } from "./programs.ts";
+
+const [first = "", ...rest] = process.argv.slice(2);
+const terminal = processTerminal();
+const load = Object.hasOwn(programs, first) ? programs[first] : undefined;
+
+let code: number;
+try {
+  if (load !== undefined) code = await (await load()).main(rest);
+  else code = await (await import("./root.ts")).run(process.argv.slice(2), terminal);
+} catch (error) {
+  code = reportFailure(error, terminal, process.argv.includes("--verbose"));
+}
+// A reader that went away (`linkerd … | head`) is no error of ours; anything buffered has been handed over by now.
+process.exitCode = code;
+if (code !== 0 || load !== undefined) process.exit(code);
