@@ -1,4 +1,4 @@
-/** What a parsed HTTP/1 head says. Heads may be shared between connections (see `head-cache.ts`): treat them as frozen. */
+/** What a parsed HTTP/1 head says. Heads may be shared between connections (see `head-cache.ts`): treat them as frozen but for `shared` and `forwarded`. */
 
 /** How the length of a message body is known (RFC 9112 §6.3). */
 export type BodyKind =
@@ -27,6 +27,8 @@ export interface RequestHead {
   /** The minor version: 1 for HTTP/1.1, 0 for HTTP/1.0. */
   readonly minor: 0 | 1;
   readonly headers: FlatHeaders;
+  /** The names of `headers` as they were spelled, one per pair: forwarding keeps their case. */
+  readonly rawNames: readonly string[];
   readonly body: "none" | "length" | "chunked";
   /** The content length when `body` is "length", else 0. */
   readonly length: number;
@@ -38,6 +40,10 @@ export interface RequestHead {
   readonly expectContinue: boolean;
   /** Header names that Connection nominates, in lower case; removed with the other hop-by-hop fields. */
   readonly connectionNames: readonly string[];
+  /** True when a head cache may hand this object out again: then derived bytes are worth keeping in `forwarded`. */
+  shared: boolean;
+  /** Bytes derived by the one forwarder that uses the head's cache: its private slot. */
+  forwarded: Uint8Array | null;
 }
 
 /** A status line and its header section. */
@@ -47,12 +53,15 @@ export interface ResponseHead {
   readonly reason: string;
   readonly minor: 0 | 1;
   readonly headers: FlatHeaders;
+  readonly rawNames: readonly string[];
   /** As the header fields say, before the request's method and the status are considered; see `responseBody`. */
   readonly body: BodyKind;
   readonly length: number;
   readonly keepAlive: boolean;
   readonly upgrade: string | null;
   readonly connectionNames: readonly string[];
+  shared: boolean;
+  forwarded: Uint8Array | null;
 }
 
 /** The value of the first header of that name (lower case), or null. */

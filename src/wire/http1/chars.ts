@@ -1,0 +1,29 @@
+/** Character classes of RFC 9110 §5.6.2 and RFC 9112, as tables indexed by character code 0–255. */
+
+function table(accept: (code: number) => boolean): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, code) => (accept(code) ? 1 : 0));
+}
+
+const tokenMarks = "!#$%&'*+-.^_`|~";
+
+/** tchar: what methods and field names are made of. */
+export const isTokenChar = table(
+  (code) =>
+    /[0-9A-Za-z]/.test(String.fromCharCode(code)) || (code < 128 && tokenMarks.includes(String.fromCharCode(code))),
+);
+
+/** field-content and reason-phrase: HTAB, SP, VCHAR, obs-text. */
+export const isFieldChar = table((code) => code === 9 || (code >= 32 && code !== 127));
+
+/** Characters of a request target: visible ASCII without "#", which only a fragment would need. */
+export const isTargetChar = table((code) => code > 32 && code < 127 && code !== 35);
+
+/** Whether all of `text` is of one class, and there is at least one character. */
+export function isAll(text: string, classTable: Uint8Array): boolean {
+  if (text.length === 0) return false;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code > 255 || classTable[code] !== 1) return false;
+  }
+  return true;
+}
