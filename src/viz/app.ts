@@ -1,0 +1,98 @@
+/** Wires the metrics API: pods → scraper → store → query API. */
+import type { Clock } from "#lib/clock.ts";
+import type { Log } from "#lib/log.ts";
+import type { Random } from "#lib/random.ts";
+import type { KubeClient } from "#kube/client.ts";
+import { resources } from "#kube/resource.ts";
+import type { Pod } from "#kube/types/core.ts";
+import { watchResource } from "#kube/watch.ts";
+import type { MetricsApiConfig } from "./config.ts";
+import { fetchText } from "./metrics/fetch-text.ts";
+import { scrapedPod } from "./metrics/pods.ts";
+import { Scraper } from "./metrics/scraper.ts";
+import { statFamilies } from "./metrics/stat.ts";
+import { SampleStore } from "./metrics/store.ts";
+import { createApi } from "./web/api.ts";
+
+export interface MetricsApiDependencies {
+  readonly config: MetricsApiConfig;
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface MetricsApi {
+  readonly port: number;
+  readonly adminPort: number;
+  stop(): Promise<void>;
+}
+
+export function startMetricsApi({ config, client, clock, random, log }: MetricsApiDependencies): MetricsApi {
+  const store = new SampleStore({ families: statFamilies });
+  const scraper = new Scraper({
+    clock,
+    random,
+    store,
+    fetchText,
+    log: log.child("scraper"),
+    interval: config.scrapeInterval,
+  });
+
+  const pods = watchResource<Pod>(
+    client,
+    { resource: resources.pods },
+    {
+      apply: (pod) => scraper.apply(scrapedPod(pod)),
+      delete: (namespace, name) => scraper.remove(`${namespace}/${name}`),
+      reset: (all, removed) => {
+        for (const { namespace, name } of removed) scraper.remove(`${namespace}/${name}`);
+        for (const pod of all) scraper.apply(scrapedPod(pod));
+      },
+    },
+    { clock, random, log: log.child("pods") },
+  );
+
+  const ready = (): boolean => pods.listed.get();
+  const api = createApi({ store, pods: () => scraper.pods(), now: () => clock.now(), ready });
+  const server = Bun.serve({ port: config.port, hostname: "0.0.0.0", idleTimeout: 60, fetch: api });
+  const admin = Bun.serve({
+    port: config.adminPort,
+    hostname: "0.0.0.0",
+    fetch(request) {
+      switch (new URL(request.url).pathname) {
+        case "/live":
+        case "/ping":
+          return new Response("ok\n");
+        case "/ready":
+          return ready() ? new Response("ok\n") : new Response("the pods are not listed yet\n", { status: 503 });
+        case "/metrics":
+          return new Response(ownMetrics(store, scraper), { headers: { "content-type": "text/plain; version=0.0.4" } });
+        default:
+          return new Response("not found\n", { status: 404 });
+      }
+    },
+  });
+
+  return {
+    port: server.port ?? config.port,
+    adminPort: admin.port ?? config.adminPort,
+    async stop() {
+      pods.stop();
+      scraper.stop();
+      await Promise.all([server.stop(), admin.stop(), pods.ended]);
+    },
+  };
+}
+
+function ownMetrics(store: SampleStore, scraper: Scraper): string {
+  const values: ReadonlyArray<readonly [name: string, type: string, value: number]> = [
+    ["metrics_api_series", "gauge", store.size],
+    ["metrics_api_series_rejected_total", "counter", store.rejected],
+    ["metrics_api_malformed_lines_total", "counter", store.malformed],
+    ["metrics_api_scrapes_total", "counter", scraper.counts.done],
+    ["metrics_api_scrape_failures_total", "counter", scraper.counts.failed],
+    ["metrics_api_scrapes_postponed_total", "counter", scraper.counts.postponed],
+  ];
+  return values.map(([name, type, value]) => `# TYPE ${name} ${type}\n${name} ${value}\n`).join("");
+}
