@@ -1,0 +1,152 @@
+/**
+ * Calls into the C library: what the runtime's sockets can't do. The one file of the project with foreign functions.
+ *
+ * Memory rule: pointers are taken only to buffers that were made from an ArrayBuffer of their own and live as long as
+ * the process. A pointer to `Buffer.alloc()` memory goes stale when the runtime moves it (seen: the previous
+ * connection's address was answered), so nothing here takes a caller's buffer.
+ * The calls are synchronous, so one scratch buffer serves all of them.
+ */
+import { dlopen, ptr, read } from "bun:ffi";
+import { MeshError } from "../errors.ts";
+import { decodeSockaddr, encodeSockaddr, familyOf } from "./sockaddr.ts";
+import type { SocketAddr } from "./socket.ts";
+
+/** Socket option numbers of Linux (socket(7), tcp(7), ip(7)), as [level, name]. */
+export const socketOptions = {
+  reuseAddress: [1, 2],
+  error: [1, 4],
+  keepAlive: [1, 9],
+  mark: [1, 36],
+  noDelay: [6, 1],
+  keepIdle: [6, 4],
+  keepInterval: [6, 5],
+  keepCount: [6, 6],
+  info: [6, 11],
+  userTimeout: [6, 18],
+  ipv6Only: [41, 26],
+} as const satisfies Record<string, readonly [level: number, name: number]>;
+
+type SocketOption = (typeof socketOptions)[keyof typeof socketOptions];
+
+const originalDstOption = 80;
+const levelIpv4 = 0;
+const levelIpv6 = 41;
+/** SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC */
+const streamNonBlocking = 1 | 0o4000 | 0o2000000;
+/** Offset of tcpi_data_segs_out in struct tcp_info: how many segments with data were sent. */
+const dataSegmentsOut = 156;
+
+/** Errno values that callers tell apart. */
+export const errnoInProgress = 115;
+
+function open() {
+  const { symbols } = dlopen("libc.so.6", {
+    socket: { args: ["int", "int", "int"], returns: "int" },
+    bind: { args: ["int", "ptr", "int"], returns: "int" },
+    listen: { args: ["int", "int"], returns: "int" },
+    connect: { args: ["int", "ptr", "int"], returns: "int" },
+    close: { args: ["int"], returns: "int" },
+    getsockopt: { args: ["int", "int", "int", "ptr", "ptr"], returns: "int" },
+    setsockopt: { args: ["int", "int", "int", "ptr", "int"], returns: "int" },
+    getsockname: { args: ["int", "ptr", "ptr"], returns: "int" },
+    __errno_location: { args: [], returns: "ptr" },
+  });
+  const scratch = new DataView(new ArrayBuffer(256));
+  const length = new DataView(new ArrayBuffer(4));
+  return {
+    symbols,
+    scratch,
+    bytes: new Uint8Array(scratch.buffer),
+    scratchPointer: ptr(scratch),
+    length,
+    lengthPointer: ptr(length),
+  };
+}
+
+/** Opened at the first call, so that programs which never touch a raw socket also run without this C library. */
+const library: { opened: ReturnType<typeof open> | null } = { opened: null };
+
+function libc(): ReturnType<typeof open> {
+  library.opened ??= open();
+  return library.opened;
+}
+
+function errno(): number {
+  const location = libc().symbols.__errno_location();
+  if (location === null) throw new MeshError("internal", "The C library has no errno");
+  return read.i32(location, 0);
+}
+
+/** A new non-blocking, close-on-exec TCP socket of the address's family: its descriptor, or the negated errno. */
+export function tcpSocket(ip: string): number {
+  const fd = libc().symbols.socket(familyOf(ip), streamNonBlocking, 0);
+  return fd < 0 ? -errno() : fd;
+}
+
+function withAddress(addr: SocketAddr, call: (size: number) => number): number {
+  const encoded = encodeSockaddr(addr);
+  libc().bytes.set(encoded);
+  return call(encoded.length) < 0 ? errno() : 0;
+}
+
+/** Starts a connection; 0 or the errno, normally {@link errnoInProgress}. */
+export function connectSocket(fd: number, addr: SocketAddr): number {
+  const { symbols, scratchPointer } = libc();
+  return withAddress(addr, (size) => symbols.connect(fd, scratchPointer, size));
+}
+
+/** 0 or the errno. */
+export function bindSocket(fd: number, addr: SocketAddr): number {
+  const { symbols, scratchPointer } = libc();
+  return withAddress(addr, (size) => symbols.bind(fd, scratchPointer, size));
+}
+
+/** 0 or the errno. `backlog` counts connections that wait to be accepted. */
+export function listenSocket(fd: number, backlog: number): number {
+  return libc().symbols.listen(fd, backlog) < 0 ? errno() : 0;
+}
+
+/** Closes a descriptor that the runtime does not own. */
+export function closeDescriptor(fd: number): void {
+  libc().symbols.close(fd);
+}
+
+/** Sets a number option; 0 or the errno. */
+export function setOption(fd: number, [level, name]: SocketOption, value: number): number {
+  const { symbols, scratch, scratchPointer } = libc();
+  scratch.setInt32(0, value, true);
+  return symbols.setsockopt(fd, level, name, scratchPointer, 4) < 0 ? errno() : 0;
+}
+
+/** The value of a number option, or the negated errno. Reading `error` clears it. */
+export function getOption(fd: number, [level, name]: SocketOption): number {
+  const { symbols, scratch, scratchPointer, length, lengthPointer } = libc();
+  length.setInt32(0, 4, true);
+  return symbols.getsockopt(fd, level, name, scratchPointer, lengthPointer) < 0 ? -errno() : scratch.getInt32(0, true);
+}
+
+/** Whether any data was ever sent on a TCP socket; tells a refused attempt from a connection that was reset. */
+export function hasSentData(fd: number): boolean {
+  const { symbols, scratch, scratchPointer, length, lengthPointer } = libc();
+  const [level, name] = socketOptions.info;
+  length.setInt32(0, 256, true);
+  if (symbols.getsockopt(fd, level, name, scratchPointer, lengthPointer) < 0) return false;
+  return length.getInt32(0, true) >= dataSegmentsOut + 4 && scratch.getUint32(dataSegmentsOut, true) > 0;
+}
+
+/** Where the socket is bound, or null. */
+export function localAddress(fd: number): SocketAddr | null {
+  const { symbols, bytes, scratchPointer, length, lengthPointer } = libc();
+  length.setInt32(0, 28, true);
+  if (symbols.getsockname(fd, scratchPointer, lengthPointer) < 0) return null;
+  return decodeSockaddr(bytes.subarray(0, 28));
+}
+
+/** The destination before the kernel redirected the connection (SO_ORIGINAL_DST of netfilter), or null when it did not. */
+export function redirectedFrom(fd: number, version: 4 | 6): SocketAddr | null {
+  const { symbols, bytes, scratchPointer, length, lengthPointer } = libc();
+  length.setInt32(0, version === 4 ? 16 : 28, true);
+  const level = version === 4 ? levelIpv4 : levelIpv6;
+  if (symbols.getsockopt(fd, level, originalDstOption, scratchPointer, lengthPointer) < 0) return null;
+  return decodeSockaddr(bytes.subarray(0, 28));
+}

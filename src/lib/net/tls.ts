@@ -1,0 +1,266 @@
+/** TLS 1.3 on sockets: contexts, what a client expects of its peer, and putting TLS on an accepted socket. */
+import { createSecureContext } from "node:tls";
+import { systemClock } from "../clock.ts";
+import type { Clock, Timer } from "../clock.ts";
+import { MeshError } from "../errors.ts";
+import { certificateAltNames } from "../x509/alt-names.ts";
+import { BunSocket, nativeHandlers, raise } from "./bun-socket.ts";
+import type { NativeOwner, NativeSocket } from "./bun-socket.ts";
+import { netError } from "./net-error.ts";
+import { formatAddr } from "./sockaddr.ts";
+import type { Socket, TlsSession } from "./socket.ts";
+
+/** Keys and trust of one side, ready for any number of connections. Make a new one when they change; old connections live on. */
+export interface TlsContext {
+  /** The runtime's object. */
+  readonly native: object;
+  /** As a server: whether clients must prove who they are. */
+  readonly requestPeer: boolean;
+}
+
+export interface TlsContextOptions {
+  /** Own certificate chain, leaf first. Null: none (a client that stays anonymous). */
+  readonly certPem: string | null;
+  /** PKCS#8 or SEC1. */
+  readonly keyPem: string | null;
+  /** Whom to trust; empty: nobody. */
+  readonly caPem: string;
+  /** Server: demand a certificate from every client and verify it. Clients always verify. */
+  readonly requestPeer: boolean;
+}
+
+/** SSL_OP_NO_TICKET: a resumed peer would not be verified again, and tickets are 2.4 KB per handshake. */
+const noTickets = 0x4000;
+
+/** Throws "invalid-argument" when PEM or key do not fit. About 40 µs and 8 KB: share contexts. */
+export function createTlsContext(options: TlsContextOptions): TlsContext {
+  try {
+    const made: object = createSecureContext({
+      ...(options.certPem === null ? {} : { cert: options.certPem }),
+      ...(options.keyPem === null ? {} : { key: options.keyPem }),
+      // An empty list would mean the system's authorities.
+      ca: options.caPem === "" ? [] : options.caPem,
+      minVersion: "TLSv1.3",
+      maxVersion: "TLSv1.3",
+      secureOptions: noTickets,
+      requestCert: options.requestPeer,
+      rejectUnauthorized: options.requestPeer,
+    } as Parameters<typeof createSecureContext>[0]);
+    const native: unknown = Reflect.get(made, "context");
+    if (typeof native !== "object" || native === null) throw new Error("The runtime made no context");
+    return { native, requestPeer: options.requestPeer };
+  } catch (error) {
+    throw new MeshError("invalid-argument", "Using certificate, key and trust anchors for TLS failed", {
+      cause: error,
+    });
+  }
+}
+
+/** What a client asks for and insists on. */
+export interface ClientTls {
+  readonly context: TlsContext;
+  /** Sent as server name (SNI). */
+  readonly serverName: string;
+  /** Whom the peer must prove to be: the server name, or exactly this DNS or URI name. */
+  readonly verify: "server-name" | { readonly identity: string };
+  /** Application protocols, most wanted first. */
+  readonly alpn?: readonly string[];
+}
+
+/** Protocol names in the wire form of RFC 7301: each with its length before it. */
+export function encodeAlpn(names: readonly string[]): Buffer {
+  return Buffer.concat(names.map((name) => Buffer.concat([Buffer.of(name.length), Buffer.from(name, "latin1")])));
+}
+
+/** The runtime's TLS options; its types don't know all of them (the contract test does). */
+export type NativeTls = Bun.TLSOptions;
+
+export function clientTlsOptions(tls: ClientTls): NativeTls {
+  const exact = tls.verify === "server-name" || tls.verify.identity === tls.serverName;
+  const options: object = {
+    secureContext: tls.context.native,
+    serverName: tls.serverName,
+    // The runtime always compares the server name. Where another identity is wanted, only that complaint is forgiven.
+    rejectUnauthorized: exact,
+    ...(tls.alpn === undefined ? {} : { ALPNProtocols: encodeAlpn(tls.alpn) }),
+  };
+  return options;
+}
+
+/** Names and protocol of a finished handshake. */
+export function readSession(native: NativeSocket, serverName: string | null): TlsSession {
+  const raw = native.getPeerX509Certificate()?.raw;
+  const names = raw === undefined ? { dns: [], uri: [] } : certificateAltNames(raw);
+  const alpn: unknown = native.alpnProtocol;
+  return {
+    peerNames: [...names.dns, ...names.uri],
+    alpn: typeof alpn === "string" && alpn !== "" ? alpn : null,
+    serverName,
+  };
+}
+
+function errorCode(error: Error): unknown {
+  return Reflect.get(error, "code");
+}
+
+/** The session when the server is whom the client wants, otherwise the error. Nothing may be written before. */
+export function verifyServer(
+  native: NativeSocket,
+  tls: ClientTls,
+  ok: boolean,
+  error: Error | null,
+  action: string,
+): TlsSession | MeshError {
+  const wanted = tls.verify === "server-name" ? tls.serverName : tls.verify.identity;
+  const otherName = error !== null && errorCode(error) === "ERR_TLS_CERT_ALTNAME_INVALID";
+  if (error !== null && !(otherName && wanted !== tls.serverName)) return netError(error, action);
+  if (!ok && !otherName) return new MeshError("tls-handshake", `${action}: the handshake failed`);
+  const session = readSession(native, tls.serverName);
+  if (tls.verify === "server-name" || session.peerNames.includes(wanted)) return session;
+  return new MeshError(
+    "tls-identity",
+    `${action}: expected "${wanted}", the peer is "${session.peerNames.join(", ")}"`,
+  );
+}
+
+export interface ServerTls {
+  readonly context: TlsContext;
+  /** Protocols that the server speaks, most wanted first. Empty: none is negotiated. A client that offers only others is refused. */
+  readonly alpn: readonly string[];
+  /** What was read of the connection before. */
+  readonly initial: Buffer;
+  /** Deadline of the handshake, ms. Default 10 s. */
+  readonly timeout?: number;
+  readonly clock?: Clock;
+}
+
+/** Exactly one of the two is called, never from within `upgradeServer`. */
+export interface UpgradeHandler {
+  /** Set `socket.handler` here. */
+  onSecure(socket: Socket): void;
+  /** The connection is closed already. */
+  onFail(error: MeshError): void;
+}
+
+const defaultHandshakeTimeout = 10_000;
+/** How long a refused peer gets to read the alert, ms. */
+const alertTime = 1000;
+
+class ServerHandshake implements NativeOwner {
+  private readonly before: BunSocket;
+  private readonly finish: (() => void) | null;
+  private readonly options: ServerTls;
+  private readonly handler: UpgradeHandler;
+  private readonly clock: Clock;
+  private deadline: Timer | null = null;
+  private done = false;
+
+  constructor(before: BunSocket, options: ServerTls, handler: UpgradeHandler) {
+    this.before = before;
+    this.finish = before.onFinish;
+    this.options = options;
+    this.handler = handler;
+    this.clock = options.clock ?? systemClock;
+  }
+
+  start(): void {
+    const { context, alpn, initial } = this.options;
+    const native = this.before.detach();
+    const tls: object = {
+      secureContext: context.native,
+      requestCert: context.requestPeer,
+      rejectUnauthorized: context.requestPeer,
+      ...(alpn.length === 0 ? {} : { ALPNProtocols: encodeAlpn(alpn) }),
+    };
+    const upgrade = {
+      isServer: true,
+      tls: tls as NativeTls,
+      data: this as NativeOwner,
+      socket: nativeHandlers,
+      ...(initial.length === 0 ? {} : { initialData: initial }),
+    };
+    try {
+      const [, secure] = native.upgradeTLS<NativeOwner>(upgrade);
+      this.deadline = this.clock.after(this.options.timeout ?? defaultHandshakeTimeout, () => {
+        secure.terminate();
+        this.fail(new MeshError("timeout", `${this.action()}: no handshake in time`));
+      });
+      // Detection may have paused the reader.
+      native.resume();
+    } catch (error) {
+      native.terminate();
+      queueMicrotask(() => this.fail(netError(error, this.action())));
+    }
+  }
+
+  nativeOpen(): void {}
+
+  nativeHandshake(native: NativeSocket, ok: boolean, error: Error | null): void {
+    if (this.done) return;
+    // `ok` alone means only that the bytes were right: an unknown authority or an expired certificate is ok with an error.
+    const proven = !this.options.context.requestPeer || native.authorized;
+    if (!ok || error !== null || !proven) {
+      this.deadline?.cancel();
+      this.deadline = this.clock.after(alertTime, () => native.terminate());
+      native.end();
+      this.report(
+        error === null ? new MeshError("tls-handshake", `${this.action()}: refused`) : netError(error, this.action()),
+      );
+      return;
+    }
+    this.done = true;
+    this.deadline?.cancel();
+    const serverName: unknown = native.getServername();
+    const session = readSession(native, typeof serverName === "string" && serverName !== "" ? serverName : null);
+    const socket = new BunSocket(native, this.before, session, this.clock);
+    socket.onFinish = this.finish;
+    native.data = socket;
+    this.handler.onSecure(socket);
+  }
+
+  nativeData(): void {}
+  nativeDrain(): void {}
+  nativeEnd(): void {}
+
+  nativeClose(_native: NativeSocket, error: Error | undefined): void {
+    this.fail(
+      error === undefined
+        ? new MeshError("tls-handshake", `${this.action()}: the peer left during the handshake`)
+        : netError(error, this.action()),
+    );
+  }
+
+  nativeError(native: NativeSocket, error: Error): void {
+    if (this.done) raise(error);
+    native.terminate();
+    this.fail(netError(error, this.action()));
+  }
+
+  private fail(error: MeshError): void {
+    this.deadline?.cancel();
+    this.report(error);
+  }
+
+  private report(error: MeshError): void {
+    if (this.done) return;
+    this.done = true;
+    this.finish?.();
+    this.handler.onFail(error);
+  }
+
+  private action(): string {
+    return `TLS with "${formatAddr(this.before.remote)}"`;
+  }
+}
+
+/** Puts TLS on an accepted plain socket, which is dead from then on. */
+export function upgradeServer(socket: Socket, options: ServerTls, handler: UpgradeHandler): void {
+  if (!(socket instanceof BunSocket) || socket.tls !== null) {
+    throw new MeshError("internal", "Only a plain socket of the runtime can be upgraded to TLS");
+  }
+  if (socket.closed) {
+    queueMicrotask(() => handler.onFail(new MeshError("cancelled", "TLS on a closed connection")));
+    return;
+  }
+  new ServerHandshake(socket, options, handler).start();
+}
