@@ -43,6 +43,7 @@ class Attempt implements NativeOwner, PendingConnect {
   private readonly deadline: Timer;
   private native: NativeSocket | null = null;
   private done = false;
+  private cancelled = false;
 
   constructor(options: ConnectOptions, handler: ConnectHandler) {
     this.options = options;
@@ -57,7 +58,7 @@ class Attempt implements NativeOwner, PendingConnect {
     const { options } = this;
     const fd = tcpSocket(options.ip);
     if (fd < 0) {
-      this.failLater(errnoError(fd, this.action()));
+      this.fail(errnoError(fd, this.action()));
       return;
     }
     applyOptions(fd, options);
@@ -65,7 +66,7 @@ class Attempt implements NativeOwner, PendingConnect {
     const errno = marked === 0 ? connectSocket(fd, options) : marked;
     if (errno !== 0 && errno !== errnoInProgress) {
       closeDescriptor(fd);
-      this.failLater(errnoError(errno, this.action()));
+      this.fail(errnoError(errno, this.action()));
       return;
     }
     const native = {
@@ -82,6 +83,7 @@ class Attempt implements NativeOwner, PendingConnect {
   }
 
   cancel(): void {
+    this.cancelled = true;
     if (this.finish()) this.native?.terminate();
   }
 
@@ -157,14 +159,13 @@ class Attempt implements NativeOwner, PendingConnect {
     return new MeshError("tls-handshake", `${this.action()}: the peer left during the handshake`);
   }
 
-  private failLater(error: MeshError): void {
-    queueMicrotask(() => this.fail(error));
-  }
-
   private fail(error: MeshError): void {
     if (!this.finish()) return;
     this.native?.terminate();
-    this.handler.onFail(error);
+    // A failure may be known before `connect` returns, when the caller can't expect it yet.
+    queueMicrotask(() => {
+      if (!this.cancelled) this.handler.onFail(error);
+    });
   }
 
   /** Whether this call ended the attempt. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { MeshError } from "../errors.ts";
 import { seededRandom } from "../random.ts";
 import { altNamesExtension } from "./alt-names.ts";

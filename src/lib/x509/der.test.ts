@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { der, DerReader, integer, oid, readTime, sequence, tags, time } from "./der.ts";
 
 test("what was written is read, at every length form", () => {
