@@ -106,3 +106,8 @@ export function containsIp(cidr: Cidr, ip: Uint8Array): boolean {
   const mask = 0xff & (0xff << (8 - rest));
   return ((cidr.bytes[whole] ?? 0) & mask) === ((ip[whole] ?? 0) & mask);
 }
+
+/** "10.0.0.1:80" or "[fd00::1]:80". */
+export function formatSocketAddr(addr: { readonly ip: string; readonly port: number }): string {
+  return addr.ip.includes(":") ? `[${addr.ip}]:${addr.port}` : `${addr.ip}:${addr.port}`;
+}

@@ -1,0 +1,31 @@
+/** Who may: pure decisions on a client's address and its proven identity. */
+import { containsIp } from "#lib/net-addr.ts";
+import type { ClientTls } from "../inbound/ports.ts";
+import type { Authorization, ClientMatch } from "./server-policy.ts";
+
+/** A client as policy sees it. `ip`: 4 or 16 bytes. */
+export interface Client {
+  readonly ip: Uint8Array;
+  readonly tls: ClientTls;
+}
+
+/** The first authorization that permits the client, or null. */
+export function findAuthorization(client: Client, authorizations: readonly Authorization[]): Authorization | null {
+  for (const authorization of authorizations) {
+    const inNetwork = authorization.networks.some(
+      ({ net, except }) => containsIp(net, client.ip) && !except.some((hole) => containsIp(hole, client.ip)),
+    );
+    if (inNetwork && matchesClient(client.tls, authorization.clients)) return authorization;
+  }
+  return null;
+}
+
+function matchesClient(tls: ClientTls, clients: ClientMatch): boolean {
+  if (clients.kind === "any") return true;
+  // Only our own handshake proves anything; TLS that is passed through was verified by nobody here.
+  if (tls.kind !== "meshed") return false;
+  if (clients.kind === "meshed") return true;
+  const { clientId } = tls;
+  if (clients.identities.has(clientId)) return true;
+  return clients.suffixes.some((suffix) => suffix === "" || clientId.endsWith(`.${suffix}`));
+}

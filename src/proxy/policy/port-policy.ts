@@ -1,0 +1,255 @@
+/**
+ * The live policy of one port: what inbound connections and requests ask.
+ *
+ * Decisions are made once per client and kept as ready-made verdicts with their metric cells, so that a request costs a
+ * look-up. A change of policy drops what was kept and tells whoever watches.
+ */
+import type { Cell } from "#lib/metrics/cell.ts";
+import type { Labels } from "#lib/metrics/registry.ts";
+import type { Log } from "#lib/log.ts";
+import { formatSocketAddr, parseIp } from "#lib/net-addr.ts";
+import { includesPort, type PortRange } from "#model/opaque-ports.ts";
+import type { RequestHead } from "#wire/http1/head.ts";
+import type { HttpCells } from "../http/ports.ts";
+import type {
+  ConnectionVerdict,
+  InboundConnection,
+  InboundProtocol,
+  PortPolicy,
+  RequestVerdict,
+} from "../inbound/ports.ts";
+import { findRoute, matchesEverything } from "../route/match.ts";
+import { findAuthorization, type Client } from "./authorize.ts";
+import type { PolicyMetrics } from "./policy-metrics.ts";
+import { builtIn, originLabels, type Authorization, type InboundRoute, type ServerPolicy } from "./server-policy.ts";
+
+export interface PortPolicyOptions {
+  readonly port: number;
+  readonly metrics: PolicyMetrics;
+  readonly log: Log;
+  /** Ports that take only clients with a mesh identity, or only TLS, whatever the policy says. */
+  readonly requireIdentity: readonly PortRange[];
+  readonly requireTls: readonly PortRange[];
+  /** Called when the last holder let go, and when the first one came. */
+  readonly onHolders: (held: boolean) => void;
+}
+
+/** How many clients' verdicts are kept; then all are dropped, as connections keep their own. */
+const maxClients = 1024;
+
+/** What is known of one kind of client under the current policy. */
+interface ClientState {
+  readonly client: Client;
+  readonly labels: Labels;
+  readonly connection: ConnectionVerdict;
+  readonly allowCell: Cell;
+  readonly denyCell: Cell;
+  readonly terminateCell: Cell;
+  /** The answer to every request when the routes can't make a difference. */
+  readonly always: RequestVerdict | null;
+  readonly byRoute: Map<InboundRoute | null, RequestVerdict>;
+}
+
+const builtInRoute = builtIn("default");
+
+/** A verdict that counts itself whenever a request starts, so that counting needs no second look-up. */
+class CountedCells implements HttpCells {
+  private readonly http: HttpCells;
+  private readonly verdict: Cell;
+
+  constructor(http: HttpCells, verdict: Cell) {
+    this.http = http;
+    this.verdict = verdict;
+  }
+
+  requestStarted(): void {
+    this.verdict.value++;
+    this.http.requestStarted();
+  }
+
+  responseEnded(status: number, latency: number, complete: boolean): void {
+    this.http.responseEnded(status, latency, complete);
+  }
+}
+
+export class LivePortPolicy implements PortPolicy {
+  private policy: ServerPolicy;
+  private readonly options: PortPolicyOptions;
+  private clients = new Map<string, ClientState>();
+  /** Of each connection, so that a request does not build a key. Emptied by a change of policy. */
+  private byConnection = new WeakMap<InboundConnection, ClientState>();
+  /** Connections that were let in and counted; a later refusal is a termination. */
+  private readonly admitted = new WeakSet<InboundConnection>();
+  private readonly watchers = new Set<() => void>();
+  private holders = 0;
+
+  constructor(policy: ServerPolicy, options: PortPolicyOptions) {
+    this.policy = policy;
+    this.options = options;
+  }
+
+  get protocol(): InboundProtocol {
+    return this.policy.protocol;
+  }
+
+  get detectTimeout(): number {
+    return this.policy.detectTimeout;
+  }
+
+  get held(): boolean {
+    return this.holders > 0;
+  }
+
+  update(policy: ServerPolicy): void {
+    this.policy = policy;
+    this.clients = new Map();
+    this.byConnection = new WeakMap();
+    for (const onChange of [...this.watchers]) onChange();
+  }
+
+  authorize(connection: InboundConnection): ConnectionVerdict {
+    const state = this.stateOf(connection);
+    const { connection: verdict } = state;
+    if (verdict.allowed) {
+      if (!this.admitted.has(connection)) {
+        this.admitted.add(connection);
+        state.allowCell.value++;
+      }
+    } else if (this.admitted.delete(connection)) {
+      state.terminateCell.value++;
+    } else {
+      state.denyCell.value++;
+      this.options.log.info("Connection denied", {
+        client: formatSocketAddr(connection.client),
+        target: formatSocketAddr(connection.target),
+        policy: this.policy.origin.name,
+        tls: connection.tls.kind,
+      });
+    }
+    return verdict;
+  }
+
+  authorizeRequest(connection: InboundConnection, head: RequestHead): RequestVerdict {
+    const state = this.byConnection.get(connection) ?? this.stateOf(connection);
+    if (state.always !== null) return state.always;
+    const route = findRoute(this.policy.routes ?? [], head);
+    return state.byRoute.get(route) ?? this.decide(state, route);
+  }
+
+  watch(onChange: () => void): () => void {
+    const entry = (): void => onChange();
+    this.watchers.add(entry);
+    return () => {
+      this.watchers.delete(entry);
+    };
+  }
+
+  hold(): void {
+    this.holders++;
+    if (this.holders === 1) this.options.onHolders(true);
+  }
+
+  release(): void {
+    this.holders--;
+    if (this.holders === 0) this.options.onHolders(false);
+  }
+
+  private stateOf(connection: InboundConnection): ClientState {
+    const known = this.byConnection.get(connection);
+    if (known !== undefined) return known;
+    const { tls, client, target } = connection;
+    const tlsKey = tls.kind === "meshed" ? tls.clientId : tls.kind === "none" ? tls.reason : (tls.serverName ?? "");
+    // The client's address matters to networks, never to labels.
+    const key = `${client.ip} ${target.ip}:${target.port} ${tls.kind} ${tlsKey}`;
+    let state = this.clients.get(key);
+    if (state === undefined) {
+      if (this.clients.size >= maxClients) this.clients.clear();
+      state = this.judge(connection);
+      this.clients.set(key, state);
+    }
+    this.byConnection.set(connection, state);
+    return state;
+  }
+
+  private judge({ client: addr, target, tls }: InboundConnection): ClientState {
+    const { policy, options } = this;
+    const { metrics } = options;
+    const ip = parseIp(addr.ip);
+    const client: Client = { ip: ip ?? new Uint8Array(), tls };
+    const authorization = this.permit(client, policy.authorizations);
+    // With routes of its own an HTTP server may let a client in for some of them only: the connection is then judged
+    // by the most permissive one, and each request by its own.
+    const some =
+      authorization ??
+      policy.routes?.map((route) => this.permit(client, route.authorizations)).find((found) => found !== null) ??
+      null;
+    const labels = metrics.serverLabels(target, tls, policy.origin);
+    const authz = some === null ? {} : originLabels("authz", some.origin);
+    const state: ClientState = {
+      client,
+      labels,
+      connection: {
+        allowed: some !== null,
+        source: metrics.transport.cells({ ...labels, direction: "inbound", peer: "src" }),
+        destination: metrics.localTransport(target),
+      },
+      allowCell: metrics.tcpAllow.cell({ ...labels, ...authz }),
+      denyCell: metrics.tcpDeny.cell(labels),
+      terminateCell: metrics.tcpTerminate.cell(labels),
+      always: null,
+      byRoute: new Map(),
+    };
+    if (authorization?.origin.name === "audit") {
+      options.log.info("Connection allowed by the audit policy", {
+        audit: true,
+        client: formatSocketAddr(addr),
+        target: formatSocketAddr(target),
+        tls: tls.kind,
+      });
+    }
+    const only = this.onlyRoute();
+    return only === undefined ? state : { ...state, always: this.decide(state, only) };
+  }
+
+  /** The route of every request, null for the built-in one; undefined when it depends on the request. */
+  private onlyRoute(): InboundRoute | null | undefined {
+    const { routes } = this.policy;
+    if (routes === null) return null;
+    const [first] = routes;
+    return routes.length === 1 && first !== undefined && matchesEverything(first.match) ? first : undefined;
+  }
+
+  /** `route` null: no route matched, or the server has none of its own. */
+  private decide(state: ClientState, route: InboundRoute | null): RequestVerdict {
+    const verdict = this.verdictOf(state, route);
+    state.byRoute.set(route, verdict);
+    return verdict;
+  }
+
+  private verdictOf(state: ClientState, route: InboundRoute | null): RequestVerdict {
+    const { policy } = this;
+    const { metrics } = this.options;
+    if (route === null && policy.routes !== null) {
+      const http = metrics.http.cells({ ...state.labels, direction: "inbound" });
+      return { kind: "route-not-found", http: new CountedCells(http, metrics.routeNotFound.cell(state.labels)) };
+    }
+    const labels = { ...state.labels, ...originLabels("route", route?.origin ?? builtInRoute) };
+    const authorization =
+      this.permit(state.client, policy.authorizations) ??
+      (route === null ? null : this.permit(state.client, route.authorizations));
+    if (authorization === null) {
+      const http = metrics.http.cells({ ...labels, direction: "inbound" });
+      return { kind: "unauthorized", http: new CountedCells(http, metrics.httpDeny.cell(labels)) };
+    }
+    const all = { ...labels, ...originLabels("authz", authorization.origin) };
+    const http = metrics.http.cells({ ...all, direction: "inbound" });
+    return { kind: "allow", http: new CountedCells(http, metrics.httpAllow.cell(all)) };
+  }
+
+  private permit(client: Client, authorizations: readonly Authorization[]): Authorization | null {
+    const { port, requireIdentity, requireTls } = this.options;
+    if (client.tls.kind !== "meshed" && includesPort(requireIdentity, port)) return null;
+    if (client.tls.kind === "none" && includesPort(requireTls, port)) return null;
+    return findAuthorization(client, authorizations);
+  }
+}

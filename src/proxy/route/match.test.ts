@@ -1,0 +1,102 @@
+import { describe, expect, test } from "bun:test";
+import type { RequestHead } from "#wire/http1/head.ts";
+import { parseRequestHead } from "#wire/http1/parse-request.ts";
+import { findRoute, matchesEverything, type RequestMatch, type RouteMatchers } from "./match.ts";
+
+const head = (more: {
+  path?: string;
+  method?: string;
+  authority?: string;
+  headers?: [string, string];
+}): RequestHead => {
+  const lines = [`${more.method ?? "GET"} ${more.path ?? "/"} HTTP/1.1`, `host: ${more.authority ?? "web.ns.svc:80"}`];
+  if (more.headers !== undefined) lines.push(more.headers.join(": "));
+  return parseRequestHead(lines.join("\r\n"));
+};
+
+const request = (more: Partial<RequestMatch>): RequestMatch => ({
+  path: null,
+  method: null,
+  headers: [],
+  query: [],
+  ...more,
+});
+const route = (name: string, match: Partial<RouteMatchers>) => ({ name, match: { hosts: [], requests: [], ...match } });
+const prefix = (path: string): RequestMatch => request({ path: { kind: "prefix", path } });
+const exact = (path: string): RequestMatch => request({ path: { kind: "exact", path } });
+
+describe("findRoute", () => {
+  test("compares path prefixes by whole segments and ignores the query", () => {
+    const routes = [route("a", { requests: [prefix("/a")] })];
+    expect(findRoute(routes, head({ path: "/a?x=1" }))?.name).toBe("a");
+    expect(findRoute(routes, head({ path: "/a/b" }))?.name).toBe("a");
+    expect(findRoute(routes, head({ path: "/ab" }))).toBeNull();
+  });
+
+  test("prefers exact over longer over shorter paths, then methods, then headers", () => {
+    const routes = [
+      route("root", { requests: [prefix("/")] }),
+      route("long", { requests: [prefix("/a/b")] }),
+      route("exact", { requests: [exact("/a/b")] }),
+      route("post", { requests: [request({ path: { kind: "prefix", path: "/p" }, method: "POST" })] }),
+      route("any", { requests: [prefix("/p")] }),
+      route("beta", {
+        requests: [
+          request({
+            path: { kind: "prefix", path: "/p" },
+            headers: [{ name: "x-beta", value: { kind: "exact", value: "1" } }],
+          }),
+        ],
+      }),
+    ];
+    expect(findRoute(routes, head({ path: "/a/b" }))?.name).toBe("exact");
+    expect(findRoute(routes, head({ path: "/a/b/c" }))?.name).toBe("long");
+    expect(findRoute(routes, head({ path: "/z" }))?.name).toBe("root");
+    expect(findRoute(routes, head({ path: "/p", method: "POST" }))?.name).toBe("post");
+    expect(findRoute(routes, head({ path: "/p", headers: ["x-beta", "1"] }))?.name).toBe("beta");
+    expect(findRoute(routes, head({ path: "/p" }))?.name).toBe("any");
+  });
+
+  test("prefers exact hosts over longer over shorter suffixes, without the port", () => {
+    const routes = [
+      route("none", {}),
+      route("short", { hosts: [{ kind: "suffix", suffix: "svc" }] }),
+      route("long", { hosts: [{ kind: "suffix", suffix: "ns.svc" }] }),
+      route("exact", { hosts: [{ kind: "exact", host: "web.ns.svc" }] }),
+    ];
+    expect(findRoute(routes, head({}))?.name).toBe("exact");
+    expect(findRoute(routes, head({ authority: "api.ns.svc" }))?.name).toBe("long");
+    expect(findRoute(routes, head({ authority: "api.other.svc:1" }))?.name).toBe("short");
+    expect(findRoute(routes, head({ authority: "svc" }))?.name).toBe("none");
+  });
+
+  test("matches query parameters and anchored patterns", () => {
+    const routes = [
+      route("q", {
+        requests: [
+          request({
+            path: { kind: "regex", pattern: /^(?:\/item\/\d+)$/ },
+            query: [{ name: "v", value: { kind: "exact", value: "2" } }],
+          }),
+        ],
+      }),
+    ];
+    expect(findRoute(routes, head({ path: "/item/12?v=2" }))?.name).toBe("q");
+    expect(findRoute(routes, head({ path: "/item/12?v=3" }))).toBeNull();
+    expect(findRoute(routes, head({ path: "/item/12/x?v=2" }))).toBeNull();
+  });
+
+  test("takes the first of equals", () => {
+    const routes = [route("first", { requests: [prefix("/")] }), route("second", { requests: [prefix("/")] })];
+    expect(findRoute(routes, head({}))?.name).toBe("first");
+  });
+});
+
+describe("matchesEverything", () => {
+  test("is true only when no request can miss", () => {
+    expect(matchesEverything({ hosts: [], requests: [] })).toBe(true);
+    expect(matchesEverything({ hosts: [], requests: [prefix("/")] })).toBe(true);
+    expect(matchesEverything({ hosts: [], requests: [prefix("/a")] })).toBe(false);
+    expect(matchesEverything({ hosts: [{ kind: "exact", host: "a" }], requests: [] })).toBe(false);
+  });
+});

@@ -1,0 +1,150 @@
+/**
+ * Finds the route of a request: hosts, then path, method, headers and query as the Gateway API ranks them
+ * (https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule).
+ */
+import { header, type RequestHead } from "#wire/http1/head.ts";
+
+export type HostMatch =
+  | { readonly kind: "exact"; readonly host: string }
+  /** Without "*.": at least one more label must come before it. */
+  | { readonly kind: "suffix"; readonly suffix: string };
+
+export type PathMatch =
+  | { readonly kind: "exact"; readonly path: string }
+  /** Whole segments: "/a" matches "/a" and "/a/b", not "/ab". */
+  | { readonly kind: "prefix"; readonly path: string }
+  /** Anchored at both ends. */
+  | { readonly kind: "regex"; readonly pattern: RegExp };
+
+export type ValueMatch =
+  | { readonly kind: "exact"; readonly value: string }
+  | { readonly kind: "regex"; readonly pattern: RegExp };
+
+export interface NamedMatch {
+  /** Header names in lower case; query names as they are. */
+  readonly name: string;
+  readonly value: ValueMatch;
+}
+
+/** Everything given must hold. */
+export interface RequestMatch {
+  readonly path: PathMatch | null;
+  readonly method: string | null;
+  readonly headers: readonly NamedMatch[];
+  readonly query: readonly NamedMatch[];
+}
+
+export interface RouteMatchers {
+  /** Empty: any host. */
+  readonly hosts: readonly HostMatch[];
+  /** Alternatives; empty matches everything. */
+  readonly requests: readonly RequestMatch[];
+}
+
+/** Higher is more specific; compared number by number. */
+type Rank = readonly number[];
+
+/** The most specific route for a request; of equals the first one. Null when none matches. */
+export function findRoute<T extends { readonly match: RouteMatchers }>(
+  routes: readonly T[],
+  head: RequestHead,
+): T | null {
+  let best: T | null = null;
+  let bestRank: Rank = [];
+  for (const route of routes) {
+    const rank = rankOf(route.match, head);
+    if (rank !== null && (best === null || compare(rank, bestRank) > 0)) {
+      best = route;
+      bestRank = rank;
+    }
+  }
+  return best;
+}
+
+/** Whether no request can miss it, so that nobody needs to look. */
+export function matchesEverything(match: RouteMatchers): boolean {
+  if (match.hosts.length > 0) return false;
+  if (match.requests.length === 0) return true;
+  return match.requests.some(
+    ({ path, method, headers, query }) =>
+      (path === null || (path.kind === "prefix" && path.path === "/")) &&
+      method === null &&
+      headers.length === 0 &&
+      query.length === 0,
+  );
+}
+
+function compare(a: Rank, b: Rank): number {
+  for (let index = 0; index < Math.max(a.length, b.length); index++) {
+    const difference = (a[index] ?? 0) - (b[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function rankOf(match: RouteMatchers, head: RequestHead): Rank | null {
+  const host = match.hosts.length === 0 ? 0 : hostRank(match.hosts, hostOf(head.authority));
+  if (host === null) return null;
+  if (match.requests.length === 0) return [host];
+  let best: Rank | null = null;
+  for (const request of match.requests) {
+    const rank = requestRank(request, head);
+    if (rank !== null && (best === null || compare(rank, best) > 0)) best = rank;
+  }
+  return best === null ? null : [host, ...best];
+}
+
+/** The host of "host:port" or "[ip]:port". */
+function hostOf(authority: string): string {
+  const colon = authority.lastIndexOf(":");
+  return colon > authority.lastIndexOf("]") ? authority.slice(0, colon) : authority;
+}
+
+function hostRank(hosts: readonly HostMatch[], host: string): number | null {
+  let best: number | null = null;
+  for (const match of hosts) {
+    // An exact host beats every suffix, a longer suffix a shorter one; names have at most 253 characters.
+    let rank: number | null = null;
+    if (match.kind === "exact") rank = match.host === host ? 1000 : null;
+    else if (host.endsWith(`.${match.suffix}`)) rank = match.suffix.length;
+    if (rank !== null && (best === null || rank > best)) best = rank;
+  }
+  return best;
+}
+
+function requestRank(match: RequestMatch, head: RequestHead): Rank | null {
+  const question = head.path.indexOf("?");
+  const path = question < 0 ? head.path : head.path.slice(0, question);
+  const pathRank = match.path === null ? [0, 0] : rankPath(match.path, path);
+  if (pathRank === null) return null;
+  if (match.method !== null && match.method !== head.method) return null;
+  for (const { name, value } of match.headers) {
+    if (!matchesValue(value, header(head.headers, name))) return null;
+  }
+  if (match.query.length > 0) {
+    const query = new URLSearchParams(question < 0 ? "" : head.path.slice(question + 1));
+    for (const { name, value } of match.query) {
+      if (!matchesValue(value, query.get(name))) return null;
+    }
+  }
+  return [...pathRank, match.method === null ? 0 : 1, match.headers.length, match.query.length];
+}
+
+function rankPath(match: PathMatch, path: string): Rank | null {
+  switch (match.kind) {
+    case "exact":
+      return path === match.path ? [3, match.path.length] : null;
+    case "prefix": {
+      const prefix = match.path.endsWith("/") ? match.path.slice(0, -1) : match.path;
+      const next = path[prefix.length];
+      return path.startsWith(prefix) && (next === undefined || next === "/") ? [1, prefix.length] : null;
+    }
+    case "regex":
+      return match.pattern.test(path) ? [2, 0] : null;
+  }
+}
+
+function matchesValue(match: ValueMatch, value: string | null): boolean {
+  if (value === null) return false;
+  return match.kind === "exact" ? match.value === value : match.pattern.test(value);
+}

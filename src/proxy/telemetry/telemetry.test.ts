@@ -1,0 +1,94 @@
+import { describe, expect, test } from "bun:test";
+import { MeshError } from "#lib/errors.ts";
+import { Registry } from "#lib/metrics/registry.ts";
+import { text } from "#lib/metrics/text.ts";
+import { HttpMetrics } from "./http-metrics.ts";
+import { clientTlsLabels, destinationLabels, serverTlsLabels, targetLabels } from "./labels.ts";
+import { TransportMetrics } from "./transport-metrics.ts";
+
+describe("HttpMetrics", () => {
+  test("classifies complete responses below 500 as success and everything else as failure", () => {
+    const registry = new Registry();
+    const cells = new HttpMetrics(registry).cells({ direction: "inbound" });
+    for (const [status, complete] of [
+      [200, true],
+      [404, true],
+      [503, true],
+      [200, false],
+      [0, false],
+    ] as const) {
+      cells.requestStarted();
+      cells.responseEnded(status, 7, complete);
+    }
+    const lines = text(registry).split("\n");
+    expect(lines).toContain('request_total{direction="inbound"} 5');
+    expect(lines).toContain('response_total{classification="success",direction="inbound",status_code="200"} 1');
+    expect(lines).toContain('response_total{classification="success",direction="inbound",status_code="404"} 1');
+    expect(lines).toContain('response_total{classification="failure",direction="inbound",status_code="503"} 1');
+    expect(lines).toContain(
+      'response_total{classification="failure",direction="inbound",error="unknown",status_code="200"} 1',
+    );
+    expect(lines).toContain('response_total{classification="failure",direction="inbound",error="unknown"} 1');
+  });
+
+  test("puts latencies into Linkerd's buckets by status", () => {
+    const registry = new Registry();
+    const cells = new HttpMetrics(registry).cells({ direction: "outbound" });
+    cells.responseEnded(200, 7, true);
+    const out = text(registry);
+    expect(out).toContain('response_latency_ms_bucket{direction="outbound",status_code="200",le="5"} 0');
+    expect(out).toContain('response_latency_ms_bucket{direction="outbound",status_code="200",le="10"} 1');
+    expect(out).toContain('response_latency_ms_bucket{direction="outbound",status_code="200",le="50000"} 1');
+  });
+});
+
+describe("TransportMetrics", () => {
+  test("counts bytes in place and connections as they open and close", () => {
+    const registry = new Registry();
+    const cells = new TransportMetrics(registry).cells({ direction: "inbound", peer: "src" });
+    cells.opened();
+    cells.opened();
+    cells.readBytes += 100;
+    cells.writtenBytes += 7;
+    cells.closed(new MeshError("connection-reset", "Reset"));
+    const lines = text(registry).split("\n");
+    expect(lines).toContain('tcp_open_total{direction="inbound",peer="src"} 2');
+    expect(lines).toContain('tcp_open_connections{direction="inbound",peer="src"} 1');
+    expect(lines).toContain('tcp_close_total{direction="inbound",errno="ECONNRESET",peer="src"} 1');
+    expect(lines).toContain('tcp_read_bytes_total{direction="inbound",peer="src"} 100');
+    expect(lines).toContain('tcp_write_bytes_total{direction="inbound",peer="src"} 7');
+  });
+
+  test("gives an orderly close an empty errno", () => {
+    const registry = new Registry();
+    const cells = new TransportMetrics(registry).cells({});
+    cells.opened();
+    cells.closed(null);
+    expect(text(registry)).toContain('tcp_close_total{errno=""} 1');
+  });
+});
+
+describe("labels", () => {
+  test("tell meshed, plain and passed-through connections apart", () => {
+    expect(serverTlsLabels({ kind: "meshed", clientId: "web.ns" })).toEqual({ tls: "true", client_id: "web.ns" });
+    expect(serverTlsLabels({ kind: "none", reason: "no_tls_from_remote" })).toEqual({
+      tls: "no_identity",
+      no_tls_reason: "no_tls_from_remote",
+    });
+    expect(serverTlsLabels({ kind: "passthrough", serverName: "a.b" })).toEqual({ tls: "opaque", sni: "a.b" });
+    expect(clientTlsLabels({ identity: "web.ns", serverName: "web.ns" }, true)).toEqual({
+      tls: "true",
+      server_id: "web.ns",
+    });
+    expect(clientTlsLabels(null, true)["no_tls_reason"]).toBe("not_provided_by_service_discovery");
+    expect(clientTlsLabels(null, false)).toEqual({ tls: "disabled" });
+  });
+
+  test("carry the target and the destination's labels with a prefix", () => {
+    expect(targetLabels({ ip: "fd00::1", port: 80 })["target_addr"]).toBe("[fd00::1]:80");
+    expect(destinationLabels({ deployment: "web", "pod-template-hash": "x" })).toEqual({
+      dst_deployment: "web",
+      dst_pod_template_hash: "x",
+    });
+  });
+});
