@@ -1,0 +1,73 @@
+/** One call for the command line: settings in, manifests out, with certificates made for whatever the user didn't give. */
+import { isJsonObject, mergeJson, type Json, type JsonObject, type Manifest } from "./json.ts";
+import { renderControlPlane } from "./install.ts";
+import { checkTrust, generateTrust, generateWebhookTls } from "./trust.ts";
+import { highAvailabilityLayer, registryLayer, resolveValues, trustDomainOf, type Values } from "./values.ts";
+
+export interface InstallOptions {
+  /** The version that images get and that is written down. */
+  readonly version: string;
+  /** Default "linkerd". */
+  readonly namespace?: string;
+  /** Settings of the user, later ones win: values files, `--set`, flags. See `values/set.ts` for `--set`. */
+  readonly layers?: readonly Json[];
+  /** `--ha`: under the user's layers. */
+  readonly highAvailability?: boolean;
+  /** `--registry` or LINKERD_DOCKER_REGISTRY. */
+  readonly registry?: string;
+  /** Milliseconds since 1970: certificates start here. */
+  readonly now: number;
+  /** Whether the validating webhooks are part of it. Default false, until their programs exist. */
+  readonly validators?: boolean;
+}
+
+export interface RenderedInstall {
+  readonly values: Values;
+  readonly manifests: readonly Manifest[];
+}
+
+/** Throws "invalid-argument" for settings that are unknown, mistyped or don't fit together. */
+export function renderInstall(options: InstallOptions): RenderedInstall {
+  const namespace = options.namespace ?? "linkerd";
+  const user = (options.layers ?? []).reduce<Json>((merged, layer) => mergeJson(merged, layer ?? {}), {});
+  const under: Json[] = [{ linkerdVersion: options.version, cliVersion: `linkerd/cli ${options.version}` }];
+  if (options.highAvailability === true) under.push(highAvailabilityLayer);
+  if (options.registry !== undefined && options.registry !== "") under.push(registryLayer(options.registry));
+  const given = resolveValues(...under, user);
+  const trust = trustLayer(given, namespace, options.now);
+  const values = resolveValues(...under, user, trust);
+  const webhook = (service: string) => generateWebhookTls(service, namespace, options.now);
+  const manifests = renderControlPlane(values, {
+    namespace,
+    createdBy: `linkerd/cli ${options.version}`,
+    overrides: mergeJson(isJsonObject(user) ? user : {}, trust) as JsonObject,
+    webhookCerts: {
+      proxyInjector: webhook("linkerd-proxy-injector"),
+      validators:
+        options.validators === true
+          ? {
+              profileValidator: webhook("linkerd-sp-validator"),
+              policyValidator: webhook("linkerd-policy-validator"),
+            }
+          : null,
+    },
+  });
+  return { values, manifests };
+}
+
+/** The trust to add to the user's values: made when nothing was given; what was given is checked instead. */
+function trustLayer(values: Values, controlPlaneNamespace: string, now: number): JsonObject {
+  const { issuer, externalCA } = values.identity;
+  const { crtPEM, keyPEM } = issuer.tls;
+  const anchors = values.identityTrustAnchorsPEM;
+  if (externalCA || issuer.scheme !== "linkerd.io/tls") return {};
+  if (crtPEM === "" && keyPEM === "" && anchors === "") {
+    const trust = generateTrust({ controlPlaneNamespace, trustDomain: trustDomainOf(values), now });
+    return {
+      identityTrustAnchorsPEM: trust.anchorPem,
+      identity: { issuer: { tls: { crtPEM: trust.issuerCertPem, keyPEM: trust.issuerKeyPem } } },
+    };
+  }
+  checkTrust({ anchorPem: anchors, issuerCertPem: crtPEM, issuerKeyPem: keyPEM }, now);
+  return {};
+}
