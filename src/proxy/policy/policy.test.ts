@@ -32,7 +32,7 @@ const connection = (tls: ClientTls, ip = "10.0.0.9"): InboundConnection => ({
   tls,
 });
 
-const head = (path: string): RequestHead => parseRequestHead(`GET ${path} HTTP/1.1\r\nhost: web`);
+const head = (path: string): RequestHead => parseRequestHead(`GET ${path} HTTP/1.1\r\nhost: web\r\n`);
 
 function portPolicy(policy: ServerPolicy, more: { requireIdentity?: boolean; requireTls?: boolean } = {}) {
   const registry = new Registry();

@@ -11,7 +11,7 @@ const head = (more: {
 }): RequestHead => {
   const lines = [`${more.method ?? "GET"} ${more.path ?? "/"} HTTP/1.1`, `host: ${more.authority ?? "web.ns.svc:80"}`];
   if (more.headers !== undefined) lines.push(more.headers.join(": "));
-  return parseRequestHead(lines.join("\r\n"));
+  return parseRequestHead(`${lines.join("\r\n")}\r\n`);
 };
 
 const request = (more: Partial<RequestMatch>): RequestMatch => ({
