@@ -1,0 +1,104 @@
+import { describe, expect, test } from "bun:test";
+import { FakeClock } from "#lib/testing/fake-clock.ts";
+import { clientHello } from "#wire/tls-hello/testing/hello.ts";
+import { socketPair } from "../http/testing/socket-pair.ts";
+import { classify, type Detected } from "./classify.ts";
+import { Detection } from "./detection.ts";
+
+/** The answer, and after how many bytes it was known. */
+function decide(bytes: Buffer, tls = true): readonly [string, number] {
+  for (let length = 0; length <= bytes.length; length++) {
+    const detected = classify(bytes.subarray(0, length), tls);
+    if (detected !== null) return [detected.kind, length];
+  }
+  return ["undecided", bytes.length];
+}
+
+describe("byte by byte, a connection is", () => {
+  const cases: ReadonlyArray<readonly [string, string, number]> = [
+    ["GET / HTTP/1.1\r\n", "http1", 15],
+    ["\r\nGET / HTTP/1.0\r\n", "http1", 17],
+    ["BREW /pot HTTP/1.1\r\nHost: a", "http1", 19],
+    ["CONNECT a:443 HTTP/1.1\r\n", "http1", 23],
+    ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "http2", 14],
+    ["PRI * HTTP/1.1\r\n", "http1", 15],
+    ["GET /x\r\n", "opaque", 7],
+    ["GET key HTTX", "opaque", 12],
+    ["GET / HTTP/2.0\r\n", "opaque", 12],
+    ["EHLO mail.example\r\n", "opaque", 18],
+    ["*3\r\n$3\r\nSET\r\n", "opaque", 3],
+    ["SSH-2.0-OpenSSH\r\n", "opaque", 16],
+    ["\0\0\0\x08", "opaque", 1],
+    [" GET / HTTP/1.1\r\n", "opaque", 1],
+    ["GET / HTTP/1.1", "undecided", 14],
+    ["averyveryverylongfirstword", "opaque", 25],
+  ];
+  for (const [text, kind, after] of cases) {
+    test(`${JSON.stringify(text)}: ${kind} after ${after} bytes`, () => {
+      expect(decide(Buffer.from(text, "latin1"))).toEqual([kind, after]);
+    });
+  }
+  test("a long request line: HTTP/1 after a kilobyte", () => {
+    expect(decide(Buffer.from(`GET /${"x".repeat(3000)}`))).toEqual(["http1", 1025]);
+  });
+  test("a ClientHello: TLS at its last byte, opaque where TLS is not looked for", () => {
+    const bytes = clientHello({ serverName: "a.b" });
+    expect(decide(bytes)).toEqual(["tls", bytes.length]);
+    expect(decide(bytes, false)).toEqual(["opaque", 1]);
+  });
+});
+
+describe("detection on a socket", () => {
+  function start(initial?: Buffer) {
+    const clock = new FakeClock();
+    const [client, server] = socketPair();
+    const seen: Array<readonly [Detected["kind"], string, boolean] | "closed"> = [];
+    Detection.start(
+      server,
+      {
+        onDetected: (_socket, detected, bytes, ended) => seen.push([detected.kind, bytes.toString("latin1"), ended]),
+        onClosed: () => seen.push("closed"),
+      },
+      true,
+      10_000,
+      clock,
+      initial,
+    );
+    return { clock, client, server, seen };
+  }
+  const send = (client: { write(data: Uint8Array, offset: number, length: number): number }, text: string): void => {
+    client.write(Buffer.from(text), 0, text.length);
+  };
+
+  test("keeps every byte that it looked at", () => {
+    const { client, server, seen, clock } = start();
+    server.flushPair();
+    for (const byte of "POST /x HTTP/1.1\r\n") {
+      send(client, byte);
+      server.flushPair();
+    }
+    expect(seen).toEqual([["http1", "POST /x HTTP/1.1\r", false]]);
+    expect(server.paused).toBe(true);
+    expect(clock.timers).toBe(0);
+  });
+  test("calls a silent client opaque after the timeout", () => {
+    const { seen, clock } = start();
+    clock.advance(9_999);
+    expect(seen).toEqual([]);
+    clock.advance(1);
+    expect(seen).toEqual([["opaque", "", false]]);
+  });
+  test("calls a client that stops in the middle opaque", () => {
+    const { client, server, seen } = start(Buffer.from("GET"));
+    client.shutdown();
+    server.flushPair();
+    expect(seen).toEqual([["opaque", "GET", true]]);
+  });
+  test("tells when the client is gone", () => {
+    const { client, server, seen, clock } = start();
+    client.terminate();
+    server.flushPair();
+    expect(seen).toEqual(["closed"]);
+    expect(clock.timers).toBe(0);
+  });
+});

@@ -1,0 +1,77 @@
+import type { Clock, Timer } from "#lib/clock.ts";
+import type { MeshError } from "#lib/errors.ts";
+import type { Socket, SocketHandler } from "#lib/net/socket.ts";
+import { classify, opaque, type Detected } from "./classify.ts";
+
+/** Most bytes that are looked at: a ClientHello may take 16 KiB and its record headers. */
+const maxBytes = 20_480;
+
+/** Receives the outcome, exactly one of the two. The socket is paused when `onDetected` runs: set its handler before returning, feed it `initial`, resume. */
+export interface DetectionOwner {
+  /** `ended`: the client has finished sending, `onEnd` does not come again. */
+  onDetected(socket: Socket, detected: Detected, initial: Buffer, ended: boolean): void;
+  /** The connection closed before anything was known. */
+  onClosed(error: MeshError | null): void;
+}
+
+/** Looks at the first bytes of one connection. Becomes the socket's handler for that time. */
+export class Detection implements SocketHandler {
+  private readonly owner: DetectionOwner;
+  private readonly tls: boolean;
+  private readonly timer: Timer;
+  private bytes: Buffer;
+  private finished = false;
+
+  /**
+   * @param tls whether TLS is looked for
+   * @param timeout ms; Linkerd: 10 000
+   * @param initial bytes that were read already
+   */
+  static start(
+    socket: Socket,
+    owner: DetectionOwner,
+    tls: boolean,
+    timeout: number,
+    clock: Clock,
+    initial?: Buffer,
+  ): void {
+    const detection = new Detection(socket, owner, tls, timeout, clock);
+    socket.handler = detection;
+    if (initial !== undefined && initial.length > 0) detection.onData(socket, initial);
+  }
+
+  private constructor(socket: Socket, owner: DetectionOwner, tls: boolean, timeout: number, clock: Clock) {
+    this.owner = owner;
+    this.tls = tls;
+    this.bytes = Buffer.alloc(0);
+    this.timer = clock.after(timeout, () => this.finish(socket, opaque, false));
+  }
+
+  onData(socket: Socket, chunk: Buffer): void {
+    if (this.finished) return;
+    this.bytes = this.bytes.length === 0 ? chunk : Buffer.concat([this.bytes, chunk]);
+    const detected = classify(this.bytes, this.tls);
+    if (detected !== null) this.finish(socket, detected, false);
+    else if (this.bytes.length > maxBytes) this.finish(socket, opaque, false);
+  }
+
+  onDrain(): void {}
+
+  onEnd(socket: Socket): void {
+    if (!this.finished) this.finish(socket, opaque, true);
+  }
+
+  onClose(_socket: Socket, error: MeshError | null): void {
+    if (this.finished) return;
+    this.finished = true;
+    this.timer.cancel();
+    this.owner.onClosed(error);
+  }
+
+  private finish(socket: Socket, detected: Detected, ended: boolean): void {
+    this.finished = true;
+    this.timer.cancel();
+    socket.pause();
+    this.owner.onDetected(socket, detected, this.bytes, ended);
+  }
+}
