@@ -30,7 +30,8 @@ export function importsOf(path: string, text: string): Edge[] {
   for (const match of code.matchAll(statement)) {
     const target = match[2] ?? match[3] ?? "";
     const to = target.startsWith("#") ? target.slice(1) : target.startsWith(".") ? join(dirname(path), target) : null;
-    if (to === null) continue;
+    // Data files outside src/ (package.json) are no part of the layering.
+    if (to === null || (to.startsWith("../") && !to.endsWith(".ts"))) continue;
     const line = code.slice(0, match.index).split("\n").length;
     const kind = match[3] !== undefined ? "dynamic" : match[1] !== undefined ? "type" : "value";
     edges.push({ from: path, to, line, kind });

@@ -16,7 +16,9 @@ export function reportFailure(thrown: unknown, terminal: Terminal, verbose: bool
   if (thrown instanceof ExitSignal) return thrown.exitCode;
   terminal.err(`Error: ${errorChain(thrown)}\n`);
   if (!(thrown instanceof MeshError)) {
-    terminal.err("This is a bug of linkerd. Please report it with the command that you typed and the output of --verbose\n");
+    terminal.err(
+      "This is a bug of linkerd. Please report it with the command that you typed and the output of --verbose\n",
+    );
   }
   if (verbose && thrown instanceof Error && thrown.stack !== undefined) terminal.err(`${thrown.stack}\n`);
   return 1;

@@ -1,0 +1,54 @@
+/** Health checks as data: a check says what it looks at and how to tell, the runner decides when and how often. */
+import type { KubeClient } from "#kube/client.ts";
+
+export type CheckOutcome = "success" | "warning" | "error";
+
+export interface Check {
+  /** As in https://linkerd.io/2/checks/#<id>. */
+  readonly id: string;
+  readonly description: string;
+  /** A failure ends the whole run: later checks would only repeat it. */
+  readonly fatal?: boolean;
+  /** A failure is a warning and does not change the exit code. */
+  readonly warning?: boolean;
+  /** A failure may pass by itself: it is tried again until the run's deadline. */
+  readonly retry?: boolean;
+  /** Throws when something is wrong; the message says what. */
+  readonly run: (scope: CheckScope) => Promise<void>;
+}
+
+export interface Category {
+  readonly id: string;
+  readonly checks: readonly Check[];
+}
+
+/** What checks look at, and what earlier checks found. */
+export interface CheckScope {
+  /** Throws when there is no usable kubeconfig. */
+  readonly client: () => KubeClient;
+  readonly linkerdNamespace: string;
+  readonly vizNamespace: string;
+  /** Namespace of the data plane to look at, or null for all. */
+  readonly dataPlaneNamespace: string | null;
+  readonly cliVersion: string;
+  readonly expectedVersion: string | null;
+  /** ms since 1970. */
+  readonly wall: () => number;
+}
+
+export interface CheckResult {
+  readonly description: string;
+  readonly outcome: CheckOutcome;
+  readonly error?: string;
+  /** Where to read more, only when it did not succeed. */
+  readonly hint?: string;
+}
+
+export interface CategoryResult {
+  readonly category: string;
+  readonly checks: readonly CheckResult[];
+}
+
+export function hintFor(id: string): string {
+  return `https://linkerd.io/2/checks/#${id}`;
+}

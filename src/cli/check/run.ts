@@ -1,0 +1,68 @@
+/** Runs checks in order; retries those that may pass by themselves, stops at a fatal failure. */
+import type { Clock } from "#lib/clock.ts";
+import { sleep } from "#lib/clock.ts";
+import { errorChain } from "#lib/errors.ts";
+import type { Category, CategoryResult, Check, CheckResult, CheckScope } from "./check.ts";
+import { hintFor } from "./check.ts";
+
+export interface RunOptions {
+  readonly clock: Clock;
+  /** ms that retried checks may take together. */
+  readonly wait: number;
+  /** A category begins. */
+  readonly onCategory?: (id: string) => void;
+  /** A check was tried and will be tried again. */
+  readonly onRetry?: (check: Check, error: string) => void;
+  readonly onResult?: (result: CheckResult) => void;
+}
+
+/** Wait between two tries, ms. */
+const retryDelay = 1000;
+
+export async function runChecks(
+  categories: readonly Category[],
+  scope: CheckScope,
+  options: RunOptions,
+): Promise<CategoryResult[]> {
+  const deadline = options.clock.now() + options.wait;
+  const results: CategoryResult[] = [];
+  for (const category of categories) {
+    options.onCategory?.(category.id);
+    const checks: CheckResult[] = [];
+    results.push({ category: category.id, checks });
+    for (const check of category.checks) {
+      const result = await runOne(check, scope, options, deadline);
+      checks.push(result);
+      options.onResult?.(result);
+      if (result.outcome === "error" && check.fatal === true) return results;
+    }
+  }
+  return results;
+}
+
+async function runOne(check: Check, scope: CheckScope, options: RunOptions, deadline: number): Promise<CheckResult> {
+  for (;;) {
+    try {
+      await check.run(scope);
+      return { description: check.description, outcome: "success" };
+    } catch (error) {
+      const message = errorChain(error);
+      if (check.retry === true && options.clock.now() + retryDelay < deadline) {
+        options.onRetry?.(check, message);
+        await sleep(options.clock, retryDelay);
+        continue;
+      }
+      return {
+        description: check.description,
+        outcome: check.warning === true ? "warning" : "error",
+        error: message,
+        hint: hintFor(check.id),
+      };
+    }
+  }
+}
+
+/** True when no check failed; warnings are fine. */
+export function succeeded(results: readonly CategoryResult[]): boolean {
+  return results.every(({ checks }) => checks.every((check) => check.outcome !== "error"));
+}

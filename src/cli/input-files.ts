@@ -1,0 +1,50 @@
+/** The inputs of `inject` and `uninject`: a file, a folder, an https URL, or "-" for standard input. */
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { MeshError } from "#lib/errors.ts";
+import type { Terminal } from "./globals.ts";
+import { readText } from "./values-layers.ts";
+
+export interface Input {
+  /** For messages: a path, a URL or "standard input". */
+  readonly source: string;
+  readonly text: string;
+}
+
+/** Larger documents are refused. */
+const maxBytes = 32 * 1024 * 1024;
+
+export async function readInputs(argument: string, terminal: Terminal): Promise<Input[]> {
+  if (argument === "-") return [{ source: "standard input", text: await terminal.stdin() }];
+  if (argument.startsWith("http://")) {
+    throw new MeshError("invalid-argument", `"${argument}" is not encrypted; use an https:// URL`);
+  }
+  if (argument.startsWith("https://")) return [{ source: argument, text: await download(argument) }];
+  let directory: boolean;
+  try {
+    directory = statSync(argument).isDirectory();
+  } catch (error) {
+    throw new MeshError("not-found", `There is no file or folder "${argument}"`, { cause: error });
+  }
+  if (!directory) return [{ source: argument, text: readText(argument) }];
+  const files = readdirSync(argument, { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.(ya?ml|json)$/.test(name))
+    .toSorted();
+  if (files.length === 0)
+    throw new MeshError("not-found", `The folder "${argument}" holds no .yaml, .yml or .json file`);
+  return files.map((name) => ({ source: join(argument, name), text: readText(join(argument, name)) }));
+}
+
+async function download(url: string): Promise<string> {
+  let answer: Response;
+  try {
+    answer = await fetch(url, { signal: AbortSignal.timeout(30_000) });
+  } catch (error) {
+    throw new MeshError("unavailable", `Could not download "${url}"`, { cause: error });
+  }
+  if (!answer.ok)
+    throw new MeshError("unavailable", `Could not download "${url}": the server answered ${answer.status}`);
+  const text = await answer.text();
+  if (text.length > maxBytes) throw new MeshError("resource-exhausted", `"${url}" is larger than ${maxBytes} bytes`);
+  return text;
+}

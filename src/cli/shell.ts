@@ -1,0 +1,95 @@
+/** What command files share: reading the global flags, reaching the cluster, running an action. */
+import type { Command } from "commander";
+import { MeshError } from "#lib/errors.ts";
+import { KubeClient } from "#kube/client.ts";
+import { loadClusterAccess } from "#kube/config.ts";
+import type { Context, GlobalOptions, Terminal } from "./globals.ts";
+
+/** A command's file exports one of these; `shell.action` wraps what it does. */
+export type Register = (parent: Command, shell: Shell) => void;
+
+export interface Shell {
+  readonly terminal: Terminal;
+  /** Adapts an action to commander: positional arguments as an array, options as an object. */
+  action<Options extends object>(
+    run: (context: Context, args: string[], options: Options) => Promise<void>,
+  ): (...all: unknown[]) => Promise<void>;
+}
+
+interface RawGlobals {
+  readonly linkerdNamespace?: string;
+  readonly cniNamespace?: string;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly as?: string;
+  readonly asGroup?: string[];
+  readonly apiAddr?: string;
+  readonly verbose?: boolean;
+}
+
+export function addGlobalOptions(root: Command): void {
+  root
+    .option("-L, --linkerd-namespace <namespace>", "namespace of the control plane (also $LINKERD_NAMESPACE)")
+    .option("--cni-namespace <namespace>", "namespace of the CNI plugin", "linkerd-cni")
+    .option("--kubeconfig <path>", "kubeconfig file to use instead of $KUBECONFIG or ~/.kube/config")
+    .option("--context <name>", "kubeconfig context to use")
+    .option("--as <user>", "user to impersonate")
+    .option("--as-group <group>", "group to impersonate, repeatable", (value: string, all: string[] = []) => [
+      ...all,
+      value,
+    ])
+    .option("--api-addr <host:port>", "address of the component to ask instead of a port-forward")
+    .option("--verbose", "print debugging details");
+}
+
+export function readGlobals(command: Command, terminal: Terminal): GlobalOptions {
+  const raw: RawGlobals = command.optsWithGlobals();
+  return {
+    linkerdNamespace: raw.linkerdNamespace ?? terminal.env["LINKERD_NAMESPACE"] ?? "linkerd",
+    cniNamespace: raw.cniNamespace ?? "linkerd-cni",
+    kubeconfig: raw.kubeconfig,
+    context: raw.context,
+    as: raw.as,
+    asGroup: raw.asGroup ?? [],
+    apiAddr: raw.apiAddr,
+    verbose: raw.verbose ?? false,
+  };
+}
+
+export function createShell(terminal: Terminal): Shell {
+  return {
+    terminal,
+    action(run) {
+      return async (...all) => {
+        const command = all[all.length - 1] as Command;
+        const context: Context = { terminal, globals: readGlobals(command, terminal) };
+        await run(context, command.args, command.opts());
+      };
+    },
+  };
+}
+
+/** A client for the cluster that the global flags name. */
+export function cluster({ globals, terminal }: Context): KubeClient {
+  return new KubeClient(
+    loadClusterAccess({
+      env: terminal.env,
+      ...(globals.kubeconfig === undefined ? {} : { kubeconfig: globals.kubeconfig }),
+      ...(globals.context === undefined ? {} : { context: globals.context }),
+      ...(globals.as === undefined ? {} : { as: globals.as }),
+      ...(globals.asGroup.length === 0 ? {} : { asGroups: globals.asGroup }),
+    }),
+  );
+}
+
+/** The namespace of `-n`, else the kubeconfig context's, else "default". */
+export function namespaceOr(client: KubeClient, given: string | undefined): string {
+  return given ?? client.access.namespace ?? "default";
+}
+
+/** One of the allowed values, or an error that lists them. */
+export function oneOf<const Value extends string>(flag: string, value: string, allowed: readonly Value[]): Value {
+  const found = allowed.find((candidate) => candidate === value);
+  if (found !== undefined) return found;
+  throw new MeshError("invalid-argument", `Flag ${flag} has the value "${value}"; use ${allowed.join(" or ")}`);
+}
