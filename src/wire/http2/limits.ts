@@ -1,0 +1,72 @@
+/** What one connection may cost us. Every limit that is hit has an answer, named beside it. */
+export interface Http2Limits {
+  /** Streams that the peer may have open; more are answered with REFUSED_STREAM. Default 100. */
+  readonly maxConcurrentStreams: number;
+  /** Bytes of one header list as RFC 9113 §6.5.2 counts them (32 extra per field). Over it: 431, or RST. Default 32 KiB. */
+  readonly maxHeaderListBytes: number;
+  /** Fields of one header list. Over it: as above. Default 128. */
+  readonly maxHeaderListCount: number;
+  /** Encoded bytes of one header block over all its frames. Over it: ENHANCE_YOUR_CALM. Default 64 KiB. */
+  readonly maxHeaderBlockBytes: number;
+  /** CONTINUATION frames of one header block. Over it: ENHANCE_YOUR_CALM. Default 16. */
+  readonly maxContinuations: number;
+  /** Bytes of one stream's receive window, 1–2^31-1. What a peer sends beyond is FLOW_CONTROL_ERROR. Default 65,535. */
+  readonly streamWindow: number;
+  /** Bytes of the connection's receive window, 65,535–2^31-1. Default 1 MiB. */
+  readonly connectionWindow: number;
+  /** Bytes waiting for a blocked socket after which DATA stays in the streams' own queues. Default 256 KiB. */
+  readonly outHighWater: number;
+  /** Bytes waiting for a blocked socket after which the connection fails with ENHANCE_YOUR_CALM. Default 4 MiB. */
+  readonly outMax: number;
+  /** Streams reset by the peer, or by us for the peer's mistakes. Over it: ENHANCE_YOUR_CALM. */
+  readonly resets: Rate;
+  readonly pings: Rate;
+  readonly settings: Rate;
+  /** DATA frames without a byte and without END_STREAM, and PRIORITY frames: they do nothing but cost. */
+  readonly idleFrames: Rate;
+}
+
+/** `burst` at once, then `perSecond` on average. */
+export interface Rate {
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+export const defaultLimits: Http2Limits = {
+  maxConcurrentStreams: 100,
+  maxHeaderListBytes: 32 * 1024,
+  maxHeaderListCount: 128,
+  maxHeaderBlockBytes: 64 * 1024,
+  maxContinuations: 16,
+  streamWindow: 65_535,
+  connectionWindow: 1024 * 1024,
+  outHighWater: 256 * 1024,
+  outMax: 4 * 1024 * 1024,
+  resets: { burst: 1000, perSecond: 200 },
+  pings: { burst: 10_000, perSecond: 1000 },
+  settings: { burst: 100, perSecond: 10 },
+  idleFrames: { burst: 1000, perSecond: 200 },
+};
+
+/** A token bucket whose time is an argument. */
+export class Budget {
+  private tokens: number;
+  private last: number;
+  private readonly rate: Rate;
+
+  constructor(rate: Rate, now: number) {
+    this.rate = rate;
+    this.tokens = rate.burst;
+    this.last = now;
+  }
+
+  /** Takes one token at `now` (ms); false when there is none. */
+  take(now: number): boolean {
+    const gained = ((now - this.last) * this.rate.perSecond) / 1000;
+    this.last = now;
+    this.tokens = Math.min(this.rate.burst, this.tokens + gained);
+    if (this.tokens < 1) return false;
+    this.tokens--;
+    return true;
+  }
+}

@@ -1,0 +1,200 @@
+import { canGrow, defaultWindow } from "./flow-control.ts";
+import { frameFlag, frameHeaderBytes, frameType, maxFrameBytes, writeFrameHeader, writeUint32 } from "./frames.ts";
+import type { HeaderBlock } from "./header-block.ts";
+import { HpackEncoder } from "./hpack/encoder.ts";
+import type { OutBuffer } from "./out-buffer.ts";
+import { type PeerSettings, initialPeerSettings } from "./settings.ts";
+import type { Http2Stream } from "./stream.ts";
+
+/** What the sender tells its connection. */
+export interface SenderEvents {
+  /** A stream's END_STREAM was written. */
+  onLocalEnd(stream: Http2Stream): void;
+}
+
+/**
+ * The sending half: frames, send windows, and the queues of streams that wait for one. Streams that could send but for
+ * the connection's window or a full socket take turns, one frame each.
+ */
+export class Sender {
+  readonly peer: PeerSettings = initialPeerSettings();
+  private readonly out: OutBuffer;
+  private readonly events: SenderEvents;
+  private readonly highWater: number;
+  private readonly encoder = new HpackEncoder();
+  private window = defaultWindow;
+  /** Streams with something queued whose own window is open, in turn. */
+  private readonly ready = new Set<Http2Stream>();
+
+  constructor(out: OutBuffer, events: SenderEvents, highWater: number) {
+    this.out = out;
+    this.events = events;
+    this.highWater = highWater;
+  }
+
+  /** Writes any frame whose payload is ready. */
+  frame(type: number, flags: number, id: number, payload: Uint8Array): void {
+    const bytes = this.out.reserve(frameHeaderBytes + payload.length);
+    const at = writeFrameHeader(bytes, this.out.end, payload.length, type, flags, id);
+    bytes.set(payload, at);
+    this.out.end = at + payload.length;
+  }
+
+  /** Writes a frame with one 32-bit number: RST_STREAM or WINDOW_UPDATE. */
+  number(type: number, id: number, value: number): void {
+    const bytes = this.out.reserve(frameHeaderBytes + 4);
+    this.out.end = writeUint32(bytes, writeFrameHeader(bytes, this.out.end, 4, type, 0, id), value);
+  }
+
+  headers(stream: Http2Stream, block: HeaderBlock, fin: boolean): void {
+    if (stream.queue !== null) {
+      stream.queue.push({ bytes: null, start: 0, end: 0, block, fin });
+      return;
+    }
+    this.writeHeaders(stream, block, fin);
+  }
+
+  private writeHeaders(stream: Http2Stream, block: HeaderBlock, fin: boolean): void {
+    const out = this.out;
+    const bytes = out.reserve(frameHeaderBytes + HpackEncoder.bound(block));
+    const start = out.end + frameHeaderBytes;
+    const end = this.encoder.encode(block, bytes, start);
+    const endStream = fin ? frameFlag.endStream : 0;
+    const limit = maxFrameBytes;
+    if (end - start <= limit) {
+      writeFrameHeader(bytes, out.end, end - start, frameType.headers, frameFlag.endHeaders | endStream, stream.id);
+      out.end = end;
+    } else {
+      const encoded = Buffer.from(bytes.subarray(start, end));
+      for (let at = 0; at < encoded.length; at += limit) {
+        const piece = encoded.subarray(at, at + limit);
+        const endHeaders = at + limit >= encoded.length ? frameFlag.endHeaders : 0;
+        if (at === 0) this.frame(frameType.headers, endStream, stream.id, piece);
+        else this.frame(frameType.continuation, endHeaders, stream.id, piece);
+      }
+    }
+    if (fin) this.ended(stream);
+  }
+
+  private ended(stream: Http2Stream): void {
+    stream.localEnded = true;
+    this.events.onLocalEnd(stream);
+  }
+
+  /** Returns how many bytes of the stream wait. */
+  data(stream: Http2Stream, bytes: Buffer, start: number, end: number, fin: boolean): number {
+    if (stream.queue === null) {
+      let at = start;
+      while (at < end) {
+        const size = this.room(stream, end - at);
+        if (size <= 0) break;
+        this.writeData(stream, bytes, at, size, fin && at + size === end);
+        at += size;
+      }
+      if (at === end) {
+        if (fin && start === end) this.writeData(stream, bytes, start, 0, true);
+        return 0;
+      }
+      start = at;
+      stream.queue = [];
+      if (stream.sendWindow > 0) this.ready.add(stream);
+    }
+    stream.queue.push({ bytes, start, end, block: null, fin });
+    return (stream.queued += end - start);
+  }
+
+  /** How much of `wanted` may go out now, as one frame. */
+  private room(stream: Http2Stream, wanted: number): number {
+    if (this.out.blocked && this.out.length >= this.highWater) return 0;
+    return Math.min(wanted, this.window, stream.sendWindow, maxFrameBytes);
+  }
+
+  private writeData(stream: Http2Stream, bytes: Buffer, at: number, size: number, fin: boolean): void {
+    const out = this.out;
+    const target = out.reserve(frameHeaderBytes + size);
+    const to = writeFrameHeader(target, out.end, size, frameType.data, fin ? frameFlag.endStream : 0, stream.id);
+    // A native call costs more than a short loop.
+    if (size < 64) for (let index = 0; index < size; index++) target[to + index] = bytes[at + index]!;
+    else bytes.copy(target, to, at, at + size);
+    out.end = to + size;
+    this.window -= size;
+    stream.sendWindow -= size;
+    if (fin) this.ended(stream);
+  }
+
+  /** Grows the connection's window; false on overflow. */
+  grow(increment: number): boolean {
+    if (!canGrow(this.window, increment)) return false;
+    this.window += increment;
+    this.pump();
+    return true;
+  }
+
+  /** Grows a stream's window; false on overflow. */
+  growStream(stream: Http2Stream, increment: number): boolean {
+    if (!canGrow(stream.sendWindow, increment)) return false;
+    stream.sendWindow += increment;
+    if (stream.queue !== null && stream.sendWindow > 0) {
+      this.ready.add(stream);
+      this.pump();
+    }
+    return true;
+  }
+
+  /** Applies settings that were just read into `peer`. False when a stream's window overflows. */
+  applySettings(streams: Iterable<Http2Stream>, previousWindow: number): boolean {
+    this.encoder.setMaxTableBytes(this.peer.headerTableSize);
+    const change = this.peer.initialWindowSize - previousWindow;
+    if (change === 0) return true;
+    // Pumping may end streams, so that the table is read first.
+    for (const stream of [...streams]) if (!stream.closed && !this.growStream(stream, change)) return false;
+    return true;
+  }
+
+  /** Lets waiting streams send while there is window and room. */
+  pump(): void {
+    for (const stream of this.ready) {
+      if (this.window <= 0 || (this.out.blocked && this.out.length >= this.highWater)) return;
+      this.ready.delete(stream);
+      const sent = this.sendNext(stream);
+      // Behind the others: a Set iterates over what is added meanwhile.
+      if (stream.queue !== null && stream.sendWindow > 0) this.ready.add(stream);
+      if (sent > 0 && !stream.closed) stream.handler.onSent(stream, sent);
+    }
+  }
+
+  /** One frame of data, and headers or empty ends that follow it. */
+  private sendNext(stream: Http2Stream): number {
+    const queue = stream.queue!;
+    let sent = 0;
+    while (queue.length > 0) {
+      const item = queue[0]!;
+      if (item.block !== null) {
+        queue.shift();
+        if (queue.length === 0) stream.queue = null;
+        this.writeHeaders(stream, item.block, item.fin);
+        continue;
+      }
+      const left = item.end - item.start;
+      // An empty end needs no window and follows at once; more data waits for its turn.
+      const size = left === 0 ? 0 : sent > 0 ? 0 : this.room(stream, left);
+      if (size <= 0 && left > 0) return sent;
+      const done = size === left;
+      if (done) queue.shift();
+      if (queue.length === 0) stream.queue = null;
+      const at = item.start;
+      item.start += size;
+      stream.queued -= size;
+      sent += size;
+      this.writeData(stream, item.bytes!, at, size, item.fin && done);
+    }
+    return sent;
+  }
+
+  /** Forgets a stream that was closed. */
+  drop(stream: Http2Stream): void {
+    this.ready.delete(stream);
+    stream.queue = null;
+    stream.queued = 0;
+  }
+}

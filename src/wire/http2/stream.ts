@@ -1,0 +1,90 @@
+import { defaultWindow } from "./flow-control.ts";
+import type { HeaderBlock } from "./header-block.ts";
+import type { Http2Connection } from "./connection.ts";
+
+/** What happens on one stream. Set by who opened or accepted it; callbacks may call any method of stream and connection. */
+export interface StreamHandler {
+  /** Client: the response, or an interim one (`block.status` < 200). Servers get their request by `onRequest`. */
+  onHeaders(stream: Http2Stream, block: HeaderBlock, fin: boolean): void;
+  /** Bytes `[start, end)`, possibly none with `fin`. Call `stream.consume` for every byte once it is done with. */
+  onData(stream: Http2Stream, bytes: Buffer, start: number, end: number, fin: boolean): void;
+  /** The peer's trailers, which are also its end. */
+  onTrailers(stream: Http2Stream, block: HeaderBlock): void;
+  /** `bytes` that had to wait were put on the wire; `stream.queued` says what still waits. */
+  onSent(stream: Http2Stream, bytes: number): void;
+  /** The stream broke: last callback. `code` as in RFC 9113 §7; `refused`: the peer certainly did nothing with it. */
+  onReset(stream: Http2Stream, code: number, refused: boolean): void;
+}
+
+/** Something that waits for window: bytes, or trailers behind bytes. */
+export interface Queued {
+  readonly bytes: Buffer | null;
+  start: number;
+  readonly end: number;
+  readonly block: HeaderBlock | null;
+  readonly fin: boolean;
+}
+
+/** One request and its response. It lives in its connection's table until both sides have ended or one has reset it. */
+export class Http2Stream {
+  readonly id: number;
+  readonly connection: Http2Connection;
+  handler: StreamHandler;
+  /** The peer's END_STREAM came. */
+  remoteEnded = false;
+  /** We were asked to end; END_STREAM may still wait for window. */
+  localEnding = false;
+  /** Our END_STREAM is on the wire. */
+  localEnded = false;
+  /** No longer in the table: sending does nothing. */
+  closed = false;
+  /** Bytes that wait for window or for the socket. */
+  queued = 0;
+
+  // What follows belongs to connection.ts and sender.ts.
+  sendWindow = defaultWindow;
+  receiveWindow = defaultWindow;
+  /** Received and not consumed. */
+  held = 0;
+  /** Consumed and not yet announced. */
+  due = 0;
+  /** Client: the final response headers came. */
+  headersSeen = false;
+  /** Bytes still to come by content-length; -1 when none was given, -2 while the response to HEAD is awaited. */
+  contentLeft = -1;
+  queue: Queued[] | null = null;
+
+  constructor(connection: Http2Connection, id: number, handler: StreamHandler) {
+    this.connection = connection;
+    this.id = id;
+    this.handler = handler;
+  }
+
+  /** Server: a response, interim if its status is below 200. Client: nothing, `request` sent it. */
+  sendHeaders(block: HeaderBlock, fin: boolean): void {
+    this.connection.sendHeaders(this, block, fin);
+  }
+
+  /**
+   * Sends bytes, or lets them wait for window; they must not change until sent.
+   * @returns how many bytes wait now: 0 means that all went out, otherwise `onSent` follows.
+   */
+  sendData(bytes: Buffer, start: number, end: number, fin: boolean): number {
+    return this.connection.sendData(this, bytes, start, end, fin);
+  }
+
+  /** Ends our side, with trailers. */
+  sendTrailers(block: HeaderBlock): void {
+    this.connection.sendHeaders(this, block, true);
+  }
+
+  /** Gives `bytes` of window back to the peer. */
+  consume(bytes: number): void {
+    this.connection.consume(this, bytes);
+  }
+
+  /** Ends both sides at once. No callback follows. */
+  reset(code: number): void {
+    this.connection.resetStream(this, code);
+  }
+}
