@@ -143,9 +143,13 @@ export class BunSocket implements Socket, NativeOwner {
     this.own = true;
     this.closed = true;
     this.calling = true;
-    // A paused socket would never see the peer's close_notify.
-    if (this.tls !== null) this.native.resume();
-    this.native.end();
+    if (this.tls === null) this.native.end();
+    else {
+      // `end` would lose the native socket without closing it, so that not even `terminate` works any more.
+      this.native.shutdown();
+      // A paused socket would never see the peer's close_notify.
+      this.native.resume();
+    }
     this.calling = false;
     if (!this.finished) this.linger = this.clock.after(lingerTime, () => this.native.terminate());
   }

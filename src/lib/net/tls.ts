@@ -88,8 +88,8 @@ export function clientTlsOptions(tls: ClientTls): NativeTls {
 }
 
 /** Names and protocol of a finished handshake. */
-export function readSession(native: NativeSocket, serverName: string | null): TlsSession {
-  const raw = native.getPeerX509Certificate()?.raw;
+function readSession(native: NativeSocket, verified: boolean, serverName: string | null): TlsSession {
+  const raw = verified ? native.getPeerX509Certificate()?.raw : undefined;
   const names = raw === undefined ? { dns: [], uri: [] } : certificateAltNames(raw);
   const alpn: unknown = native.alpnProtocol;
   return {
@@ -115,7 +115,7 @@ export function verifyServer(
   const otherName = error !== null && errorCode(error) === "ERR_TLS_CERT_ALTNAME_INVALID";
   if (error !== null && !(otherName && wanted !== tls.serverName)) return netError(error, action);
   if (!ok && !otherName) return new MeshError("tls-handshake", `${action}: the handshake failed`);
-  const session = readSession(native, tls.serverName);
+  const session = readSession(native, true, tls.serverName);
   if (tls.verify === "server-name" || session.peerNames.includes(wanted)) return session;
   return new MeshError(
     "tls-identity",
@@ -182,8 +182,8 @@ class ServerHandshake implements NativeOwner {
     try {
       const [, secure] = native.upgradeTLS<NativeOwner>(upgrade);
       this.deadline = this.clock.after(this.options.timeout ?? defaultHandshakeTimeout, () => {
-        secure.terminate();
         this.fail(new MeshError("timeout", `${this.action()}: no handshake in time`));
+        secure.terminate();
       });
       // Detection may have paused the reader.
       native.resume();
@@ -197,12 +197,13 @@ class ServerHandshake implements NativeOwner {
 
   nativeHandshake(native: NativeSocket, ok: boolean, error: Error | null): void {
     if (this.done) return;
+    const { requestPeer } = this.options.context;
     // `ok` alone means only that the bytes were right: an unknown authority or an expired certificate is ok with an error.
-    const proven = !this.options.context.requestPeer || native.authorized;
-    if (!ok || error !== null || !proven) {
+    // Where no certificate was asked for, the runtime complains that there is none.
+    if (!ok || (requestPeer && (error !== null || !native.authorized))) {
       this.deadline?.cancel();
       this.deadline = this.clock.after(alertTime, () => native.terminate());
-      native.end();
+      native.shutdown();
       this.report(
         error === null ? new MeshError("tls-handshake", `${this.action()}: refused`) : netError(error, this.action()),
       );
@@ -211,7 +212,11 @@ class ServerHandshake implements NativeOwner {
     this.done = true;
     this.deadline?.cancel();
     const serverName: unknown = native.getServername();
-    const session = readSession(native, typeof serverName === "string" && serverName !== "" ? serverName : null);
+    const session = readSession(
+      native,
+      requestPeer,
+      typeof serverName === "string" && serverName !== "" ? serverName : null,
+    );
     const socket = new BunSocket(native, this.before, session, this.clock);
     socket.onFinish = this.finish;
     native.data = socket;
@@ -232,8 +237,8 @@ class ServerHandshake implements NativeOwner {
 
   nativeError(native: NativeSocket, error: Error): void {
     if (this.done) raise(error);
-    native.terminate();
     this.fail(netError(error, this.action()));
+    native.terminate();
   }
 
   private fail(error: MeshError): void {
