@@ -1,0 +1,46 @@
+import { expect, test } from "bun:test";
+import { imageName, resolveImage } from "./images.ts";
+
+const self = { root: "/x", executable: "bin/bun", prefix: ["--smol", "./src/cli/main.ts"] };
+const linkerd = ["/.linkerd/bin/bun", "--smol", "/.linkerd/src/cli/main.ts"];
+
+test("Tags and digests are no part of a name, a registry's port is", () => {
+  expect(imageName("cr.l5d.io/linkerd/proxy:edge-1")).toBe("cr.l5d.io/linkerd/proxy");
+  expect(imageName("localhost:5000/app@sha256:12")).toBe("localhost:5000/app");
+});
+
+test("Linkerd's images run this program with the implied subcommand, given once", () => {
+  const run = (image: string, args?: string[]) => resolveImage(image, { ...(args && { args }) }, self);
+  expect(run("cr.l5d.io/linkerd/proxy:1")).toEqual({ kind: "run", entrypoint: [...linkerd, "proxy"], host: false });
+  expect(run("cr.l5d.io/linkerd/proxy:1", ["proxy"])).toEqual({ kind: "run", entrypoint: linkerd, host: false });
+  expect(run("cr.l5d.io/linkerd/controller:1", ["destination"])).toMatchObject({
+    entrypoint: [...linkerd, "controller"],
+  });
+  expect(run("cr.l5d.io/linkerd/controller:1", ["controller", "destination"])).toMatchObject({ entrypoint: linkerd });
+});
+
+test("A command named linkerd is this program", () => {
+  expect(resolveImage("cr.l5d.io/linkerd/proxy:1", { command: ["/usr/bin/linkerd", "proxy"] }, self)).toEqual({
+    kind: "run",
+    entrypoint: [...linkerd, "proxy"],
+    host: false,
+  });
+});
+
+test("Other images run their command on the host's programs, and without a command nothing", () => {
+  expect(resolveImage("nginx", { command: ["sleep"] }, self)).toEqual({
+    kind: "run",
+    entrypoint: ["sleep"],
+    host: true,
+  });
+  expect(resolveImage("nginx:1.27", {}, self)).toMatchObject({
+    kind: "missing",
+    message: expect.stringContaining('"nginx:1.27"'),
+  });
+});
+
+test("Example images run their program of the repository", () => {
+  expect(resolveImage("buoyantio/emojivoto-emoji-svc:v11", {}, self)).toMatchObject({
+    entrypoint: ["/.linkerd/bin/bun", "--smol", "/.linkerd/examples/emojivoto/emoji.ts"],
+  });
+});

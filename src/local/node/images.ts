@@ -1,0 +1,82 @@
+/**
+ * What an image name stands for. There are no image pulls here: containers run programs of this package or of the host.
+ * To add an example application, add a line to `builtin`.
+ */
+import { selfCommand, type Self } from "../launcher/self.ts";
+
+/** Where the program's folder is inside a container. */
+export const selfMount = "/.linkerd";
+
+/** What to run for an image. */
+export type ImageProgram =
+  /** `entrypoint` comes before the container's args; `host` means the programs are the host's, which deserves a warning. */
+  | { readonly kind: "run"; readonly entrypoint: readonly string[]; readonly host: boolean }
+  /** Nothing to run: the reason, for the user. */
+  | { readonly kind: "missing"; readonly message: string };
+
+/** Linkerd's images by their last name: the subcommand that the image's entrypoint implies. */
+const linkerdImages: Readonly<Record<string, readonly string[]>> = {
+  proxy: ["proxy"],
+  "proxy-init": ["proxy-init"],
+  controller: ["controller"],
+  "policy-controller": ["controller", "policy"],
+  "metrics-api": ["metrics-api"],
+  tap: ["tap"],
+  web: ["viz", "web"],
+  linkerd: [],
+  cli: [],
+  "cli-bin": [],
+};
+
+/** Example applications: image name → the program in the repository. */
+const builtin: ReadonlyArray<readonly [image: RegExp, program: (match: RegExpExecArray) => string]> = [
+  [/(?:^|\/)emojivoto-([a-z-]+)$/, (match) => `examples/emojivoto/${match[1]?.replace(/-svc$/, "")}.ts`],
+];
+
+/** The image without registry tag and digest: "cr.l5d.io/linkerd/proxy:edge-25.1" → "cr.l5d.io/linkerd/proxy". */
+export function imageName(image: string): string {
+  const name = image.split("@", 1)[0] ?? "";
+  const colon = name.lastIndexOf(":");
+  return colon > name.lastIndexOf("/") ? name.slice(0, colon) : name;
+}
+
+/** Inserts the subcommand that the image implies, unless the arguments start with it. */
+function linkerdEntrypoint(self: Self, implied: readonly string[], args: readonly string[]): string[] {
+  const given = implied.every((word, index) => args[index] === word);
+  return selfCommand(self, selfMount, given ? [] : implied);
+}
+
+export function resolveImage(
+  image: string,
+  container: { readonly command?: readonly string[]; readonly args?: readonly string[] },
+  self: Self,
+): ImageProgram {
+  const name = imageName(image);
+  const last = name.slice(name.lastIndexOf("/") + 1);
+  const command = container.command ?? [];
+  const ours = /(^|\/)linkerd\/[a-z-]+$/.test(name) || last === "linkerd";
+  if (ours && command.length > 0) {
+    const [program = "", ...rest] = command;
+    const isLinkerd = /(^|\/)linkerd$/.test(program);
+    return {
+      kind: "run",
+      entrypoint: isLinkerd ? [...selfCommand(self, selfMount, []), ...rest] : command,
+      host: false,
+    };
+  }
+  const implied = linkerdImages[last];
+  if (ours && implied !== undefined) {
+    return { kind: "run", entrypoint: linkerdEntrypoint(self, implied, container.args ?? []), host: false };
+  }
+  for (const [pattern, program] of builtin) {
+    const match = pattern.exec(name);
+    if (match === null) continue;
+    const bun = selfCommand({ ...self, prefix: ["--smol", `./${program(match)}`] }, selfMount, []);
+    return { kind: "run", entrypoint: command.length > 0 ? command : bun, host: false };
+  }
+  if (command.length > 0) return { kind: "run", entrypoint: command, host: true };
+  return {
+    kind: "missing",
+    message: `Image "${image}" can't be pulled: a local cluster has no image store; set the container's command to a program of this machine`,
+  };
+}
