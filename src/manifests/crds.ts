@@ -1,0 +1,28 @@
+/** The custom resources of the mesh. Gateway API's own are not among them: clusters have them from elsewhere. */
+import type { Manifest } from "./json.ts";
+import { authorizationPolicy, meshTlsAuthentication, networkAuthentication } from "./crds/authorization.ts";
+import type { Crd, CrdContext } from "./crds/definition.ts";
+import { externalWorkload } from "./crds/external-workload.ts";
+import { httpRoute } from "./crds/http-route.ts";
+import { server, serverAuthorization } from "./crds/server.ts";
+import { serviceProfile } from "./crds/service-profile.ts";
+import { egressNetwork, httpLocalRateLimitPolicy, trafficSplit } from "./crds/traffic.ts";
+
+const all: readonly Crd[] = [
+  authorizationPolicy,
+  egressNetwork,
+  httpLocalRateLimitPolicy,
+  httpRoute,
+  meshTlsAuthentication,
+  networkAuthentication,
+  serverAuthorization,
+  server,
+  serviceProfile,
+  externalWorkload,
+  trafficSplit,
+];
+
+/** What `linkerd install --crds` prints. */
+export function renderCrds(context: CrdContext): Manifest[] {
+  return all.map((make) => make(context));
+}

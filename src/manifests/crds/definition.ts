@@ -1,0 +1,93 @@
+/** CustomResourceDefinitions from a table of versions. */
+import type { JsonObject, Manifest } from "../json.ts";
+import { object, string, type Schema } from "./schema.ts";
+
+export interface CrdVersion {
+  readonly name: string;
+  readonly spec: Schema;
+  readonly status?: Schema;
+  /** Default true. */
+  readonly specRequired?: boolean;
+  /** Exactly one version stores. */
+  readonly storage?: boolean;
+  /** The version to use instead: makes kubectl warn. */
+  readonly deprecatedFor?: string;
+  readonly columns?: readonly Column[];
+}
+
+export interface Column {
+  readonly name: string;
+  readonly type: "string" | "integer" | "date";
+  readonly jsonPath: string;
+  readonly description?: string;
+}
+
+export const ageColumn: Column = { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" };
+
+export interface CrdNames {
+  readonly group: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly singular?: string;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+}
+
+/** What the definitions of one installation share. */
+export interface CrdContext {
+  readonly controlPlaneNamespace: string;
+  readonly createdBy: string;
+}
+
+export type Crd = (context: CrdContext) => Manifest;
+
+export function crd(names: CrdNames, versions: readonly CrdVersion[]): Crd {
+  const { group, kind, plural, singular = kind.toLowerCase(), shortNames, categories } = names;
+  return ({ controlPlaneNamespace, createdBy }) => ({
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: {
+      name: `${plural}.${group}`,
+      annotations: { "linkerd.io/created-by": createdBy },
+      labels: { "linkerd.io/control-plane-ns": controlPlaneNamespace },
+    },
+    spec: {
+      group,
+      names: {
+        kind,
+        listKind: `${kind}List`,
+        plural,
+        singular,
+        shortNames: shortNames === undefined ? undefined : [...shortNames],
+        categories: categories === undefined ? undefined : [...categories],
+      },
+      scope: "Namespaced",
+      versions: versions.map((version) => versionOf(names, version)),
+    },
+  });
+}
+
+function versionOf({ group, kind }: CrdNames, version: CrdVersion): JsonObject {
+  const { name, spec, status, storage = false, deprecatedFor, columns, specRequired = true } = version;
+  return {
+    name,
+    served: true,
+    storage,
+    deprecated: deprecatedFor === undefined ? undefined : true,
+    deprecationWarning:
+      deprecatedFor === undefined
+        ? undefined
+        : `${group}/${name} ${kind} is deprecated; use ${group}/${deprecatedFor} ${kind}`,
+    subresources: status === undefined ? undefined : { status: {} },
+    additionalPrinterColumns: columns === undefined ? undefined : columns.map((column) => ({ ...column })),
+    schema: {
+      openAPIV3Schema: object({
+        apiVersion: string(),
+        kind: string(),
+        metadata: { type: "object" },
+        [specRequired ? "spec*" : "spec"]: spec,
+        ...(status === undefined ? {} : { status }),
+      }),
+    },
+  };
+}
