@@ -1,0 +1,112 @@
+/**
+ * Everything that is watched, joined by name, address and Service:
+ *
+ *   Pod ── ip, owner ─┐                       Namespace (annotations)   Node (zone)
+ *   Service ── ip ────┼── Service ports ── EndpointSlice ── Pod ── ReplicaSet, Job ── Deployment, CronJob
+ *
+ * Pure: objects go in through the members' apply, delete and reset; every read names its topic, so that `derivations` can
+ * compute anew what depends on it.
+ */
+import type { Log } from "#lib/log.ts";
+import { Derivations, type Track } from "./derivations.ts";
+import { ObjectIndex, objectKey } from "./object-index.ts";
+import type { NamespaceRecord, NodeRecord, OwnerRecord } from "./scope.ts";
+import type { ServiceRecord } from "./service.ts";
+import type { SliceRecord } from "./slice.ts";
+import type { Owner, Workload } from "./workload.ts";
+
+export class ClusterIndex {
+  readonly derivations: Derivations;
+  readonly pods: ObjectIndex<Workload>;
+  readonly services: ObjectIndex<ServiceRecord>;
+  readonly slices: ObjectIndex<SliceRecord>;
+  readonly namespaces: ObjectIndex<NamespaceRecord>;
+  readonly nodes: ObjectIndex<NodeRecord>;
+  readonly replicaSets: ObjectIndex<OwnerRecord>;
+  readonly jobs: ObjectIndex<OwnerRecord>;
+
+  constructor(schedule: (run: () => void) => void, log: Log) {
+    this.derivations = new Derivations(schedule, log);
+    const touch = (topic: string): void => this.derivations.touch(topic);
+    this.pods = new ObjectIndex(
+      (pod) => [`pod:${objectKey(pod.namespace, pod.name)}`, ...pod.ips.map((ip) => `pod-ip:${ip}`)],
+      touch,
+    );
+    this.services = new ObjectIndex(
+      (service) => [
+        `service:${objectKey(service.namespace, service.name)}`,
+        ...service.clusterIps.map((ip) => `service-ip:${ip}`),
+      ],
+      touch,
+    );
+    this.slices = new ObjectIndex((slice) => [`slices:${objectKey(slice.namespace, slice.service)}`], touch);
+    this.namespaces = new ObjectIndex(({ metadata }) => [`namespace:${metadata.name}`], touch);
+    this.nodes = new ObjectIndex(({ metadata }) => [`node:${metadata.name}`], touch);
+    this.replicaSets = new ObjectIndex(
+      ({ metadata }) => [`replicaset:${objectKey(metadata.namespace ?? "", metadata.name)}`],
+      touch,
+    );
+    this.jobs = new ObjectIndex(({ metadata }) => [`job:${objectKey(metadata.namespace ?? "", metadata.name)}`], touch);
+  }
+
+  pod(namespace: string, name: string, track: Track): Workload | undefined {
+    track(`pod:${objectKey(namespace, name)}`);
+    return this.pods.get(namespace, name);
+  }
+
+  /** The pod that has this address now: of several, one that is alive. */
+  podByIp(ip: string, track: Track): Workload | undefined {
+    track(`pod-ip:${ip}`);
+    const alive = this.pods.find(`pod-ip:${ip}`).filter((pod) => !pod.finished);
+    return alive.find((pod) => !pod.terminating) ?? alive[0];
+  }
+
+  service(namespace: string, name: string, track: Track): ServiceRecord | undefined {
+    track(`service:${objectKey(namespace, name)}`);
+    return this.services.get(namespace, name);
+  }
+
+  serviceByIp(ip: string, track: Track): ServiceRecord | undefined {
+    track(`service-ip:${ip}`);
+    return this.services.find(`service-ip:${ip}`)[0];
+  }
+
+  slicesOf(namespace: string, service: string, track: Track): SliceRecord[] {
+    const topic = `slices:${objectKey(namespace, service)}`;
+    track(topic);
+    return this.slices.find(topic);
+  }
+
+  namespaceAnnotation(namespace: string, key: string, track: Track): string | undefined {
+    track(`namespace:${namespace}`);
+    return this.namespaces.get("", namespace)?.annotations[key];
+  }
+
+  /** "" when unknown. */
+  zoneOfNode(node: string, track: Track): string {
+    if (node === "") return "";
+    track(`node:${node}`);
+    return this.nodes.get("", node)?.zone ?? "";
+  }
+
+  /** The workload that a person would name: the Deployment of the ReplicaSet, the CronJob of the Job; null for a bare pod. */
+  ownerOf(pod: Workload, track: Track): Owner | null {
+    const { owner } = pod;
+    if (owner === null) return null;
+    if (owner.kind === "ReplicaSet") {
+      track(`replicaset:${objectKey(pod.namespace, owner.name)}`);
+      const found = this.replicaSets.get(pod.namespace, owner.name);
+      if (found !== undefined) return found.owner ?? owner;
+      // Not seen yet: the name of a Deployment's ReplicaSet is the Deployment's, a dash and the template's hash.
+      const hash = pod.labels["pod-template-hash"] ?? "";
+      const suffix = `-${hash}`;
+      if (hash === "" || !owner.name.endsWith(suffix)) return owner;
+      return { kind: "Deployment", name: owner.name.slice(0, -suffix.length) };
+    }
+    if (owner.kind === "Job") {
+      track(`job:${objectKey(pod.namespace, owner.name)}`);
+      return this.jobs.get(pod.namespace, owner.name)?.owner ?? owner;
+    }
+    return owner;
+  }
+}

@@ -1,0 +1,90 @@
+import type { WatchHandler } from "#kube/watch.ts";
+
+/** What every decoded object carries. `namespace` is "" for cluster-scoped ones. */
+export interface IndexedObject {
+  readonly metadata: { readonly namespace?: string; readonly name: string; readonly resourceVersion?: string };
+}
+
+export function objectKey(namespace: string, name: string): string {
+  return `${namespace}/${name}`;
+}
+
+/**
+ * The objects of one kind, by name and by topic. A topic is a string under which an object is looked for and changes of it
+ * are announced, e.g. "ip:10.0.0.1"; an object may have several.
+ */
+export class ObjectIndex<T extends IndexedObject> implements WatchHandler<T> {
+  private readonly objects = new Map<string, T>();
+  private readonly topics = new Map<string, Set<string>>();
+  private readonly topicsOf: (object: T) => readonly string[];
+  private readonly touch: (topic: string) => void;
+
+  constructor(topicsOf: (object: T) => readonly string[], touch: (topic: string) => void) {
+    this.topicsOf = topicsOf;
+    this.touch = touch;
+  }
+
+  get size(): number {
+    return this.objects.size;
+  }
+
+  get(namespace: string, name: string): T | undefined {
+    return this.objects.get(objectKey(namespace, name));
+  }
+
+  /** The objects that have this topic. */
+  find(topic: string): T[] {
+    const found: T[] = [];
+    for (const key of this.topics.get(topic) ?? []) {
+      const object = this.objects.get(key);
+      if (object !== undefined) found.push(object);
+    }
+    return found;
+  }
+
+  values(): IterableIterator<T> {
+    return this.objects.values();
+  }
+
+  /** Name and version of everything, for the comparison with a fresh list. */
+  versions(): Map<string, string> {
+    const versions = new Map<string, string>();
+    for (const [key, object] of this.objects) versions.set(key, object.metadata.resourceVersion ?? "");
+    return versions;
+  }
+
+  apply(object: T): void {
+    const key = objectKey(object.metadata.namespace ?? "", object.metadata.name);
+    const touched = new Set(this.drop(key));
+    this.objects.set(key, object);
+    for (const topic of this.topicsOf(object)) {
+      touched.add(topic);
+      const keys = this.topics.get(topic);
+      if (keys === undefined) this.topics.set(topic, new Set([key]));
+      else keys.add(key);
+    }
+    for (const topic of touched) this.touch(topic);
+  }
+
+  delete(namespace: string, name: string): void {
+    for (const topic of this.drop(objectKey(namespace, name))) this.touch(topic);
+  }
+
+  reset(all: readonly T[], removed: ReadonlyArray<{ readonly namespace: string; readonly name: string }>): void {
+    for (const { namespace, name } of removed) this.delete(namespace, name);
+    for (const object of all) this.apply(object);
+  }
+
+  private drop(key: string): readonly string[] {
+    const object = this.objects.get(key);
+    if (object === undefined) return [];
+    this.objects.delete(key);
+    const topics = this.topicsOf(object);
+    for (const topic of topics) {
+      const keys = this.topics.get(topic);
+      keys?.delete(key);
+      if (keys?.size === 0) this.topics.delete(topic);
+    }
+    return topics;
+  }
+}

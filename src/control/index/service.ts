@@ -1,0 +1,53 @@
+import { MeshError } from "#lib/errors.ts";
+import type { Service } from "#kube/types/core.ts";
+import type { KubeObject } from "#kube/types/meta.ts";
+import type { IndexedObject } from "./object-index.ts";
+
+export interface ServicePortRecord {
+  /** "" for the only, unnamed port. */
+  readonly name: string;
+  readonly port: number;
+  readonly appProtocol: string | null;
+}
+
+export interface ServiceRecord extends IndexedObject {
+  readonly namespace: string;
+  readonly name: string;
+  readonly kind: "cluster-ip" | "headless" | "external-name";
+  readonly clusterIps: readonly string[];
+  /** TCP ports only. */
+  readonly ports: readonly ServicePortRecord[];
+  /** Those of the mesh only. */
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `internalTrafficPolicy: Local`: only endpoints on the client's own node. */
+  readonly nodeLocal: boolean;
+}
+
+/** Keeps of a Service what the mesh needs. */
+export function decodeService(object: KubeObject): ServiceRecord {
+  const service = object as Service;
+  const { namespace = "", name } = service.metadata;
+  if (typeof service.spec !== "object" || service.spec === null) {
+    throw new MeshError("invalid-argument", `Service "${name}" has no spec`);
+  }
+  const { spec } = service;
+  const annotations: Record<string, string> = {};
+  for (const [key, value] of Object.entries(service.metadata.annotations ?? {})) {
+    if (key.includes("linkerd.io/")) annotations[key] = value;
+  }
+  const ips = new Set([spec.clusterIP ?? "", ...(spec.clusterIPs ?? [])].filter((ip) => ip !== "" && ip !== "None"));
+  return {
+    metadata: { namespace, name, resourceVersion: service.metadata.resourceVersion ?? "" },
+    namespace,
+    name,
+    kind: spec.type === "ExternalName" ? "external-name" : ips.size === 0 ? "headless" : "cluster-ip",
+    clusterIps: [...ips],
+    ports: (spec.ports ?? [])
+      .filter(({ protocol }) => protocol === undefined || protocol === "TCP")
+      .map((port) => ({ name: port.name ?? "", port: port.port, appProtocol: port.appProtocol ?? null })),
+    annotations,
+    labels: service.metadata.labels ?? {},
+    nodeLocal: spec.internalTrafficPolicy === "Local",
+  };
+}
