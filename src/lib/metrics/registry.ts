@@ -126,6 +126,23 @@ export class Family<T extends object = Cell> {
   }
 }
 
+/** A counter whose series appears with its first event. */
+export class LazyCounter {
+  private cell: Cell | null = null;
+  private readonly family: Family;
+  private readonly labels: Labels;
+
+  constructor(family: Family, labels: Labels) {
+    this.family = family;
+    this.labels = labels;
+  }
+
+  count(): void {
+    this.cell ??= this.family.cell(this.labels);
+    this.cell.value++;
+  }
+}
+
 /** What a rendering needs to know of any family. */
 export type AnyFamily = Family<Cell> | Family<HistogramCell>;
 

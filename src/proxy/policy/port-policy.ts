@@ -4,8 +4,7 @@
  * Decisions are made once per client and kept as ready-made verdicts with their metric cells, so that a request costs a
  * look-up. A change of policy drops what was kept and tells whoever watches.
  */
-import type { Cell } from "#lib/metrics/cell.ts";
-import type { Labels } from "#lib/metrics/registry.ts";
+import { LazyCounter, type Labels } from "#lib/metrics/registry.ts";
 import type { Log } from "#lib/log.ts";
 import { formatSocketAddr, parseIp } from "#lib/net-addr.ts";
 import { includesPort, type PortRange } from "#model/opaque-ports.ts";
@@ -42,9 +41,9 @@ interface ClientState {
   readonly client: Client;
   readonly labels: Labels;
   readonly connection: ConnectionVerdict;
-  readonly allowCell: Cell;
-  readonly denyCell: Cell;
-  readonly terminateCell: Cell;
+  readonly allows: LazyCounter;
+  readonly denies: LazyCounter;
+  readonly terminations: LazyCounter;
   /** The answer to every request when the routes can't make a difference. */
   readonly always: RequestVerdict | null;
   readonly byRoute: Map<InboundRoute | null, RequestVerdict>;
@@ -55,15 +54,15 @@ const builtInRoute = builtIn("default");
 /** A verdict that counts itself whenever a request starts, so that counting needs no second look-up. */
 class CountedCells implements HttpCells {
   private readonly http: HttpCells;
-  private readonly verdict: Cell;
+  private readonly verdict: LazyCounter;
 
-  constructor(http: HttpCells, verdict: Cell) {
+  constructor(http: HttpCells, verdict: LazyCounter) {
     this.http = http;
     this.verdict = verdict;
   }
 
   requestStarted(): void {
-    this.verdict.value++;
+    this.verdict.count();
     this.http.requestStarted();
   }
 
@@ -113,12 +112,12 @@ export class LivePortPolicy implements PortPolicy {
     if (verdict.allowed) {
       if (!this.admitted.has(connection)) {
         this.admitted.add(connection);
-        state.allowCell.value++;
+        state.allows.count();
       }
     } else if (this.admitted.delete(connection)) {
-      state.terminateCell.value++;
+      state.terminations.count();
     } else {
-      state.denyCell.value++;
+      state.denies.count();
       this.options.log.info("Connection denied", {
         client: formatSocketAddr(connection.client),
         target: formatSocketAddr(connection.target),
@@ -193,9 +192,9 @@ export class LivePortPolicy implements PortPolicy {
         source: metrics.transport.cells({ ...labels, direction: "inbound", peer: "src" }),
         destination: metrics.localTransport(target),
       },
-      allowCell: metrics.tcpAllow.cell({ ...labels, ...authz }),
-      denyCell: metrics.tcpDeny.cell(labels),
-      terminateCell: metrics.tcpTerminate.cell(labels),
+      allows: new LazyCounter(metrics.tcpAllow, { ...labels, ...authz }),
+      denies: new LazyCounter(metrics.tcpDeny, labels),
+      terminations: new LazyCounter(metrics.tcpTerminate, labels),
       always: null,
       byRoute: new Map(),
     };
@@ -231,7 +230,10 @@ export class LivePortPolicy implements PortPolicy {
     const { metrics } = this.options;
     if (route === null && policy.routes !== null) {
       const http = metrics.http.cells({ ...state.labels, direction: "inbound" });
-      return { kind: "route-not-found", http: new CountedCells(http, metrics.routeNotFound.cell(state.labels)) };
+      return {
+        kind: "route-not-found",
+        http: new CountedCells(http, new LazyCounter(metrics.routeNotFound, state.labels)),
+      };
     }
     const labels = { ...state.labels, ...originLabels("route", route?.origin ?? builtInRoute) };
     const authorization =
@@ -239,11 +241,11 @@ export class LivePortPolicy implements PortPolicy {
       (route === null ? null : this.permit(state.client, route.authorizations));
     if (authorization === null) {
       const http = metrics.http.cells({ ...labels, direction: "inbound" });
-      return { kind: "unauthorized", http: new CountedCells(http, metrics.httpDeny.cell(labels)) };
+      return { kind: "unauthorized", http: new CountedCells(http, new LazyCounter(metrics.httpDeny, labels)) };
     }
     const all = { ...labels, ...originLabels("authz", authorization.origin) };
     const http = metrics.http.cells({ ...all, direction: "inbound" });
-    return { kind: "allow", http: new CountedCells(http, metrics.httpAllow.cell(all)) };
+    return { kind: "allow", http: new CountedCells(http, new LazyCounter(metrics.httpAllow, all)) };
   }
 
   private permit(client: Client, authorizations: readonly Authorization[]): Authorization | null {

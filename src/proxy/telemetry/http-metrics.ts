@@ -41,17 +41,18 @@ interface StatusCell {
 class StatusCells implements HttpCells {
   private readonly metrics: HttpMetrics;
   private readonly labels: Labels;
-  private readonly requests: Cell;
+  /** Resolved by the first request, so that what never sees one prints no series. */
+  private requests: Cell | null = null;
   /** By twice the status, plus 1 for broken responses. Bounded by the statuses that HTTP has. */
   private readonly byOutcome = new Map<number, StatusCell>();
 
   constructor(metrics: HttpMetrics, labels: Labels) {
     this.metrics = metrics;
     this.labels = labels;
-    this.requests = metrics.requests.cell(labels);
   }
 
   requestStarted(): void {
+    this.requests ??= this.metrics.requests.cell(this.labels);
     this.requests.value++;
   }
 

@@ -1,0 +1,254 @@
+/** Decides, from what the control plane says about an address, how to treat traffic to it. Pure. */
+import type { SocketAddr } from "#lib/net/socket.ts";
+import { formatSocketAddr } from "#lib/net-addr.ts";
+import { milliseconds } from "#rpc/address.ts";
+import type { DestinationProfile } from "#rpc/gen/destination_pb.ts";
+import type { Backend, HttpRoute, OpaqueRoute, OutboundPolicy, TlsRoute } from "#rpc/gen/outbound_pb.ts";
+import { defaultWeight, type EndpointInfo } from "../balance/endpoint.ts";
+import type { FailureCause } from "../http/ports.ts";
+import type { OutboundProtocol } from "../outbound/ports.ts";
+import type { RouteMatchers } from "../route/match.ts";
+import { endpointInfo, type TranslateOptions } from "./endpoint-set.ts";
+import { hostMatches, requestMatch } from "./route-messages.ts";
+
+/** Where traffic can go. */
+export type BackendPlan =
+  /** The endpoints of a name, by Destination.Get. */
+  | {
+      readonly kind: "balancer";
+      /** "host:port"; also the label `authority`. */
+      readonly path: string;
+      /** Null: the proxy's own settings. */
+      readonly queue: { readonly capacity: number; readonly failfastTimeout: number } | null;
+    }
+  /** One address. `authority`: label, empty when the address has no name. */
+  | { readonly kind: "forward"; readonly info: EndpointInfo; readonly authority: string };
+
+export type Choice =
+  | {
+      readonly kind: "backends";
+      readonly backends: ReadonlyArray<{ readonly weight: number; readonly plan: BackendPlan }>;
+    }
+  | { readonly kind: "refuse"; readonly cause: FailureCause; readonly message: string };
+
+export interface PlannedRoute {
+  readonly match: RouteMatchers;
+  readonly choice: Choice;
+}
+
+export interface OutboundPlan {
+  readonly protocol: OutboundProtocol;
+  /** ms */
+  readonly detectTimeout: number;
+  /** The most specific one that matches decides. */
+  readonly http: readonly PlannedRoute[];
+  readonly tcp: Choice;
+}
+
+export interface PlanOptions extends TranslateOptions {
+  /** ms, when nobody says otherwise. */
+  readonly detectTimeout: number;
+}
+
+const anything: RouteMatchers = { hosts: [], requests: [] };
+
+/** What to do when nothing is known: to the address itself, in plaintext. */
+export function defaultPlan(addr: SocketAddr, options: PlanOptions): OutboundPlan {
+  return fromChoice(
+    "detect",
+    options.detectTimeout,
+    single({ kind: "forward", info: plainEndpoint(addr), authority: "" }),
+  );
+}
+
+/**
+ * Joins the two sources. A profile that is opaque, names one endpoint, or has routes or overrides of its own (that is,
+ * comes from a ServiceProfile) decides; otherwise the policy does, if there is one.
+ */
+export function outboundPlan(
+  addr: SocketAddr,
+  profile: DestinationProfile | null,
+  policy: OutboundPolicy | null,
+  options: PlanOptions,
+): OutboundPlan {
+  const fromProfile = profile === null ? null : profilePlan(addr, profile, options);
+  if (policy === null) return fromProfile ?? defaultPlan(addr, options);
+  const fromPolicy = policyPlan(policy, options);
+  if (fromPolicy === null) return fromProfile ?? defaultPlan(addr, options);
+  if (fromPolicy.protocol === "forbidden" || profile === null || fromProfile === null) return fromPolicy;
+  const own = profile.routes.length > 0 || profile.dstOverrides.length > 0 || profile.endpoint !== undefined;
+  if (own) return fromProfile;
+  return profile.opaqueProtocol ? { ...fromPolicy, protocol: "opaque" } : fromPolicy;
+}
+
+function profilePlan(addr: SocketAddr, profile: DestinationProfile, options: PlanOptions): OutboundPlan {
+  const opaque = profile.opaqueProtocol || profile.endpoint?.protocolHint?.protocol.case === "opaque";
+  const protocol = opaque ? "opaque" : "detect";
+  const name = profile.fullyQualifiedName;
+  const authority = name === "" ? "" : `${name}:${addr.port}`;
+  const overrides = profile.dstOverrides.filter((override) => override.weight > 0);
+  if (overrides.length > 0) {
+    const backends = overrides.map(({ authority: path, weight }) => ({ weight, plan: balancer(path) }));
+    return fromChoice(protocol, options.detectTimeout, { kind: "backends", backends });
+  }
+  const info = profile.endpoint === undefined ? null : endpointInfo(profile.endpoint, {}, options);
+  if (info !== null) return fromChoice(protocol, options.detectTimeout, single({ kind: "forward", info, authority }));
+  if (authority !== "") return fromChoice(protocol, options.detectTimeout, single(balancer(authority)));
+  const forward: BackendPlan = { kind: "forward", info: plainEndpoint(addr), authority: "" };
+  return fromChoice(protocol, options.detectTimeout, single(forward));
+}
+
+/** Null when the message has no protocol that we know. */
+function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan | null {
+  const kind = policy.protocol?.kind;
+  switch (kind?.case) {
+    case "detect": {
+      const http = httpRoutes(kind.value.http1?.routes ?? [], options);
+      const tcp = tcpChoice(kind.value.opaque?.routes ?? [], options) ?? firstOf(http);
+      if (tcp === null) return null;
+      return { protocol: "detect", detectTimeout: milliseconds(kind.value.timeout, options.detectTimeout), http, tcp };
+    }
+    case "http1":
+    case "http2": {
+      const http = httpRoutes(kind.value.routes, options);
+      const tcp = firstOf(http);
+      return tcp === null ? null : { protocol: kind.case, detectTimeout: options.detectTimeout, http, tcp };
+    }
+    case "grpc": {
+      // Its routes choose by method, which needs the bytes read; without that the first backend serves all.
+      const backends = kind.value.routes.flatMap((route) => route.rules.map((rule) => rule.backends));
+      const first = backends.map((distribution) => choice(distribution, options)).find((found) => found !== null);
+      return first === undefined || first === null ? null : fromChoice("http2", options.detectTimeout, first);
+    }
+    case "opaque":
+    case "tls": {
+      const tcp = tcpChoice(kind.value.routes, options);
+      if (tcp === null) return null;
+      const protocol = tcp.kind === "refuse" ? "forbidden" : "opaque";
+      return { protocol, detectTimeout: options.detectTimeout, http: [], tcp };
+    }
+    default:
+      return null;
+  }
+}
+
+function httpRoutes(routes: readonly HttpRoute[], options: PlanOptions): PlannedRoute[] {
+  const out: PlannedRoute[] = [];
+  for (const route of routes) {
+    const hosts = hostMatches(route.hosts);
+    for (const rule of route.rules) {
+      const injector = rule.filters.map(({ kind }) => kind).find((kind) => kind.case === "failureInjector");
+      const found: Choice | null =
+        injector?.case === "failureInjector"
+          ? {
+              kind: "refuse",
+              cause: injector.value.status === 403 ? "unauthorized" : "unexpected",
+              message: injector.value.message,
+            }
+          : choice(rule.backends, options);
+      if (found !== null) out.push({ match: { hosts, requests: rule.matches.map(requestMatch) }, choice: found });
+    }
+  }
+  return out;
+}
+
+function tcpChoice(routes: ReadonlyArray<OpaqueRoute | TlsRoute>, options: PlanOptions): Choice | null {
+  for (const route of routes) {
+    for (const rule of route.rules) {
+      for (const { kind } of rule.filters) {
+        if (kind.case === "forbidden") return { kind: "refuse", cause: "unauthorized", message: "Forbidden by policy" };
+        if (kind.case === "invalid") return { kind: "refuse", cause: "unexpected", message: kind.value.message };
+      }
+      const found = choice(rule.backends, options);
+      if (found !== null) return found;
+    }
+  }
+  return null;
+}
+
+/** What the three kinds of distribution (HTTP, opaque, TLS) have in common. */
+interface DistributionMessage {
+  readonly kind:
+    | { readonly case: "empty" }
+    | {
+        readonly case: "firstAvailable";
+        readonly value: { readonly backends: ReadonlyArray<{ readonly backend?: Backend | undefined }> };
+      }
+    | {
+        readonly case: "randomAvailable";
+        readonly value: {
+          readonly backends: ReadonlyArray<{
+            readonly weight: number;
+            readonly backend?: { readonly backend?: Backend | undefined } | undefined;
+          }>;
+        };
+      }
+    | { readonly case: undefined };
+}
+
+function choice(distribution: DistributionMessage | undefined, options: PlanOptions): Choice | null {
+  const kind = distribution?.kind;
+  switch (kind?.case) {
+    case "empty":
+      return { kind: "refuse", cause: "unexpected", message: "The route has no backend" };
+    case "firstAvailable": {
+      const plan = kind.value.backends
+        .map(({ backend }) => backendPlan(backend, options))
+        .find((found) => found !== null);
+      return plan === undefined || plan === null ? null : single(plan);
+    }
+    case "randomAvailable": {
+      const backends: Array<{ weight: number; plan: BackendPlan }> = [];
+      for (const { weight, backend } of kind.value.backends) {
+        const plan = backendPlan(backend?.backend, options);
+        if (plan !== null && weight > 0) backends.push({ weight, plan });
+      }
+      return backends.length === 0 ? null : { kind: "backends", backends };
+    }
+    default:
+      return null;
+  }
+}
+
+function backendPlan(backend: Backend | undefined, options: PlanOptions): BackendPlan | null {
+  const kind = backend?.kind;
+  switch (kind?.case) {
+    case "forward": {
+      const info = endpointInfo(kind.value, {}, options);
+      return info === null ? null : { kind: "forward", info, authority: "" };
+    }
+    case "balancer": {
+      const path = kind.value.discovery?.kind.case === "dst" ? kind.value.discovery.kind.value.path : "";
+      if (path === "") return null;
+      const { capacity = 0, failfastTimeout } = backend?.queue ?? {};
+      const queue = capacity === 0 ? null : { capacity, failfastTimeout: milliseconds(failfastTimeout, 3000) };
+      return { kind: "balancer", path, queue };
+    }
+    default:
+      return null;
+  }
+}
+
+function fromChoice(protocol: OutboundProtocol, detectTimeout: number, tcp: Choice): OutboundPlan {
+  return { protocol, detectTimeout, http: [{ match: anything, choice: tcp }], tcp };
+}
+
+const balancer = (path: string): BackendPlan => ({ kind: "balancer", path, queue: null });
+
+const single = (plan: BackendPlan): Choice => ({ kind: "backends", backends: [{ weight: 1, plan }] });
+
+function firstOf(routes: readonly PlannedRoute[]): Choice | null {
+  return routes[0]?.choice ?? null;
+}
+
+function plainEndpoint(addr: SocketAddr): EndpointInfo {
+  return { addr, tls: null, transportPort: null, authorityOverride: null, weight: defaultWeight, labels: {} };
+}
+
+/** Backends with the same key are the same. */
+export function backendKey(plan: BackendPlan): string {
+  if (plan.kind === "balancer")
+    return `${plan.path} ${plan.queue?.capacity ?? ""} ${plan.queue?.failfastTimeout ?? ""}`;
+  const { addr, tls, transportPort, authorityOverride } = plan.info;
+  return `=${formatSocketAddr(addr)} ${tls?.identity ?? ""} ${transportPort ?? ""} ${authorityOverride ?? ""} ${plan.authority}`;
+}

@@ -1,0 +1,180 @@
+/** One destination as the outbound stack uses it: the current plan with its backends, exchanged as a whole on change. */
+import type { SocketAddr } from "#lib/net/socket.ts";
+import type { Random } from "#lib/random.ts";
+import type { RequestHead } from "#wire/http1/head.ts";
+import type { HttpCells, TransportCells } from "../http/ports.ts";
+import type {
+  Balancer,
+  Endpoint,
+  HttpRefusal,
+  HttpRoute,
+  OutboundProtocol,
+  OutboundTarget,
+  PickWaiter,
+} from "../outbound/ports.ts";
+import { findRoute, matchesEverything, type RouteMatchers } from "../route/match.ts";
+import type { Backend, Backends } from "./backends.ts";
+import type { BackendPlan, Choice, OutboundPlan } from "./outbound-plan.ts";
+
+export interface TargetOptions {
+  readonly random: Random;
+  readonly backends: Backends;
+  readonly source: TransportCells;
+  /** Cells of requests that match no route. */
+  readonly unrouted: HttpCells;
+  /** Called when the last holder let go, and when the first one came. */
+  readonly onHolders: (held: boolean) => void;
+}
+
+/** Ready-made answers, drawn by weight. */
+interface LiveRoute {
+  readonly match: RouteMatchers;
+  readonly outcomes: ReadonlyArray<HttpRoute | HttpRefusal>;
+  /** Running sums of the weights; empty when there is one outcome. */
+  readonly sums: readonly number[];
+}
+
+class ForwardRoute implements HttpRoute {
+  readonly kind = "forward";
+  readonly balancer: Balancer;
+  readonly unrouted: HttpCells;
+  private readonly backend: Backend;
+
+  constructor(backend: Backend) {
+    this.backend = backend;
+    this.balancer = backend.balancer;
+    this.unrouted = backend.unrouted;
+  }
+
+  cells(endpoint: Endpoint): HttpCells {
+    return this.backend.cells(endpoint);
+  }
+}
+
+/** Whole connections over several balancers by weight. */
+class SplitBalancer implements Balancer {
+  private readonly balancers: readonly Balancer[];
+  private readonly draw: () => number;
+
+  constructor(balancers: readonly Balancer[], draw: () => number) {
+    this.balancers = balancers;
+    this.draw = draw;
+  }
+
+  pick(): Endpoint | null {
+    return this.balancers[this.draw()]?.pick() ?? null;
+  }
+
+  wait(waiter: PickWaiter): "queued" | "failfast" | "load-shed" {
+    return this.balancers[this.draw()]?.wait(waiter) ?? "failfast";
+  }
+
+  giveUp(waiter: PickWaiter): void {
+    for (const balancer of this.balancers) balancer.giveUp(waiter);
+  }
+}
+
+/** Where nothing may go. */
+const nowhere: Balancer = { pick: () => null, wait: () => "failfast", giveUp() {} };
+
+export class LiveTarget implements OutboundTarget {
+  readonly addr: SocketAddr;
+  readonly source: TransportCells;
+  protocol: OutboundProtocol = "detect";
+  detectTimeout = 10_000;
+  tcp: Balancer = nowhere;
+  private readonly options: TargetOptions;
+  private readonly notFound: HttpRefusal;
+  private routes: LiveRoute[] = [];
+  /** The answer to every request when there is no choice. */
+  private always: HttpRoute | HttpRefusal | null = null;
+  private held: Backend[] = [];
+  private holders = 0;
+
+  /** Nothing can go there before the first {@link update}. */
+  constructor(addr: SocketAddr, options: TargetOptions) {
+    this.addr = addr;
+    this.options = options;
+    this.source = options.source;
+    this.notFound = {
+      kind: "refuse",
+      cause: "route-not-found",
+      message: "No route matches the request",
+      unrouted: options.unrouted,
+    };
+  }
+
+  update(plan: OutboundPlan): void {
+    const before = this.held;
+    // Acquired before the old ones are let go, so that what stays is not torn down in between.
+    this.held = [];
+    this.protocol = plan.protocol;
+    this.detectTimeout = plan.detectTimeout;
+    this.tcp = this.tcpBalancer(plan.tcp);
+    this.routes = plan.http.map(({ match, choice }) => ({ match, ...this.outcomes(choice) }));
+    const [only] = this.routes;
+    const fixed = this.routes.length === 1 && only?.outcomes.length === 1 && matchesEverything(only.match);
+    this.always = fixed ? (only?.outcomes[0] ?? null) : null;
+    for (const backend of before) this.options.backends.release(backend);
+  }
+
+  route(head: RequestHead): HttpRoute | HttpRefusal {
+    if (this.always !== null) return this.always;
+    const route = findRoute(this.routes, head);
+    if (route === null) return this.notFound;
+    return route.outcomes[this.draw(route.sums)] ?? this.notFound;
+  }
+
+  hold(): void {
+    this.holders++;
+    if (this.holders === 1) this.options.onHolders(true);
+  }
+
+  release(): void {
+    this.holders--;
+    if (this.holders === 0) this.options.onHolders(false);
+  }
+
+  /** Nobody may use it afterwards. */
+  close(): void {
+    for (const backend of this.held) this.options.backends.release(backend);
+    this.held = [];
+  }
+
+  private acquire(plan: BackendPlan): Backend {
+    const backend = this.options.backends.acquire(plan);
+    this.held.push(backend);
+    return backend;
+  }
+
+  private tcpBalancer(choice: Choice): Balancer {
+    if (choice.kind === "refuse") return nowhere;
+    const balancers = choice.backends.map(({ plan }) => this.acquire(plan).balancer);
+    const [first] = balancers;
+    if (balancers.length === 1 && first !== undefined) return first;
+    const sums = runningSums(choice.backends);
+    return new SplitBalancer(balancers, () => this.draw(sums));
+  }
+
+  private outcomes(choice: Choice): Pick<LiveRoute, "outcomes" | "sums"> {
+    if (choice.kind === "refuse") {
+      const { cause, message } = choice;
+      return { outcomes: [{ kind: "refuse", cause, message, unrouted: this.options.unrouted }], sums: [] };
+    }
+    return {
+      outcomes: choice.backends.map(({ plan }) => new ForwardRoute(this.acquire(plan))),
+      sums: choice.backends.length === 1 ? [] : runningSums(choice.backends),
+    };
+  }
+
+  private draw(sums: readonly number[]): number {
+    if (sums.length === 0) return 0;
+    const point = this.options.random.next() * (sums.at(-1) ?? 0);
+    return sums.findIndex((sum) => point < sum);
+  }
+}
+
+function runningSums(items: ReadonlyArray<{ readonly weight: number }>): number[] {
+  let sum = 0;
+  return items.map(({ weight }) => (sum += weight));
+}

@@ -1,0 +1,122 @@
+/** The policy API's Server message in the form that `policy/` decides on. */
+import { cidr, milliseconds } from "#rpc/address.ts";
+import type { Authn, Authz, GrpcRoute, HttpRoute, Server } from "#rpc/gen/inbound_pb.ts";
+import type { Metadata } from "#rpc/gen/meta_pb.ts";
+import type {
+  Authorization,
+  ClientMatch,
+  InboundRoute,
+  NetworkMatch,
+  Origin,
+  ServerPolicy,
+} from "../policy/server-policy.ts";
+import { hostMatches, requestMatch } from "./route-messages.ts";
+
+/** `detectTimeout`: when the message has none, ms. */
+export function serverPolicy(message: Server, detectTimeout: number): ServerPolicy {
+  const { kind } = message.protocol ?? { kind: { case: undefined } };
+  const base = {
+    detectTimeout,
+    authorizations: message.authorizations.flatMap(authorization),
+    routes: null,
+    origin: labelledOrigin(message.labels),
+  };
+  switch (kind.case) {
+    case "detect":
+      return {
+        ...base,
+        protocol: "detect",
+        detectTimeout: milliseconds(kind.value.timeout, detectTimeout),
+        routes: routes(kind.value.httpRoutes),
+      };
+    case "http1":
+      return { ...base, protocol: "http1", routes: routes(kind.value.routes) };
+    case "http2":
+      return { ...base, protocol: "http2", routes: routes(kind.value.routes) };
+    case "grpc":
+      return { ...base, protocol: "grpc", routes: grpcRoutes(kind.value.routes) };
+    case "opaque":
+      return { ...base, protocol: "opaque" };
+    case "tls":
+      return { ...base, protocol: "tls" };
+    default:
+      // A protocol that is newer than we are: look at the bytes ourselves.
+      return { ...base, protocol: "detect" };
+  }
+}
+
+/** Null when there are none: then the built-in route takes every request. */
+function routes(messages: readonly HttpRoute[]): InboundRoute[] | null {
+  if (messages.length === 0) return null;
+  return messages.map((message) => ({
+    origin: metadataOrigin(message.metadata),
+    match: {
+      hosts: hostMatches(message.hosts),
+      requests: message.rules.flatMap((rule) => rule.matches.map(requestMatch)),
+    },
+    authorizations: message.authorizations.flatMap(authorization),
+  }));
+}
+
+/** A gRPC method is the path /package.Service/Method. */
+function grpcRoutes(messages: readonly GrpcRoute[]): InboundRoute[] | null {
+  if (messages.length === 0) return null;
+  return messages.map((message) => ({
+    origin: metadataOrigin(message.metadata),
+    match: { hosts: hostMatches(message.hosts), requests: [] },
+    authorizations: message.authorizations.flatMap(authorization),
+  }));
+}
+
+/** None when it can't be understood: what is unclear permits nobody. */
+function authorization(message: Authz): Authorization[] {
+  const clients = clientMatch(message.authentication);
+  if (clients === null) return [];
+  const networks: NetworkMatch[] = [];
+  for (const network of message.networks) {
+    const net = cidr(network.net);
+    const except = network.except.map((hole) => cidr(hole));
+    // An exception that can't be read must not turn into a permission.
+    if (net === null || except.includes(null)) continue;
+    networks.push({ net, except: except.filter((hole) => hole !== null) });
+  }
+  const origin = message.metadata === undefined ? labelledOrigin(message.labels) : metadataOrigin(message.metadata);
+  return [{ networks, clients, origin }];
+}
+
+function clientMatch(message: Authn | undefined): ClientMatch | null {
+  switch (message?.permit.case) {
+    case "unauthenticated":
+      return { kind: "any" };
+    case "meshTLS": {
+      const { clients } = message.permit.value;
+      if (clients.case === "unauthenticated") return { kind: "meshed" };
+      if (clients.case !== "identities") return null;
+      return {
+        kind: "identities",
+        identities: new Set(clients.value.identities.map(({ name }) => name)),
+        suffixes: clients.value.suffixes.map(({ parts }) => parts.join(".")),
+      };
+    }
+    default:
+      return null;
+  }
+}
+
+/** Older messages tell their origin by labels. */
+function labelledOrigin(labels: Readonly<Record<string, string>>): Origin {
+  return { group: labels["group"] ?? "", kind: labels["kind"] ?? "", name: labels["name"] ?? "" };
+}
+
+function metadataOrigin(metadata: Metadata | undefined): Origin {
+  switch (metadata?.kind.case) {
+    case "default":
+      return { group: "", kind: "default", name: metadata.kind.value };
+    case "resource": {
+      const { group, kind, name } = metadata.kind.value;
+      return { group, kind, name };
+    }
+    default:
+      return { group: "", kind: "default", name: "" };
+  }
+}
