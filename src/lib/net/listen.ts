@@ -2,7 +2,7 @@ import { systemClock } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { BunSocket, nativeAddresses, nativeFd, nativeHandlers, raise } from "./bun-socket.ts";
 import type { NativeOwner, NativeSocket } from "./bun-socket.ts";
-import { localAddress } from "./libc.ts";
+import { listenSocket, localAddress } from "./libc.ts";
 import { netError } from "./net-error.ts";
 import { formatAddr, unmapIp } from "./sockaddr.ts";
 import type { Listener, Socket } from "./socket.ts";
@@ -33,6 +33,12 @@ export type ListenOptions = ListenTarget &
   };
 
 const defaultMaxConnections = 10_000;
+
+/**
+ * Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn. The runtime's 512 are too few for
+ * a burst: beyond them SYNs are dropped and tried again a second later.
+ */
+const backlog = 4096;
 
 class Acceptor implements NativeOwner {
   private readonly options: ListenOptions;
@@ -88,6 +94,7 @@ export function listen(options: ListenOptions, onAccept: (socket: Socket) => voi
       return { addr, close: () => native.stop() };
     }
     const native = Bun.listen<NativeOwner>({ ...shared, hostname: options.ip, port: options.port });
+    listenSocket((native as unknown as { readonly fd: number }).fd, backlog);
     return { addr: { ip: unmapIp(options.ip), port: native.port }, close: () => native.stop() };
   } catch (error) {
     throw netError(error, action);

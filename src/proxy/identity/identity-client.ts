@@ -1,0 +1,182 @@
+/**
+ * Keeps this workload's certificate fresh: asks the identity service, checks the answer, publishes the credentials and
+ * asks again at 70 % of the certificate's life. Connections that are open never notice.
+ */
+import { readFile } from "node:fs/promises";
+import { Backoff } from "#lib/backoff.ts";
+import type { Clock, Timer } from "#lib/clock.ts";
+import { asMeshError, MeshError } from "#lib/errors.ts";
+import type { Log } from "#lib/log.ts";
+import type { Random } from "#lib/random.ts";
+import { Watchable, type ReadonlyWatchable } from "#lib/watchable.ts";
+import { certificatePem, parseCertificate, parseCertificates, verifyChain } from "#lib/x509/certificate.ts";
+import type { Identity } from "#model/identity.ts";
+import type { Certify, CertifyResponse, Credentials } from "./credentials.ts";
+import type { KeyAndCsr } from "./key-store.ts";
+import { renewalDelay, type RenewalLimits } from "./renewal.ts";
+
+/** What metrics and readiness show. */
+export interface IdentityStatus {
+  /** End of the certificate in use, ms since 1970; null before the first. */
+  readonly expiry: number | null;
+  /** Certificates received, and attempts that failed, since the start. */
+  readonly refreshes: number;
+  readonly failures: number;
+  /** The last attempt's error; null when it worked. */
+  readonly lastError: MeshError | null;
+}
+
+export interface IdentityClientOptions {
+  readonly name: Identity;
+  readonly keys: KeyAndCsr;
+  /** PEM bundle; a change is published at once with the certificate that there is. */
+  readonly anchors: ReadonlyWatchable<string>;
+  /** The ServiceAccount token; called for every attempt, because it is rotated. See {@link readTokenFile}. */
+  readonly readToken: () => Promise<Uint8Array>;
+  readonly certify: Certify;
+  readonly limits: RenewalLimits;
+  /** Deadline of one attempt, ms. Default 5 s. */
+  readonly timeout?: number;
+  /** Between failed attempts. Default 100 ms to 10 s with jitter 0.1. */
+  readonly backoff?: { readonly min: number; readonly max: number; readonly jitter: number };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+const defaultTimeout = 5000;
+const defaultBackoff = { min: 100, max: 10_000, jitter: 0.1 };
+
+export class IdentityClient {
+  /** Null until the first certificate. Changes with every renewal and with the anchors. */
+  readonly credentials: ReadonlyWatchable<Credentials | null>;
+  readonly status: ReadonlyWatchable<IdentityStatus>;
+  private readonly current = new Watchable<Credentials | null>(null);
+  private readonly state = new Watchable<IdentityStatus>({ expiry: null, refreshes: 0, failures: 0, lastError: null });
+  private readonly options: IdentityClientOptions;
+  private readonly backoff: Backoff;
+  private timer: Timer | null = null;
+  private stopAnchors: (() => void) | null = null;
+  /** Counts attempts, so that the answer of one that was given up is ignored. */
+  private attempt = 0;
+  private running = false;
+
+  constructor(options: IdentityClientOptions) {
+    this.options = options;
+    this.backoff = new Backoff(options.backoff ?? defaultBackoff, options.random);
+    this.credentials = this.current;
+    this.status = this.state;
+  }
+
+  /** Asks for the first certificate and keeps it fresh until {@link stop}. */
+  start(): void {
+    if (this.running) return;
+    this.running = true;
+    this.stopAnchors = this.options.anchors.watch((anchorsPem) => {
+      const now = this.current.get();
+      if (now !== null) this.current.set({ ...now, anchorsPem });
+    });
+    this.request();
+  }
+
+  stop(): void {
+    this.running = false;
+    this.attempt++;
+    this.timer?.cancel();
+    this.timer = null;
+    this.stopAnchors?.();
+  }
+
+  private request(): void {
+    const attempt = ++this.attempt;
+    const { clock, timeout = defaultTimeout } = this.options;
+    // The client has its own deadline; this one holds even if that one fails.
+    this.timer = clock.after(timeout + 1000, () => {
+      if (attempt === this.attempt)
+        this.failed(new MeshError("timeout", "The identity service did not answer in time"));
+    });
+    this.ask(timeout).then(
+      (fresh) => {
+        if (attempt === this.attempt) this.succeeded(fresh);
+      },
+      (error: unknown) => {
+        if (attempt === this.attempt) this.failed(asMeshError(error, "Asking for a certificate"));
+      },
+    );
+  }
+
+  private async ask(timeout: number): Promise<{ credentials: Credentials; validUntil: number }> {
+    const { name, keys, readToken, certify } = this.options;
+    const token = await readToken();
+    return this.check(await certify({ identity: name, token, csr: keys.csr }, timeout));
+  }
+
+  /** Takes nothing that peers would refuse: own key, exact name, a chain up to an anchor, valid now. */
+  private check(response: CertifyResponse): { credentials: Credentials; validUntil: number } {
+    const { name, keys, clock } = this.options;
+    const leaf = parseCertificate(response.leaf);
+    const intermediates = response.intermediates.map(parseCertificate);
+    const anchorsPem = this.options.anchors.get();
+    if (Buffer.compare(leaf.publicKeyDer, keys.key.publicKeyDer) !== 0) {
+      throw new MeshError("permission-denied", "The identity service certified another key than ours");
+    }
+    if (!leaf.dnsNames.includes(name)) {
+      throw new MeshError(
+        "permission-denied",
+        `The identity service certified "${leaf.dnsNames.join(", ")}", not "${name}"`,
+      );
+    }
+    verifyChain(leaf, intermediates, parseCertificates(anchorsPem), clock.wall());
+    const credentials: Credentials = {
+      name,
+      chainPem: [leaf, ...intermediates].map(certificatePem).join(""),
+      keyPem: keys.key.privateKeyPem,
+      anchorsPem,
+      notBefore: leaf.notBefore,
+      notAfter: leaf.notAfter,
+    };
+    return { credentials, validUntil: Math.min(leaf.notAfter, response.validUntil ?? leaf.notAfter) };
+  }
+
+  private succeeded({ credentials, validUntil }: { credentials: Credentials; validUntil: number }): void {
+    const { clock, limits, log } = this.options;
+    this.backoff.reset();
+    const delay = renewalDelay(clock.wall(), validUntil, limits);
+    this.schedule(delay);
+    const { refreshes, failures } = this.state.get();
+    log.debug("Certified", {
+      id: credentials.name,
+      expiry: new Date(validUntil).toISOString(),
+      renewal: `${Math.round(delay)}ms`,
+    });
+    this.state.set({ expiry: validUntil, refreshes: refreshes + 1, failures, lastError: null });
+    this.current.set(credentials);
+  }
+
+  private failed(error: MeshError): void {
+    const { log } = this.options;
+    // Whatever the attempt still answers comes too late.
+    this.attempt++;
+    this.schedule(this.backoff.next());
+    const before = this.state.get();
+    log.warn("No certificate from the identity service", { attempt: before.failures + 1 }, error);
+    this.state.set({ ...before, failures: before.failures + 1, lastError: error });
+  }
+
+  private schedule(delay: number): void {
+    this.timer?.cancel();
+    this.timer = this.options.clock.after(delay, () => this.request());
+  }
+}
+
+/** Reads the projected token; an empty file is an error ("environment"). */
+export async function readTokenFile(path: string): Promise<Uint8Array> {
+  let token: Uint8Array;
+  try {
+    token = new Uint8Array(await readFile(path));
+  } catch (error) {
+    throw new MeshError("environment", `Reading the token file "${path}" failed`, { cause: error });
+  }
+  if (token.length === 0) throw new MeshError("environment", `The token file "${path}" is empty`);
+  return token;
+}

@@ -1,0 +1,318 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MeshError } from "#lib/errors.ts";
+import { memoryLog } from "#lib/log.ts";
+import { settle } from "#lib/net/testing/memory-socket.ts";
+import { FakeClock } from "#lib/testing/fake-clock.ts";
+import { Watchable } from "#lib/watchable.ts";
+import { certificatePem, parseCertificates } from "#lib/x509/certificate.ts";
+import { createCsr, parseCsr } from "#lib/x509/csr.ts";
+import { createKey } from "#lib/x509/key.ts";
+import { createIssuer, createRoot, signCertificate, validFor } from "#lib/x509/sign.ts";
+import type { CertifyRequest, CertifyResponse } from "./credentials.ts";
+import { IdentityClient, readTokenFile } from "./identity-client.ts";
+import { openKeyStore } from "./key-store.ts";
+import { renewalDelay } from "./renewal.ts";
+
+const second = 1000;
+const hour = 3_600_000;
+const day = 24 * hour;
+const name = "web.emojivoto.serviceaccount.identity.linkerd.cluster.local";
+const limits = { min: 10 * second, max: day };
+
+describe("the renewal", () => {
+  const cases: ReadonlyArray<readonly [life: number, delay: number]> = [
+    [day, 0.7 * day],
+    [20 * second, 14 * second],
+    [5 * second, 3.5 * second],
+    [365 * day, day],
+    [0, 10 * second],
+    [-hour, 10 * second],
+  ];
+  for (const [life, delay] of cases) {
+    test(`of a certificate with ${life / second} s left is in ${delay / second} s`, () => {
+      expect(renewalDelay(1e12, 1e12 + life, limits)).toBe(delay);
+    });
+  }
+});
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), "identity-"));
+  folders.push(made);
+  return made;
+}
+
+describe("the key store", () => {
+  test("makes key and request, readable by nobody else, and finds them again", () => {
+    const dir = folder();
+    const first = openKeyStore(dir, name, memoryLog().log);
+    expect(statSync(join(dir, "key.p8")).mode & 0o777).toBe(0o600);
+    expect(parseCsr(new Uint8Array(readFileSync(join(dir, "csr.der"))))).toMatchObject({
+      subjectCn: name,
+      dnsNames: [name],
+    });
+    const again = openKeyStore(dir, name, memoryLog().log);
+    expect(again.key.privateKeyPem).toBe(first.key.privateKeyPem);
+    expect(again.csr).toEqual(first.csr);
+  });
+
+  test("uses what another agent left there", () => {
+    const dir = folder();
+    const key = createKey();
+    const csr = createCsr(key, name);
+    writeFileSync(join(dir, "key.p8"), key.privateKeyDer);
+    writeFileSync(join(dir, "csr.der"), csr);
+    const found = openKeyStore(dir, name, memoryLog().log);
+    expect(found.key.privateKeyDer).toEqual(key.privateKeyDer);
+    expect(found.csr).toEqual(csr);
+  });
+
+  test("makes the request anew when it is missing or for another name", () => {
+    const dir = folder();
+    const key = createKey();
+    writeFileSync(join(dir, "key.p8"), key.privateKeyDer);
+    expect(parseCsr(openKeyStore(dir, name, memoryLog().log).csr).publicKeyDer).toEqual(key.publicKeyDer);
+    writeFileSync(join(dir, "csr.der"), createCsr(key, "other.test"));
+    const { log, lines } = memoryLog();
+    expect(parseCsr(openKeyStore(dir, name, log).csr).dnsNames).toEqual([name]);
+    expect(lines.join()).toContain("for another name");
+  });
+
+  test("names the file that can't be used", () => {
+    const dir = folder();
+    writeFileSync(join(dir, "key.p8"), "rubbish");
+    expect(() => openKeyStore(dir, name, memoryLog().log)).toThrow(`"${join(dir, "key.p8")}" can't be used`);
+    writeFileSync(join(dir, "key.p8"), createKey().privateKeyDer);
+    writeFileSync(join(dir, "csr.der"), createCsr(createKey(), name));
+    expect(() => openKeyStore(dir, name, memoryLog().log)).toThrow("is for another key");
+  });
+
+  test("keeps the key in memory where the directory can't be written", () => {
+    const dir = join(folder(), "missing");
+    const { log, lines } = memoryLog();
+    const { key, csr } = openKeyStore(dir, name, log);
+    expect(parseCsr(csr).publicKeyDer).toEqual(key.publicKeyDer);
+    expect(existsSync(dir)).toBe(false);
+    expect(lines.join()).toContain("the key stays in memory");
+    expect(lines.join()).toContain("code=ENOENT");
+  });
+
+  test("tightens the mode of a file that was there", () => {
+    const dir = folder();
+    writeFileSync(join(dir, "csr.der"), "old");
+    chmodSync(join(dir, "csr.der"), 0o644);
+    openKeyStore(dir, name, memoryLog().log);
+    expect(statSync(join(dir, "csr.der")).mode & 0o777).toBe(0o600);
+  });
+});
+
+/** A client with a scripted identity service. */
+function setUp(options: { life?: number } = {}) {
+  const clock = new FakeClock();
+  const root = createRoot("root.test", validFor(clock.wall(), 365 * day));
+  const issuer = createIssuer(root, "issuer.test", validFor(clock.wall(), 300 * day));
+  const anchors = new Watchable(certificatePem(root.certificate));
+  const keys = openKeyStore("/nonexistent", name, memoryLog().log);
+  const requests: CertifyRequest[] = [];
+  const service = {
+    life: options.life ?? day,
+    /** What the next calls do instead of answering. */
+    override: null as (() => Promise<CertifyResponse>) | null,
+    names: [name],
+    publicKey: keys.key.publicKeyDer,
+    issuer,
+  };
+  const certify = (request: CertifyRequest): Promise<CertifyResponse> => {
+    requests.push(request);
+    if (service.override !== null) return service.override();
+    const leaf = signCertificate({
+      ...validFor(clock.wall(), service.life, 0),
+      issuer: service.issuer,
+      subject: service.names[0] ?? "",
+      publicKeyDer: service.publicKey,
+      dnsNames: service.names,
+    });
+    return Promise.resolve({
+      leaf: leaf.der,
+      intermediates: [service.issuer.certificate.der],
+      validUntil: clock.wall() + service.life,
+    });
+  };
+  const { log, lines } = memoryLog();
+  let token = 0;
+  const client = new IdentityClient({
+    name,
+    keys,
+    anchors,
+    readToken: () => Promise.resolve(Buffer.from(`token-${++token}`)),
+    certify,
+    limits,
+    clock,
+    random: { next: () => 0 },
+    log,
+  });
+  return { clock, client, service, requests, anchors, lines, keys, root };
+}
+
+describe("the identity client", () => {
+  test("publishes the first certificate with its chain", async () => {
+    const { client, clock, requests, keys, root } = setUp();
+    expect(client.credentials.get()).toBeNull();
+    client.start();
+    await settle();
+    const got = client.credentials.get();
+    expect(parseCertificates(got?.chainPem ?? "").map((certificate) => certificate.subjectCn)).toEqual([
+      name,
+      "issuer.test",
+    ]);
+    expect(got?.keyPem).toBe(keys.key.privateKeyPem);
+    expect(got?.anchorsPem).toBe(certificatePem(root.certificate));
+    expect(client.status.get()).toEqual({ expiry: clock.wall() + day, refreshes: 1, failures: 0, lastError: null });
+    expect(requests).toHaveLength(1);
+    expect(requests[0]).toMatchObject({ identity: name, csr: keys.csr });
+    client.stop();
+    expect(clock.timers).toBe(0);
+  });
+
+  test("renews at 70 % of a life, with the token of that moment, again and again", async () => {
+    const { client, clock, requests } = setUp({ life: 20 * second });
+    client.start();
+    await settle();
+    for (let renewal = 2; renewal <= 6; renewal++) {
+      clock.advance(14 * second - 1);
+      await settle();
+      expect(requests).toHaveLength(renewal - 1);
+      clock.advance(1);
+      await settle();
+      expect(requests).toHaveLength(renewal);
+      expect(Buffer.from(requests.at(-1)?.token ?? []).toString()).toBe(`token-${renewal}`);
+    }
+    expect(client.status.get().refreshes).toBe(6);
+    client.stop();
+  });
+
+  test("keeps its credentials while the service is away, tries ever less often, and recovers", async () => {
+    const { client, clock, service, requests, lines } = setUp({ life: 1000 * second });
+    client.start();
+    await settle();
+    const first = client.credentials.get();
+    service.override = () => Promise.reject(new MeshError("unavailable", "No identity service"));
+    const seen: number[] = [];
+    clock.advance(700 * second);
+    const start = clock.now();
+    await settle();
+    for (let step = 0; step < 600 && seen.length < 9; step++) {
+      const before = requests.length;
+      clock.advance(100);
+      await settle();
+      if (requests.length > before) seen.push(clock.now() - start);
+    }
+    // 100 ms, doubled each time up to 10 s.
+    expect(seen).toEqual([100, 300, 700, 1500, 3100, 6300, 12_700, 22_700, 32_700]);
+    expect(client.credentials.get()).toBe(first);
+    expect(client.status.get()).toMatchObject({ failures: 10, refreshes: 1, lastError: { code: "unavailable" } });
+    expect(lines.join("\n")).toContain("No identity service");
+    service.override = null;
+    clock.advance(10 * second);
+    await settle();
+    expect(client.status.get()).toMatchObject({ refreshes: 2, lastError: null });
+    expect(client.credentials.get()).not.toBe(first);
+    client.stop();
+    expect(clock.timers).toBe(0);
+  });
+
+  test("gives up an attempt that never ends, and ignores its late answer", async () => {
+    const { client, clock, service, requests } = setUp();
+    let late: (response: CertifyResponse) => void = () => {};
+    service.override = () =>
+      new Promise((resolve) => {
+        late = resolve;
+      });
+    client.start();
+    await settle();
+    clock.advance(6 * second);
+    expect(client.status.get().lastError?.code).toBe("timeout");
+    service.override = null;
+    clock.advance(100);
+    await settle();
+    expect(requests).toHaveLength(2);
+    const good = client.credentials.get();
+    expect(good).not.toBeNull();
+    late({ leaf: Uint8Array.of(1), intermediates: [], validUntil: 0 });
+    await settle();
+    expect(client.credentials.get()).toBe(good);
+    expect(client.status.get()).toMatchObject({ refreshes: 1, failures: 1, lastError: null });
+    client.stop();
+  });
+
+  const bad: ReadonlyArray<readonly [what: string, spoil: (setup: ReturnType<typeof setUp>) => void, message: string]> =
+    [
+      ["for another key", ({ service }) => (service.publicKey = createKey().publicKeyDer), "another key than ours"],
+      ["for another name", ({ service }) => (service.names = ["evil.test"]), 'certified "evil.test", not'],
+      [
+        "of an unknown authority",
+        ({ service, clock }) => {
+          const other = createRoot("root.test", validFor(clock.wall(), day));
+          service.issuer = createIssuer(other, "issuer.test", validFor(clock.wall(), day));
+        },
+        "unknown authority",
+      ],
+      [
+        "that is not a certificate",
+        ({ service }) => {
+          service.override = () => Promise.resolve({ leaf: Uint8Array.of(1, 2), intermediates: [], validUntil: null });
+        },
+        "Reading DER",
+      ],
+    ];
+  for (const [what, spoil, message] of bad) {
+    test(`takes no certificate ${what}`, async () => {
+      const setup = setUp();
+      spoil(setup);
+      setup.client.start();
+      await settle();
+      expect(setup.client.credentials.get()).toBeNull();
+      expect(setup.client.status.get().lastError?.message).toContain(message);
+      setup.client.stop();
+    });
+  }
+
+  test("publishes new trust anchors at once, with the certificate that it has", async () => {
+    const { client, anchors } = setUp();
+    client.start();
+    await settle();
+    const before = client.credentials.get();
+    const more = `${anchors.get()}${certificatePem(createRoot("next.test", validFor(Date.now(), day)).certificate)}`;
+    anchors.set(more);
+    expect(client.credentials.get()).toEqual({ ...(before as NonNullable<typeof before>), anchorsPem: more });
+    expect(client.status.get().refreshes).toBe(1);
+    client.stop();
+  });
+
+  test("never tells the token or the key to the log", async () => {
+    const { client, lines, service, keys } = setUp();
+    service.override = () => Promise.reject(new MeshError("unavailable", "No identity service"));
+    client.start();
+    await settle();
+    client.stop();
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.join("\n")).not.toContain("token-1");
+    expect(lines.join("\n")).not.toContain(keys.key.privateKeyPem.split("\n")[1] ?? "?");
+  });
+});
+
+test("the token file is read anew, and a missing or empty one is named", async () => {
+  const dir = folder();
+  const path = join(dir, "token");
+  await expect(readTokenFile(path)).rejects.toThrow(`Reading the token file "${path}" failed`);
+  writeFileSync(path, "");
+  await expect(readTokenFile(path)).rejects.toThrow(`The token file "${path}" is empty`);
+  writeFileSync(path, "abc");
+  expect(Buffer.from(await readTokenFile(path)).toString()).toBe("abc");
+});
