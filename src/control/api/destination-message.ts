@@ -1,0 +1,138 @@
+/** Endpoints and profiles as messages of the proxy API. */
+import { create } from "@bufbuild/protobuf";
+import { duration, tcpAddress } from "#rpc/address.ts";
+import {
+  AddrSetSchema,
+  DestinationProfileSchema,
+  NoEndpointsSchema,
+  ProtocolHint_H2Schema,
+  ProtocolHint_OpaqueSchema,
+  ProtocolHint_OpaqueTransportSchema,
+  ProtocolHintSchema,
+  RetryBudgetSchema,
+  TlsIdentity_DnsLikeIdentitySchema,
+  TlsIdentitySchema,
+  UpdateSchema,
+  WeightedAddrSchema,
+  WeightedAddrSetSchema,
+  type DestinationProfile,
+  type ProtocolHint,
+  type TlsIdentity,
+  type Update,
+  type WeightedAddr,
+} from "#rpc/gen/destination_pb.ts";
+import { MetadataSchema, ResourceSchema, type Metadata } from "#rpc/gen/meta_pb.ts";
+import type { TcpAddress } from "#rpc/gen/net_pb.ts";
+import type { Endpoint } from "../destination/endpoint.ts";
+import type { Profile } from "../destination/profile.ts";
+
+/** The weight of every endpoint. */
+const weight = 10_000;
+
+/** Whether client and endpoint are in the same zone: a label of the client's metrics. */
+export type ZoneLocality = "local" | "remote" | "unknown";
+
+export function zoneLocality(clientZone: string, endpointZone: string): ZoneLocality {
+  if (clientZone === "" || endpointZone === "") return "unknown";
+  return clientZone === endpointZone ? "local" : "remote";
+}
+
+/** A Kubernetes object. The core group is called "core" here. */
+export function resourceMetadata(
+  kind: "Service" | "Pod",
+  of: { readonly namespace: string; readonly name: string; readonly port?: number },
+): Metadata {
+  const value = create(ResourceSchema, {
+    group: "core",
+    kind,
+    name: of.name,
+    namespace: of.namespace,
+    port: of.port ?? 0,
+  });
+  return create(MetadataSchema, { kind: { case: "resource", value } });
+}
+
+export function defaultMetadata(name: string): Metadata {
+  return create(MetadataSchema, { kind: { case: "default", value: name } });
+}
+
+/** Null when the endpoint's address is none. */
+export function weightedAddr(
+  endpoint: Endpoint,
+  clientZone: string,
+  extraLabels: Readonly<Record<string, string>> = {},
+): WeightedAddr | null {
+  const addr = tcpAddress(endpoint);
+  if (addr === null) return null;
+  return create(WeightedAddrSchema, {
+    addr,
+    weight,
+    metricLabels: {
+      ...extraLabels,
+      ...endpoint.labels,
+      zone_locality: zoneLocality(clientZone, endpoint.zone),
+    },
+    ...(endpoint.identity === null ? {} : { tlsIdentity: tlsIdentity(endpoint.identity) }),
+    ...(endpoint.hint === null ? {} : { protocolHint: protocolHint(endpoint.hint) }),
+    ...(endpoint.pod === null ? {} : { resourceRef: resourceMetadata("Pod", endpoint.pod) }),
+  });
+}
+
+function tlsIdentity(name: string): TlsIdentity {
+  const value = create(TlsIdentity_DnsLikeIdentitySchema, { name });
+  return create(TlsIdentitySchema, { strategy: { case: "dnsLikeIdentity", value }, serverName: value });
+}
+
+function protocolHint(hint: NonNullable<Endpoint["hint"]>): ProtocolHint {
+  const message = create(ProtocolHintSchema);
+  if (hint.protocol === "h2") message.protocol = { case: "h2", value: create(ProtocolHint_H2Schema) };
+  if (hint.protocol === "opaque") message.protocol = { case: "opaque", value: create(ProtocolHint_OpaqueSchema) };
+  if (hint.transportPort !== null) {
+    message.opaqueTransport = create(ProtocolHint_OpaqueTransportSchema, { inboundPort: hint.transportPort });
+  }
+  return message;
+}
+
+/** `of`: the Service, for the labels that the whole set shares. */
+export function addUpdate(
+  endpoints: readonly Endpoint[],
+  of: { readonly namespace: string; readonly service: string },
+  clientZone: string,
+): Update {
+  const addrs: WeightedAddr[] = [];
+  for (const endpoint of endpoints) {
+    const addr = weightedAddr(endpoint, clientZone);
+    if (addr !== null) addrs.push(addr);
+  }
+  const metricLabels = { namespace: of.namespace, service: of.service };
+  const value = create(WeightedAddrSetSchema, { addrs, metricLabels });
+  return create(UpdateSchema, { update: { case: "add", value } });
+}
+
+export function removeUpdate(endpoints: readonly Endpoint[]): Update {
+  const addrs = endpoints.map(tcpAddress).filter((addr): addr is TcpAddress => addr !== null);
+  return create(UpdateSchema, { update: { case: "remove", value: create(AddrSetSchema, { addrs }) } });
+}
+
+export function noEndpointsUpdate(exists: boolean): Update {
+  return create(UpdateSchema, { update: { case: "noEndpoints", value: create(NoEndpointsSchema, { exists }) } });
+}
+
+export function profileMessage(profile: Profile, clientZone: string): DestinationProfile {
+  const { endpoint, service } = profile;
+  const addr =
+    endpoint === null
+      ? null
+      : weightedAddr(endpoint, clientZone, endpoint.pod === null ? {} : { namespace: endpoint.pod.namespace });
+  return create(DestinationProfileSchema, {
+    fullyQualifiedName: profile.name,
+    opaqueProtocol: profile.opaque,
+    retryBudget: create(RetryBudgetSchema, { retryRatio: 0.2, minRetriesPerSecond: 10, ttl: duration(10_000) }),
+    ...(addr === null ? {} : { endpoint: addr }),
+    ...(service === null
+      ? endpoint?.pod === null || endpoint === null
+        ? {}
+        : { parentRef: resourceMetadata("Pod", { ...endpoint.pod, port: endpoint.port }) }
+      : { parentRef: resourceMetadata("Service", service) }),
+  });
+}

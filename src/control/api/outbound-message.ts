@@ -1,0 +1,154 @@
+/** Outbound policies as messages of the proxy API. */
+import { create } from "@bufbuild/protobuf";
+import { duration, tcpAddress } from "#rpc/address.ts";
+import { WeightedAddrSchema } from "#rpc/gen/destination_pb.ts";
+import { HttpRouteMatchSchema, PathMatchSchema } from "#rpc/gen/http_route_pb.ts";
+import type { Metadata } from "#rpc/gen/meta_pb.ts";
+import { ForbiddenSchema } from "#rpc/gen/opaque_route_pb.ts";
+import {
+  Backend_BalanceP2c_PeakEwmaSchema,
+  Backend_BalanceP2cSchema,
+  Backend_EndpointDiscovery_DestinationGetSchema,
+  Backend_EndpointDiscoverySchema,
+  BackendSchema,
+  HttpRoute_Distribution_FirstAvailableSchema,
+  HttpRoute_DistributionSchema,
+  HttpRoute_RouteBackendSchema,
+  HttpRoute_RuleSchema,
+  HttpRouteSchema,
+  OpaqueRoute_Distribution_EmptySchema,
+  OpaqueRoute_Distribution_FirstAvailableSchema,
+  OpaqueRoute_DistributionSchema,
+  OpaqueRoute_FilterSchema,
+  OpaqueRoute_RouteBackendSchema,
+  OpaqueRoute_RuleSchema,
+  OpaqueRouteSchema,
+  OutboundPolicySchema,
+  ProxyProtocol_DetectSchema,
+  ProxyProtocol_Http1Schema,
+  ProxyProtocol_Http2Schema,
+  ProxyProtocol_OpaqueSchema,
+  ProxyProtocolSchema,
+  QueueSchema,
+  type Backend,
+  type HttpRoute,
+  type OpaqueRoute,
+  type OutboundPolicy as OutboundPolicyMessage,
+  type ProxyProtocol,
+} from "#rpc/gen/outbound_pb.ts";
+import type { OutboundPolicy, OutboundProtocol } from "../policy/outbound.ts";
+import { defaultMetadata, resourceMetadata, weightedAddr } from "./destination-message.ts";
+
+/** How long a proxy looks at a connection's first bytes, ms. */
+const detectTimeout = 10_000;
+/** Requests that wait for an endpoint, and how long until they fail at once, ms. */
+const queueCapacity = 100;
+const failfast = 3000;
+/** Of the balancer's latency average, ms. */
+const defaultRtt = 30;
+const decay = 10_000;
+
+/** Null when nothing is known of the target. */
+export function outboundMessage(policy: OutboundPolicy, clientZone: string): OutboundPolicyMessage | null {
+  switch (policy.kind) {
+    case "unknown":
+      return null;
+    case "service": {
+      const metadata = resourceMetadata("Service", policy);
+      return message(metadata, policy.protocol, balancer(policy.path, metadata));
+    }
+    case "pod": {
+      const { endpoint } = policy;
+      const labels = endpoint.pod === null ? {} : { namespace: endpoint.pod.namespace };
+      const value = weightedAddr(endpoint, clientZone, labels);
+      if (value === null || endpoint.pod === null) return null;
+      const metadata = resourceMetadata("Pod", { ...endpoint.pod, port: endpoint.port });
+      return message(metadata, policy.protocol, forward(value, metadata));
+    }
+    case "outside": {
+      const addr = tcpAddress(policy);
+      if (addr === null) return null;
+      const metadata = defaultMetadata("egress-fallback");
+      return message(metadata, policy.protocol, forward(create(WeightedAddrSchema, { addr, weight: 1 }), metadata));
+    }
+    case "undeclared": {
+      const metadata = resourceMetadata("Service", policy);
+      const value = create(ProxyProtocol_OpaqueSchema, { routes: [forbiddenRoute()] });
+      return create(OutboundPolicySchema, {
+        metadata,
+        protocol: create(ProxyProtocolSchema, { kind: { case: "opaque", value } }),
+      });
+    }
+  }
+}
+
+function message(metadata: Metadata, protocol: OutboundProtocol, backend: Backend): OutboundPolicyMessage {
+  return create(OutboundPolicySchema, { metadata, protocol: protocolMessage(protocol, backend) });
+}
+
+function protocolMessage(protocol: OutboundProtocol, backend: Backend): ProxyProtocol {
+  const opaque = create(ProxyProtocol_OpaqueSchema, { routes: [opaqueRoute(backend)] });
+  const http1 = create(ProxyProtocol_Http1Schema, { routes: [httpRoute(backend)] });
+  const http2 = create(ProxyProtocol_Http2Schema, { routes: [httpRoute(backend)] });
+  switch (protocol) {
+    case "opaque":
+      return create(ProxyProtocolSchema, { kind: { case: "opaque", value: opaque } });
+    case "http1":
+      return create(ProxyProtocolSchema, { kind: { case: "http1", value: http1 } });
+    case "http2":
+      return create(ProxyProtocolSchema, { kind: { case: "http2", value: http2 } });
+    case "detect": {
+      const timeout = duration(detectTimeout);
+      const value = create(ProxyProtocol_DetectSchema, { timeout, opaque, http1, http2 });
+      return create(ProxyProtocolSchema, { kind: { case: "detect", value } });
+    }
+  }
+}
+
+/** Every request, to the backend. */
+function httpRoute(backend: Backend): HttpRoute {
+  const available = create(HttpRoute_Distribution_FirstAvailableSchema, {
+    backends: [create(HttpRoute_RouteBackendSchema, { backend })],
+  });
+  const path = create(PathMatchSchema, { kind: { case: "prefix", value: "/" } });
+  const rule = create(HttpRoute_RuleSchema, {
+    matches: [create(HttpRouteMatchSchema, { path })],
+    backends: create(HttpRoute_DistributionSchema, { kind: { case: "firstAvailable", value: available } }),
+  });
+  return create(HttpRouteSchema, { metadata: defaultMetadata("http"), rules: [rule] });
+}
+
+function opaqueRoute(backend: Backend): OpaqueRoute {
+  const available = create(OpaqueRoute_Distribution_FirstAvailableSchema, {
+    backends: [create(OpaqueRoute_RouteBackendSchema, { backend })],
+  });
+  const backends = create(OpaqueRoute_DistributionSchema, { kind: { case: "firstAvailable", value: available } });
+  const rules = [create(OpaqueRoute_RuleSchema, { backends })];
+  return create(OpaqueRouteSchema, { metadata: defaultMetadata("opaq"), rules });
+}
+
+function forbiddenRoute(): OpaqueRoute {
+  const filter = create(OpaqueRoute_FilterSchema, { kind: { case: "forbidden", value: create(ForbiddenSchema) } });
+  const empty = create(OpaqueRoute_Distribution_EmptySchema);
+  const backends = create(OpaqueRoute_DistributionSchema, { kind: { case: "empty", value: empty } });
+  const rules = [create(OpaqueRoute_RuleSchema, { backends, filters: [filter] })];
+  return create(OpaqueRouteSchema, { metadata: defaultMetadata("undeclared-port"), rules });
+}
+
+function queue() {
+  return create(QueueSchema, { capacity: queueCapacity, failfastTimeout: duration(failfast) });
+}
+
+function balancer(path: string, metadata: Metadata): Backend {
+  const dst = create(Backend_EndpointDiscovery_DestinationGetSchema, { path });
+  const load = create(Backend_BalanceP2c_PeakEwmaSchema, { defaultRtt: duration(defaultRtt), decay: duration(decay) });
+  const value = create(Backend_BalanceP2cSchema, {
+    discovery: create(Backend_EndpointDiscoverySchema, { kind: { case: "dst", value: dst } }),
+    load: { case: "peakEwma", value: load },
+  });
+  return create(BackendSchema, { metadata, kind: { case: "balancer", value }, queue: queue() });
+}
+
+function forward(value: ReturnType<typeof weightedAddr> & object, metadata: Metadata): Backend {
+  return create(BackendSchema, { metadata, kind: { case: "forward", value }, queue: queue() });
+}

@@ -1,0 +1,105 @@
+/** How a client should send traffic to an address or name. */
+import { type Cidr, containsIp, parseIp } from "#lib/net-addr.ts";
+import type { ClusterIndex } from "../index/cluster-index.ts";
+import type { Lease, Track } from "../index/derivations.ts";
+import type { ServiceRecord } from "../index/service.ts";
+import type { Authority } from "../destination/authority.ts";
+import { describeEndpoint, type Endpoint } from "../destination/endpoint.ts";
+import { opaqueOf } from "../destination/profile.ts";
+import type { DestinationSettings } from "../destination/settings.ts";
+
+export interface OutboundSettings extends DestinationSettings {
+  /** Addresses outside of these are outside the cluster. */
+  readonly clusterNetworks: readonly Cidr[];
+}
+
+export type OutboundProtocol = "detect" | "opaque" | "http1" | "http2";
+
+export type OutboundPolicy =
+  /** A Service: `path` is what to ask Destination.Get for. */
+  | {
+      readonly kind: "service";
+      readonly namespace: string;
+      readonly name: string;
+      readonly port: number;
+      readonly path: string;
+      readonly protocol: OutboundProtocol;
+    }
+  /** A port that the Service does not declare: connections are refused. */
+  | { readonly kind: "undeclared"; readonly namespace: string; readonly name: string; readonly port: number }
+  /** One pod, addressed directly. */
+  | { readonly kind: "pod"; readonly endpoint: Endpoint; readonly protocol: "detect" | "opaque" }
+  /** Outside of the cluster: to the address itself. */
+  | { readonly kind: "outside"; readonly ip: string; readonly port: number; readonly protocol: "detect" | "opaque" }
+  /** Nothing is known: the client's proxy does what it does without us. */
+  | { readonly kind: "unknown" };
+
+export function watchOutbound(
+  index: ClusterIndex,
+  settings: OutboundSettings,
+  target: Authority,
+): Lease<OutboundPolicy> {
+  const key = `outbound ${target.kind === "ip" ? target.ip : target.host}:${target.port}`;
+  return index.derivations.acquire(key, (track) => outboundPolicy(index, settings, target, track), Bun.deepEquals);
+}
+
+/** Today always a default: routes attached to the Service or an EgressNetwork will come in here. */
+export function outboundPolicy(
+  index: ClusterIndex,
+  settings: OutboundSettings,
+  target: Authority,
+  track: Track,
+): OutboundPolicy {
+  const { port } = target;
+  if (target.kind === "service") {
+    const service = index.service(target.namespace, target.service, track);
+    if (service === undefined) return { kind: "unknown" };
+    return servicePolicy(index, settings, service, `${target.host}:${port}`, port, track);
+  }
+  const { ip } = target;
+  const service = index.serviceByIp(ip, track);
+  if (service !== undefined) {
+    const path = `${service.name}.${service.namespace}.svc.${settings.clusterDomain}:${port}`;
+    return servicePolicy(index, settings, service, path, port, track);
+  }
+  const pod = index.podByIp(ip, track);
+  const place = { ip, port, hostname: null, node: null, zone: null, forZones: [] };
+  const endpoint = describeEndpoint(index, settings, place, pod ?? null, track);
+  const protocol = endpoint.opaque ? "opaque" : "detect";
+  if (pod !== undefined) return { kind: "pod", endpoint, protocol };
+  const bytes = parseIp(ip);
+  if (bytes === null || settings.clusterNetworks.some((network) => containsIp(network, bytes)))
+    return { kind: "unknown" };
+  return { kind: "outside", ip, port, protocol };
+}
+
+function servicePolicy(
+  index: ClusterIndex,
+  settings: OutboundSettings,
+  service: ServiceRecord,
+  path: string,
+  port: number,
+  track: Track,
+): OutboundPolicy {
+  const { namespace, name } = service;
+  if (service.kind === "external-name") return { kind: "unknown" };
+  const declared = service.ports.find((candidate) => candidate.port === port);
+  if (declared === undefined && service.kind === "cluster-ip") return { kind: "undeclared", namespace, name, port };
+  const opaque = opaqueOf(index, settings, namespace, service, port, track);
+  const protocol = opaque ? "opaque" : appProtocol(declared?.appProtocol ?? null);
+  return { kind: "service", namespace, name, port, path, protocol };
+}
+
+/** https://kubernetes.io/docs/concepts/services-networking/service/#application-protocol ; unknown values mean plain TCP. */
+export function appProtocol(value: string | null): OutboundProtocol {
+  switch (value?.toLowerCase()) {
+    case undefined:
+      return "detect";
+    case "http":
+      return "http1";
+    case "kubernetes.io/h2c":
+      return "http2";
+    default:
+      return "opaque";
+  }
+}
