@@ -3,13 +3,23 @@ import type { Clock } from "#lib/clock.ts";
 import type { Log } from "#lib/log.ts";
 import type { Store } from "../store/store.ts";
 import { createAdmission } from "./admission/chain.ts";
+import { Authenticator } from "./auth/authenticator.ts";
+import { bootstrapObjects } from "./auth/bootstrap.ts";
+import { Authorizer } from "./auth/rbac.ts";
 import { TokenIssuer } from "./auth/token-issuer.ts";
 import { builtinResources, refusedResources } from "./builtin.ts";
 import { Catalog } from "./catalog.ts";
 import type { LocalClient } from "./client.ts";
+import type { User } from "./context.ts";
+import type { NodeExecutor } from "./executor.ts";
+import { Handler } from "./http/handler.ts";
+import { adoptListener, serveHttps } from "./http/server.ts";
+import type { ApiListener, ServerCredentials } from "./http/server.ts";
 import { createLocalClient } from "./in-process-client.ts";
+import type { Parts } from "./parts.ts";
 import { Registry } from "./registry.ts";
 import { builtinTypes } from "./schema/builtin-types.ts";
+import { isStatus } from "./status-error.ts";
 
 export interface ApiOptions {
   readonly store: Store;
@@ -17,16 +27,25 @@ export interface ApiOptions {
   readonly log: Log;
   /** The P-256 private key that signs ServiceAccount tokens, PEM. */
   readonly tokenKeyPem: string;
-  /** Default "https://kubernetes.default.svc.cluster.local". */
+  /** Token → user, for kubeconfigs. An administrator's user has the group "system:masters". Default none. */
+  readonly staticTokens?: ReadonlyMap<string, User>;
+  /** The issuer and default audience of tokens. Default "https://kubernetes.default.svc.cluster.local". */
   readonly issuer?: string;
 }
 
 export interface Api {
   readonly client: LocalClient;
+  /** Serves HTTPS on an address in this process's network; port 0 takes a free one. Throws "address-in-use". */
+  listen(address: { readonly ip: string; readonly port: number }, credentials: ServerCredentials): ApiListener;
+  /** Serves connections of an inherited listening descriptor too, through a listener made by {@link listen}. */
+  adopt(fd: number, target: ApiListener): { close(): void };
+  /** Tells who runs pods: needed for logs, exec and port-forward. */
+  setExecutor(executor: NodeExecutor): void;
 }
 
-export function createApi(options: ApiOptions): Api {
-  const { store, clock } = options;
+/** Creates the API server over a store and fills in what every cluster has (namespaces, default roles). */
+export async function createApi(options: ApiOptions): Promise<Api> {
+  const { store, clock, log } = options;
   const types = builtinTypes();
   const catalog = new Catalog(builtinResources(types), refusedResources);
   const tokens = new TokenIssuer({
@@ -41,5 +60,40 @@ export function createApi(options: ApiOptions): Api {
     allocate: () => {},
   });
   const registry = new Registry({ store, clock, admission, random: Math.random });
-  return { client: createLocalClient({ store, catalog, registry, types, tokens }) };
+  const client = createLocalClient({ store, catalog, registry, types, tokens });
+  await bootstrap(client);
+
+  let executor: NodeExecutor | null = null;
+  const parts: Parts = {
+    store,
+    clock,
+    log,
+    types,
+    catalog,
+    registry,
+    tokens,
+    authenticator: new Authenticator({ store, tokens, staticTokens: options.staticTokens ?? new Map() }),
+    authorizer: new Authorizer(store),
+    executor: () => executor,
+  };
+  const handler = new Handler(parts);
+  return {
+    client,
+    listen: (address, credentials) => serveHttps(handler, address, credentials),
+    adopt: (fd, target) => adoptListener(fd, target, log),
+    setExecutor(given) {
+      executor = given;
+    },
+  };
+}
+
+async function bootstrap(client: LocalClient): Promise<void> {
+  for (const [ref, object] of bootstrapObjects) {
+    try {
+      await client.create(ref, object);
+    } catch (thrown) {
+      // A store that outlived its process has them already, perhaps changed on purpose.
+      if (!isStatus(thrown, "AlreadyExists")) throw thrown;
+    }
+  }
 }

@@ -171,6 +171,7 @@ export function builtinResources(types: Types): ResourceInfo[] {
       generation: row.counts === true,
       nameRule: row.names ?? "subdomain",
       custom: false,
+      published: null,
       columns: columnsOf(row.kind),
       strategy: builtinStrategy(types, row.kind, kindRules[row.kind] ?? {}),
     };

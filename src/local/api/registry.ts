@@ -191,6 +191,21 @@ export class Registry {
     return { object: this.commit(info, name, () => this.store.update(info.key, target)), gone: false };
   }
 
+  /** PUT namespaces/NAME/finalize: sets what still holds a namespace, and removes it when nothing does. */
+  async finalizeNamespace(
+    info: ResourceInfo,
+    name: string,
+    finalizers: string[],
+    context: Context,
+  ): Promise<KubeObject> {
+    const existing = this.get(info, "", name);
+    const object = { ...existing, spec: { ...(existing["spec"] as Rec | undefined), finalizers } };
+    if (context.dryRun) return object;
+    if (!removable(info, object)) return this.commit(info, name, () => this.store.update(info.key, object));
+    this.commit(info, name, () => this.store.update(info.key, object));
+    return this.commit(info, name, () => this.store.delete(info.key, "", name));
+  }
+
   private decode(info: ResourceInfo, body: unknown, context: Context): KubeObject {
     if (typeof body !== "object" || body === null || Array.isArray(body)) {
       throw badRequest(`The body of a request for ${info.resource} must be an object`);

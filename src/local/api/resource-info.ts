@@ -35,6 +35,8 @@ export interface ResourceInfo {
   /** Other subresources, for discovery: [name, kind, verbs]. */
   readonly extras: ReadonlyArray<readonly [name: string, kind: string, verbs: readonly string[]]>;
   readonly custom: boolean;
+  /** A custom resource's schema as it is published in OpenAPI; null for built-in types, which have the notation. */
+  readonly published: Readonly<Record<string, unknown>> | null;
   readonly columns: readonly Column[];
   /** Whether metadata.generation counts changes of the spec. */
   readonly generation: boolean;

@@ -24,8 +24,7 @@ export async function createFixture(options: Partial<ApiOptions> = {}): Promise<
   const clock = new FakeClock();
   const store = options.store ?? new Store();
   const { log, lines } = memoryLog();
-  const api = createApi({ store, clock, log, tokenKeyPem: testKeyPem, ...options });
-  await api.client.create(resources.namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
+  const api = await createApi({ store, clock, log, tokenKeyPem: testKeyPem, ...options });
   await api.client.create(resources.serviceAccounts, {
     apiVersion: "v1",
     kind: "ServiceAccount",
