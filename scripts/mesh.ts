@@ -10,7 +10,7 @@ import { loadClusterAccess } from "#kube/config.ts";
 import { resources } from "#kube/resource.ts";
 import type { Workload } from "#kube/types/apps.ts";
 import type { KubeManifest } from "#kube/types/meta.ts";
-import { renderCrds } from "#manifests/crds/render.ts";
+import { renderCrds } from "#manifests/crds.ts";
 import type { Json, JsonObject } from "#manifests/json.ts";
 import { renderInstall } from "#manifests/render-install.ts";
 import { parseYaml } from "#manifests/yaml.ts";
@@ -27,7 +27,7 @@ const asManifests = (objects: readonly JsonObject[]): KubeManifest[] => objects 
 
 /** Resource types and control plane; `values` as for `linkerd install -f`. Does not wait for pods. */
 export async function installControlPlane(client: KubeClient, values: Json = {}): Promise<void> {
-  await applyAll(client, asManifests(renderCrds()), { clock: systemClock });
+  await applyAll(client, asManifests(renderCrds({ controlPlaneNamespace: "linkerd", createdBy: `linkerd/cli ${version}` })), { clock: systemClock });
   const { manifests } = renderInstall({ version, layers: [values], now: Date.now() });
   await applyAll(client, asManifests(manifests), { clock: systemClock });
 }

@@ -1,4 +1,5 @@
 /** The flags that every command takes, and what they mean. */
+import { writeAll } from "./output/write-all.ts";
 
 export interface GlobalOptions {
   /** Namespace of the control plane. */
@@ -34,12 +35,8 @@ export function processTerminal(): Terminal {
   const { env } = process;
   const dumb = env["TERM"] === "dumb";
   return {
-    out: (text) => {
-      process.stdout.write(text);
-    },
-    err: (text) => {
-      process.stderr.write(text);
-    },
+    out: (text) => writeAll(1, text),
+    err: (text) => writeAll(2, text),
     interactive: process.stderr.isTTY === true && !dumb,
     colour: process.stdout.isTTY === true && !dumb && (env["NO_COLOR"] ?? "") === "",
     env,

@@ -15,6 +15,4 @@ try {
 } catch (error) {
   code = reportFailure(error, terminal, process.argv.includes("--verbose"));
 }
-// A reader that went away (`linkerd … | head`) is no error of ours; anything buffered has been handed over by now.
-process.exitCode = code;
-if (code !== 0 || load !== undefined) process.exit(code);
+process.exit(code);

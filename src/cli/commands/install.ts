@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { MeshError } from "#lib/errors.ts";
 import { version } from "#lib/version.ts";
-import { renderCrds } from "#manifests/crds/render.ts";
+import { renderCrds } from "#manifests/crds.ts";
 import type { Json, JsonObject, Manifest } from "#manifests/json.ts";
 import { renderInstall } from "#manifests/render-install.ts";
 import { toYaml } from "#manifests/yaml.ts";
@@ -58,7 +58,7 @@ Examples:
     .action(
       shell.action<InstallCommandOptions>(async (context, _args, options) => {
         if (options.crds === true) {
-          print(context, renderCrds(), options.output);
+          print(context, renderCrds(crdContext(context)), options.output);
           return;
         }
         if (options.ignoreCluster !== true) await refuseSecondInstall(context);
@@ -66,6 +66,10 @@ Examples:
       }),
     );
 };
+
+function crdContext(context: Context) {
+  return { controlPlaneNamespace: context.globals.linkerdNamespace, createdBy: `linkerd/cli ${version}` };
+}
 
 function renderControlPlane(context: Context, options: InstallCommandOptions): readonly Manifest[] {
   const registry = options.registry ?? context.terminal.env["LINKERD_DOCKER_REGISTRY"];
