@@ -11,6 +11,7 @@ import {
   validatorContainerOf,
 } from "./containers.ts";
 import {
+  additionalEnvAnnotation,
   controlPlaneNsLabel,
   createdByAnnotation,
   defaultContainerAnnotation,
@@ -74,39 +75,42 @@ export function injectPod(pod: PodTemplate, context: InjectContext, prefix = "")
   return { kind: "injected", patch, decidedAt: decision.decidedAt, warnings };
 }
 
-/** Configuration that the pod gets written: what it takes over from its namespace, from flags, and its opaque ports. */
-function writtenAnnotations(pod: PodTemplate, context: InjectContext): Record<string, string> {
-  const own = pod.metadata?.annotations ?? {};
-  const written: Record<string, string> = {};
-  for (const name of inheritedAnnotations) {
-    const value = context.namespaceAnnotations[name];
-    if (value !== undefined && own[name] === undefined) written[name] = value;
-  }
-  Object.assign(written, context.extraAnnotations);
-  if (context.origin === "webhook" && { ...own, ...written }[opaquePortsAnnotation] === undefined) {
-    const ports = podOpaquePorts(pod.spec ?? {}, context.values.proxy.opaquePorts);
-    if (ports !== "") written[opaquePortsAnnotation] = ports;
-  }
-  return written;
+/** Configuration that the pod gets written. */
+interface Written {
+  /** Taken over from the namespace, because the pod has none of its own. */
+  readonly inherited: Readonly<Record<string, string>>;
+  /** From flags, and the opaque ports that the pod declares. */
+  readonly added: Readonly<Record<string, string>>;
 }
 
-function settingsOf(
-  pod: PodTemplate,
-  context: InjectContext,
-  written: Readonly<Record<string, string>>,
-  decision: Decision,
-): ProxySettings {
+function writtenAnnotations(pod: PodTemplate, context: InjectContext): Written {
+  const own = pod.metadata?.annotations ?? {};
+  const inherited: Record<string, string> = {};
+  for (const name of inheritedAnnotations) {
+    const value = context.namespaceAnnotations[name];
+    if (value !== undefined && own[name] === undefined) inherited[name] = value;
+  }
+  const added: Record<string, string> = { ...context.extraAnnotations };
+  if (context.origin === "webhook" && { ...own, ...inherited, ...added }[opaquePortsAnnotation] === undefined) {
+    const ports = podOpaquePorts(pod.spec ?? {}, context.values.proxy.opaquePorts);
+    if (ports !== "") added[opaquePortsAnnotation] = ports;
+  }
+  return { inherited, added };
+}
+
+function settingsOf(pod: PodTemplate, context: InjectContext, written: Written, decision: Decision): ProxySettings {
   const settings = proxySettings(context.values, context.controlPlaneNamespace);
   const spec = pod.spec ?? {};
+  const names = namedPorts(spec);
   settings.podInboundPorts = podInboundPorts(spec);
   settings.serviceAccountMount = serviceAccountMount(pod, settings);
   if (decision.mode === "ingress" || context.ingress === true) settings.values.proxy.isIngress = true;
-  const names = namedPorts(spec);
-  // The namespace's list of environment variables is merged with the pod's, so it is applied by itself first.
-  const envName = "config.linkerd.io/proxy-additional-env";
-  const namespaceEnv = context.namespaceAnnotations[envName];
-  if (namespaceEnv !== undefined) applyAnnotations(settings, { [envName]: namespaceEnv }, names, "the namespace");
-  applyAnnotations(settings, { ...pod.metadata?.annotations, ...written }, names, context.object);
+  // The namespace's environment variables are merged with the pod's own, not replaced by them.
+  const inherited = { ...written.inherited };
+  const env = context.namespaceAnnotations[additionalEnvAnnotation];
+  if (env !== undefined) inherited[additionalEnvAnnotation] = env;
+  applyAnnotations(settings, inherited, names, `namespace/${context.namespace}`);
+  applyAnnotations(settings, { ...pod.metadata?.annotations, ...written.added }, names, context.object);
   return settings;
 }
 
@@ -120,11 +124,12 @@ function metadataPatch(
   pod: PodTemplate,
   context: InjectContext,
   { values }: ProxySettings,
-  written: Readonly<Record<string, string>>,
+  written: Written,
   prefix: string,
 ): PatchOp[] {
   const annotations: Record<string, string> = {
-    ...written,
+    ...written.inherited,
+    ...written.added,
     [createdByAnnotation]: context.createdBy,
     [proxyVersionAnnotation]: values.proxy.image.version || values.linkerdVersion,
     [trustRootAnnotation]: createHash("sha256").update(values.identityTrustAnchorsPEM).digest("hex"),

@@ -11,6 +11,7 @@ export const workloadNsLabel = "linkerd.io/workload-ns";
 export const componentLabel = "linkerd.io/control-plane-component";
 
 export const configPrefix = "config.linkerd.io/";
+export const additionalEnvAnnotation = "config.linkerd.io/proxy-additional-env";
 export const opaquePortsAnnotation = "config.linkerd.io/opaque-ports";
 
 /** Values of `linkerd.io/inject`. */
