@@ -1,0 +1,94 @@
+/** What the admin port answers. */
+import { gzip } from "node:zlib";
+import { promisify } from "node:util";
+import { parseLevelFilter, type LogSink } from "#lib/log.ts";
+import type { Registry } from "#lib/metrics/registry.ts";
+import { chunks, textContentType } from "#lib/metrics/text.ts";
+import { header } from "#wire/http1/head.ts";
+import { text, type AdminHandler, type AdminRequest, type AdminResponse } from "./http-server.ts";
+
+export interface AdminRoutesOptions {
+  readonly registry: Registry;
+  readonly sink: LogSink;
+  /** The filter as it was given, for GET /proxy-log-level. */
+  readonly logFilter: string;
+  /** What is still missing before the proxy can serve; empty means ready. */
+  readonly notReady: () => readonly string[];
+  /** Starts the drain; null: POST /shutdown is not offered. */
+  readonly shutdown: (() => void) | null;
+  /** Our settings as the environment has them; secrets never come by it. */
+  readonly env: () => Readonly<Record<string, string>>;
+}
+
+/** Lines that are rendered before others get a turn. */
+const linesPerTurn = 2000;
+
+const compress = promisify(gzip);
+
+export function adminRoutes(options: AdminRoutesOptions): AdminHandler {
+  let logFilter = options.logFilter;
+  return (request) => {
+    const { method } = request.head;
+    const reads = method === "GET" || method === "HEAD";
+    switch (request.path) {
+      case "/metrics":
+        return reads ? metrics(options.registry, request) : notAllowed("GET");
+      case "/live":
+        return reads ? text(200, "live") : notAllowed("GET");
+      case "/ready": {
+        if (!reads) return notAllowed("GET");
+        const missing = options.notReady();
+        return missing.length === 0 ? text(200, "ready") : text(503, `not ready: ${missing.join(", ")}`);
+      }
+      case "/env.json":
+        return reads ? json(options.env()) : notAllowed("GET");
+      case "/proxy-log-level": {
+        if (!isLoopback(request.client)) return text(403, "Only from this pod itself");
+        if (reads) return text(200, logFilter);
+        if (method !== "PUT" && method !== "POST") return notAllowed("GET, PUT");
+        const wanted = request.body.toString("utf8").trim();
+        const invalid: string[] = [];
+        const filter = parseLevelFilter(wanted, (part) => invalid.push(part));
+        if (wanted === "" || invalid.length > 0) return text(400, `Not a log filter: "${invalid.join(",")}"`);
+        options.sink.filter = filter;
+        logFilter = wanted;
+        return { status: 204, contentType: "text/plain", body: "" };
+      }
+      case "/shutdown":
+        if (options.shutdown === null) return text(404, "Not found");
+        if (!isLoopback(request.client)) return text(403, "Only from this pod itself");
+        if (method !== "POST") return notAllowed("POST");
+        options.shutdown();
+        return text(200, "shutdown");
+      default:
+        return text(404, "Not found");
+    }
+  };
+}
+
+async function metrics(registry: Registry, { head }: AdminRequest): Promise<AdminResponse> {
+  const parts: string[] = [];
+  for (const part of chunks(registry, linesPerTurn)) {
+    parts.push(part);
+    // Traffic goes on between two parts.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const body = Buffer.from(parts.join(""));
+  const accepts = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(header(head.headers, "accept-encoding") ?? "");
+  if (!accepts) return { status: 200, contentType: textContentType, body };
+  // Compressed by another thread.
+  const packed = await compress(body, { level: 1 });
+  return { status: 200, contentType: textContentType, body: packed, headers: ["content-encoding", "gzip"] };
+}
+
+function json(value: unknown): AdminResponse {
+  return { status: 200, contentType: "application/json", body: `${JSON.stringify(value)}\n` };
+}
+
+function notAllowed(allow: string): AdminResponse {
+  return { ...text(405, `Use ${allow}`), headers: ["allow", allow] };
+}
+
+function isLoopback(ip: string): boolean {
+  return ip.startsWith("127.") || ip === "::1";
+}
