@@ -1,0 +1,127 @@
+/** `linkerd diagnostics policy | profile`: the messages that proxies get, as they are. */
+import { type DescMessage, type MessageShape, toJson } from "@bufbuild/protobuf";
+import { parseIp } from "#lib/net-addr.ts";
+import { MeshError } from "#lib/errors.ts";
+import type { KubeClient } from "#kube/client.ts";
+import { resources } from "#kube/resource.ts";
+import type { Service } from "#kube/types/core.ts";
+import type { JsonObject } from "#manifests/json.ts";
+import { toYaml } from "#manifests/yaml.ts";
+import { tcpAddress } from "#rpc/address.ts";
+import { Destination, DestinationProfileSchema } from "#rpc/gen/destination_pb.ts";
+import { InboundServerPolicies, ServerSchema } from "#rpc/gen/inbound_pb.ts";
+import { OutboundPolicies, OutboundPolicySchema } from "#rpc/gen/outbound_pb.ts";
+import { parseResource } from "#viz/client/resource-kinds.ts";
+import { destinationPort, firstMessage, policyPort, withControlRpc } from "../control-rpc.ts";
+import { cluster, namespaceOr, oneOf, type Register } from "../shell.ts";
+
+interface Options {
+  readonly namespace?: string;
+  readonly output: string;
+  readonly destinationPod?: string;
+  readonly token: string;
+}
+
+const defaultToken = "default:diagnostics";
+
+export const register: Register = (parent, shell) => {
+  parent
+    .command("policy")
+    .description("Print the policy that proxies get for a pod's port or a Service's port")
+    .argument("<resource>", "pod/NAME for inbound, svc/NAME for outbound policy")
+    .argument("<port>")
+    .option("-n, --namespace <namespace>", "namespace of the resource")
+    .option("-o, --output <format>", "yaml or json", "yaml")
+    .option("--destination-pod <pod>", "pod of the destination component to ask (default: any)")
+    .option("--token <token>", "workload in whose name is asked", defaultToken)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  linkerd diagnostics policy -n emojivoto svc/voting 8080\n  linkerd diagnostics policy -n emojivoto pod/web-5d9c-x2x 8080",
+    )
+    .action(
+      shell.action<Options>(async (context, args, options) => {
+        const output = oneOf("--output", options.output, ["yaml", "json"]);
+        const client = cluster(context);
+        const namespace = namespaceOr(client, options.namespace);
+        const port = portOf(args[1] ?? "");
+        const { kind, name } = parseResource([args[0] ?? ""], namespace);
+        if (name === null || (kind !== "pod" && kind !== "service")) {
+          throw new MeshError("invalid-argument", `Name a pod or a Service, such as svc/web, not "${args[0] ?? ""}"`);
+        }
+        const target = {
+          namespace: context.globals.linkerdNamespace,
+          pod: options.destinationPod ?? null,
+          port: policyPort,
+        };
+        const answer = await withControlRpc(client, target, async (rpc) => {
+          if (kind === "pod") {
+            const workload = JSON.stringify({ ns: namespace, pod: name });
+            return asJson(
+              ServerSchema,
+              await rpc.unary(InboundServerPolicies.method.getPort, { workload, port }, { timeout: 10_000 }),
+            );
+          }
+          const ip = await clusterIp(client, namespace, name);
+          const addr = tcpAddress({ ip, port });
+          if (addr === null) throw new MeshError("invalid-argument", `"${ip}" is not an IP address`);
+          return asJson(
+            OutboundPolicySchema,
+            await rpc.unary(
+              OutboundPolicies.method.get,
+              { sourceWorkload: options.token, target: { case: "addr", value: addr } },
+              { timeout: 10_000 },
+            ),
+          );
+        });
+        context.terminal.out(output === "json" ? `${JSON.stringify(answer, null, 2)}\n` : toYaml([answer]));
+      }),
+    );
+
+  parent
+    .command("profile")
+    .description("Print the profile that proxies get for an address")
+    .argument("<address>", "IP:PORT or NAME:PORT")
+    .option("--destination-pod <pod>", "pod of the destination component to ask (default: any)")
+    .option("--token <token>", "context token, as a proxy would send it", "")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  linkerd diagnostics profile web.emojivoto.svc.cluster.local:80\n  linkerd diagnostics profile 10.96.0.17:80",
+    )
+    .action(
+      shell.action<{ destinationPod?: string; token: string }>(async (context, args, options) => {
+        const target = {
+          namespace: context.globals.linkerdNamespace,
+          pod: options.destinationPod ?? null,
+          port: destinationPort,
+        };
+        const profile = await withControlRpc(cluster(context), target, (rpc) =>
+          firstMessage(rpc, Destination.method.getProfile, {
+            scheme: "",
+            path: args[0] ?? "",
+            contextToken: options.token,
+          }),
+        );
+        context.terminal.out(`${JSON.stringify(asJson(DestinationProfileSchema, profile), null, 2)}\n`);
+      }),
+    );
+};
+
+function asJson<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): JsonObject {
+  return toJson(schema, message) as JsonObject;
+}
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 1 && port <= 65535) return port;
+  throw new MeshError("invalid-argument", `"${text}" is not a port from 1 to 65535`);
+}
+
+async function clusterIp(client: KubeClient, namespace: string, name: string): Promise<string> {
+  const service = await client.get<Service>(resources.services, name, namespace);
+  const ip = service.spec.clusterIP ?? "";
+  if (parseIp(ip) !== null) return ip;
+  throw new MeshError(
+    "invalid-argument",
+    `Service "${namespace}/${name}" has no cluster IP ("${ip}"), so it has no policy of its own`,
+  );
+}
