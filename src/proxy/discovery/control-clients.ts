@@ -1,0 +1,158 @@
+/** The calls that the proxy makes to the control plane, in the form in which the rest of it asks. */
+import { create } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { Clock } from "#lib/clock.ts";
+import { MeshError } from "#lib/errors.ts";
+import type { Registry } from "#lib/metrics/registry.ts";
+import { formatSocketAddr } from "#lib/net-addr.ts";
+import type { ClientTls } from "#lib/net/tls.ts";
+import type { Resolver } from "#lib/net/resolve.ts";
+import type { SocketAddr } from "#lib/net/socket.ts";
+import type { Random } from "#lib/random.ts";
+import { tcpAddress } from "#rpc/address.ts";
+import { RpcClient } from "#rpc/client.ts";
+import { Destination, type DestinationProfile, type Update } from "#rpc/gen/destination_pb.ts";
+import { Identity } from "#rpc/gen/identity_pb.ts";
+import { InboundServerPolicies, type Server } from "#rpc/gen/inbound_pb.ts";
+import { OutboundPolicies, TrafficSpecSchema, type OutboundPolicy } from "#rpc/gen/outbound_pb.ts";
+import type { Certify } from "../identity/credentials.ts";
+import { ControlConnection } from "./control-connection.ts";
+import type { OpenStream, StreamEnd } from "./watch-stream.ts";
+
+/** One of the control plane's services and how to reach it. */
+export interface ServiceOptions {
+  readonly host: string;
+  readonly port: number;
+  /** See {@link ControlConnection}. */
+  readonly tls: () => ClientTls | "plaintext" | null;
+}
+
+export interface ClientOptions {
+  readonly resolver: Resolver;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly registry: Registry;
+  /** Of one address, ms. */
+  readonly connectTimeout: number;
+}
+
+/** Streams and calls that may wait for a connection: one for each destination, policy and port at most. */
+const maxWaiting = 50_000;
+
+export function createControlClient(service: ServiceOptions, options: ClientOptions): RpcClient {
+  const { resolver, clock, random, connectTimeout: timeout } = options;
+  const connection = new ControlConnection({ ...service, resolver, clock, random, timeout });
+  return new RpcClient({
+    connect: connection.connect,
+    authority: `${service.host.replace(/\.$/, "")}:${service.port}`,
+    clock,
+    maxWaiting,
+    // The streams hold the connection; between two certificates it may as well rest.
+    idleTimeout: 60_000,
+  });
+}
+
+/** Counts the calls to the control plane. */
+class ControlMetrics {
+  private readonly requests;
+  private readonly responses;
+
+  constructor(registry: Registry) {
+    this.requests = registry.counter("control_request_total", "Total count of HTTP requests to the control plane");
+    this.responses = registry.counter("control_response_total", "Total count of HTTP responses of the control plane");
+  }
+
+  started(addr: string): void {
+    this.requests.cell({ addr }).value++;
+  }
+
+  ended(addr: string, end: StreamEnd): void {
+    const classification = end.code === 0 ? "success" : "failure";
+    this.responses.cell({ addr, classification, grpc_status: String(end.code) }).value++;
+  }
+}
+
+/** Knows how to ask destination and policy for streams. */
+export class ControlStreams {
+  private readonly metrics: ControlMetrics;
+  private readonly destination: { readonly client: RpcClient; readonly addr: string };
+  private readonly policy: { readonly client: RpcClient; readonly addr: string } | null;
+  private readonly context: string;
+  private readonly workload: string;
+
+  constructor(options: {
+    readonly registry: Registry;
+    readonly destination: { readonly client: RpcClient; readonly addr: string };
+    readonly policy: { readonly client: RpcClient; readonly addr: string } | null;
+    /** Sent as they are: they tell the control plane who asks. */
+    readonly context: string;
+    readonly workload: string;
+  }) {
+    this.metrics = new ControlMetrics(options.registry);
+    this.destination = options.destination;
+    this.policy = options.policy;
+    this.context = options.context;
+    this.workload = options.workload;
+  }
+
+  /** The endpoints of "host:port". */
+  readonly get = (path: string): OpenStream<Update> =>
+    this.stream(this.destination, Destination.method.get, { scheme: "k8s", path, contextToken: this.context });
+
+  /** What is behind "ip:port". */
+  readonly getProfile = (path: string): OpenStream<DestinationProfile> =>
+    this.stream(this.destination, Destination.method.getProfile, { scheme: "k8s", path, contextToken: this.context });
+
+  /** The policy of one of our ports, or null without a policy service. */
+  get watchPort(): ((port: number) => OpenStream<Server>) | null {
+    const { policy, workload } = this;
+    if (policy === null) return null;
+    return (port) => this.stream(policy, InboundServerPolicies.method.watchPort, { workload, port });
+  }
+
+  /** The policy of traffic to an address, or null without a policy service. */
+  get watchOutbound(): ((addr: SocketAddr) => OpenStream<OutboundPolicy>) | null {
+    const { policy, workload } = this;
+    if (policy === null) return null;
+    return (addr) => {
+      const value = tcpAddress(addr);
+      if (value === null) throw new MeshError("internal", `"${formatSocketAddr(addr)}" is no address`);
+      const spec = create(TrafficSpecSchema, { sourceWorkload: workload, target: { case: "addr", value } });
+      return this.stream(policy, OutboundPolicies.method.watch, spec);
+    };
+  }
+
+  private stream<I extends DescMessage, O extends DescMessage>(
+    service: { readonly client: RpcClient; readonly addr: string },
+    method: DescMethodServerStreaming<I, O>,
+    message: MessageInitShape<I>,
+  ): OpenStream<MessageShape<O>> {
+    return (handlers) => {
+      this.metrics.started(service.addr);
+      return service.client.serverStream(method, message, {
+        onMessage: (received) => handlers.onMessage(received),
+        onEnd: (status) => {
+          this.metrics.ended(service.addr, status);
+          handlers.onEnd(status);
+        },
+      });
+    };
+  }
+}
+
+/** Asks the identity service for a certificate. */
+export function certifyBy(client: RpcClient): Certify {
+  return async (request, timeout) => {
+    const response = await client.unary(
+      Identity.method.certify,
+      { identity: request.identity, token: request.token, certificateSigningRequest: request.csr },
+      { timeout },
+    );
+    const { validUntil } = response;
+    return {
+      leaf: response.leafCertificate,
+      intermediates: response.intermediateCertificates,
+      validUntil: validUntil === undefined ? null : Number(validUntil.seconds) * 1000 + validUntil.nanos / 1e6,
+    };
+  };
+}
