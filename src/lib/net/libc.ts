@@ -49,6 +49,7 @@ function open() {
     getsockopt: { args: ["int", "int", "int", "ptr", "ptr"], returns: "int" },
     setsockopt: { args: ["int", "int", "int", "ptr", "int"], returns: "int" },
     getsockname: { args: ["int", "ptr", "ptr"], returns: "int" },
+    setns: { args: ["int", "int"], returns: "int" },
     __errno_location: { args: [], returns: "ptr" },
   });
   const scratch = new DataView(new ArrayBuffer(256));
@@ -149,4 +150,12 @@ export function redirectedFrom(fd: number, version: 4 | 6): SocketAddr | null {
   const level = version === 4 ? levelIpv4 : levelIpv6;
   if (symbols.getsockopt(fd, level, originalDstOption, scratchPointer, lengthPointer) < 0) return null;
   return decodeSockaddr(bytes.subarray(0, 28));
+}
+
+/**
+ * Moves the calling thread into a network namespace, given as an open descriptor of its file; 0 or the errno.
+ * The caller moves back before it gives the event loop a turn.
+ */
+export function enterNetworkNamespace(fd: number): number {
+  return libc().symbols.setns(fd, 0x40000000) < 0 ? errno() : 0;
 }
