@@ -9,7 +9,7 @@ import { Budget, type Http2Limits, defaultLimits } from "./limits.ts";
 import { BufferPool, type ByteSink, OutBuffer } from "./out-buffer.ts";
 import { Sender, type SenderEvents } from "./sender.ts";
 import { readSettings, settingId, writeSettings } from "./settings.ts";
-import { Http2Stream, type StreamHandler } from "./stream.ts";
+import { Http2Stream, type StreamHandler, type StreamOwner } from "./stream.ts";
 
 /** What happens on a connection as a whole. Callbacks may call any method of the connection. */
 export interface ConnectionHandler {
@@ -63,7 +63,7 @@ const drainPing = 0x6c356401;
  * It is longer than other files because the rules of one frame type lean on the state of all others: the receiving
  * half is here, the sending half in sender.ts.
  */
-export class Http2Connection implements FrameSink, SenderEvents {
+export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
   readonly role: "client" | "server";
   readonly limits: Http2Limits;
   readonly out: OutBuffer;
@@ -240,7 +240,7 @@ export class Http2Connection implements FrameSink, SenderEvents {
     if (this.state === "closed") return;
     const failed = this.state === "failed";
     this.state = "closed";
-    this.resetAll(error === null ? http2Code.cancel : http2Code.internalError);
+    this.resetAll(http2Code.cancel, error ?? new MeshError("cancelled", "The HTTP/2 connection was closed"));
     this.out.discard();
     if (!failed && error !== null) this.handler.onFailed(error);
   }
@@ -250,7 +250,7 @@ export class Http2Connection implements FrameSink, SenderEvents {
     if (this.over) return;
     this.state = "failed";
     this.goaway(this.lastPeerId, http2CodeOf(error), error.message);
-    this.resetAll(http2CodeOf(error));
+    this.resetAll(http2CodeOf(error), error);
     this.handler.onFailed(error);
   }
 
@@ -332,11 +332,12 @@ export class Http2Connection implements FrameSink, SenderEvents {
     this.checkFinished();
   }
 
-  private resetAll(code: number): void {
+  private resetAll(code: number, lost: MeshError): void {
+    const reset = { code, refused: false, lost };
     for (const stream of [...this.streams.values()]) {
       if (stream.closed) continue;
       this.remove(stream, closedBy.remoteReset);
-      stream.handler.onReset(stream, code, false);
+      stream.handler.onReset(stream, reset);
     }
   }
 
@@ -383,7 +384,7 @@ export class Http2Connection implements FrameSink, SenderEvents {
       return;
     }
     this.remove(stream, closedBy.localReset);
-    stream.handler.onReset(stream, code, false);
+    stream.handler.onReset(stream, { code, refused: false, lost: null });
   }
 
   private spend(budget: Budget, what: string): void {
@@ -618,7 +619,7 @@ export class Http2Connection implements FrameSink, SenderEvents {
     if (this.role === "server") this.spend(this.resets, "resets");
     const code = readUint32(bytes, start);
     this.remove(stream, closedBy.remoteReset);
-    stream.handler.onReset(stream, code, code === http2Code.refusedStream);
+    stream.handler.onReset(stream, { code, refused: code === http2Code.refusedStream, lost: null });
   }
 
   private onSettings(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
@@ -679,7 +680,7 @@ export class Http2Connection implements FrameSink, SenderEvents {
     for (const stream of [...this.streams.values()]) {
       if (stream.closed || !this.isLocal(stream.id) || stream.id <= lastId) continue;
       this.remove(stream, closedBy.remoteReset);
-      stream.handler.onReset(stream, http2Code.refusedStream, true);
+      stream.handler.onReset(stream, { code: http2Code.refusedStream, refused: true, lost: null });
     }
     this.checkFinished();
   }

@@ -46,8 +46,9 @@ export function connectionError(code: number, message: string): MeshError {
   return new MeshError(kind, `HTTP/2 connection failed: ${message}`, { details: { http2Code: code } });
 }
 
-/** The code that GOAWAY should carry for a thrown value: INTERNAL_ERROR for anything that is not a {@link connectionError}. */
+/** The code that GOAWAY should carry: NO_ERROR for "cancelled", INTERNAL_ERROR for what is not a {@link connectionError}. */
 export function http2CodeOf(thrown: unknown): number {
+  if (thrown instanceof MeshError && thrown.code === "cancelled") return http2Code.noError;
   const code = thrown instanceof MeshError ? thrown.details["http2Code"] : undefined;
   return typeof code === "number" ? code : http2Code.internalError;
 }

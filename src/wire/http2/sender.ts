@@ -159,7 +159,7 @@ export class Sender {
       const sent = this.sendNext(stream);
       // Behind the others: a Set iterates over what is added meanwhile.
       if (stream.queue !== null && stream.sendWindow > 0) this.ready.add(stream);
-      if (sent > 0 && !stream.closed) stream.handler.onSent(stream, sent);
+      if (sent > 0) stream.handler.onSent(stream, sent);
     }
   }
 

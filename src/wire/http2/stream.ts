@@ -1,6 +1,6 @@
+import type { MeshError } from "#lib/errors.ts";
 import { defaultWindow } from "./flow-control.ts";
 import type { HeaderBlock } from "./header-block.ts";
-import type { Http2Connection } from "./connection.ts";
 
 /** What happens on one stream. Set by who opened or accepted it; callbacks may call any method of stream and connection. */
 export interface StreamHandler {
@@ -10,10 +10,20 @@ export interface StreamHandler {
   onData(stream: Http2Stream, bytes: Buffer, start: number, end: number, fin: boolean): void;
   /** The peer's trailers, which are also its end. */
   onTrailers(stream: Http2Stream, block: HeaderBlock): void;
-  /** `bytes` that had to wait were put on the wire; `stream.queued` says what still waits. */
+  /** `bytes` that had to wait were put on the wire, perhaps the last ones; `stream.queued` says what still waits. */
   onSent(stream: Http2Stream, bytes: number): void;
-  /** The stream broke: last callback. `code` as in RFC 9113 §7; `refused`: the peer certainly did nothing with it. */
-  onReset(stream: Http2Stream, code: number, refused: boolean): void;
+  /** The stream broke: last callback. */
+  onReset(stream: Http2Stream, reset: Reset): void;
+}
+
+/** Why a stream broke. */
+export interface Reset {
+  /** As in RFC 9113 §7. */
+  readonly code: number;
+  /** The peer certainly did nothing with the request: it may be sent again. */
+  readonly refused: boolean;
+  /** What ended the whole connection, or null when it lives on. */
+  readonly lost: MeshError | null;
 }
 
 /** Something that waits for window: bytes, or trailers behind bytes. */
@@ -25,10 +35,18 @@ export interface Queued {
   readonly fin: boolean;
 }
 
+/** What a stream asks of its connection. */
+export interface StreamOwner {
+  sendHeaders(stream: Http2Stream, block: HeaderBlock, fin: boolean): void;
+  sendData(stream: Http2Stream, bytes: Buffer, start: number, end: number, fin: boolean): number;
+  consume(stream: Http2Stream, bytes: number): void;
+  resetStream(stream: Http2Stream, code: number): void;
+}
+
 /** One request and its response. It lives in its connection's table until both sides have ended or one has reset it. */
 export class Http2Stream {
   readonly id: number;
-  readonly connection: Http2Connection;
+  private readonly owner: StreamOwner;
   handler: StreamHandler;
   /** The peer's END_STREAM came. */
   remoteEnded = false;
@@ -54,15 +72,15 @@ export class Http2Stream {
   contentLeft = -1;
   queue: Queued[] | null = null;
 
-  constructor(connection: Http2Connection, id: number, handler: StreamHandler) {
-    this.connection = connection;
+  constructor(owner: StreamOwner, id: number, handler: StreamHandler) {
+    this.owner = owner;
     this.id = id;
     this.handler = handler;
   }
 
   /** Server: a response, interim if its status is below 200. Client: nothing, `request` sent it. */
   sendHeaders(block: HeaderBlock, fin: boolean): void {
-    this.connection.sendHeaders(this, block, fin);
+    this.owner.sendHeaders(this, block, fin);
   }
 
   /**
@@ -70,21 +88,21 @@ export class Http2Stream {
    * @returns how many bytes wait now: 0 means that all went out, otherwise `onSent` follows.
    */
   sendData(bytes: Buffer, start: number, end: number, fin: boolean): number {
-    return this.connection.sendData(this, bytes, start, end, fin);
+    return this.owner.sendData(this, bytes, start, end, fin);
   }
 
   /** Ends our side, with trailers. */
   sendTrailers(block: HeaderBlock): void {
-    this.connection.sendHeaders(this, block, true);
+    this.owner.sendHeaders(this, block, true);
   }
 
   /** Gives `bytes` of window back to the peer. */
   consume(bytes: number): void {
-    this.connection.consume(this, bytes);
+    this.owner.consume(this, bytes);
   }
 
   /** Ends both sides at once. No callback follows. */
   reset(code: number): void {
-    this.connection.resetStream(this, code);
+    this.owner.resetStream(this, code);
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { seededRandom } from "#lib/random.ts";
-import { HeaderBlock, repeated, trailerBlock } from "../header-block.ts";
+import { type HeaderBlock, repeated, trailerBlock } from "../header-block.ts";
 import { huffmanEncode } from "../testing/huffman-encode.ts";
 import { HpackDecoder } from "./decoder.ts";
 import { HpackEncoder } from "./encoder.ts";
@@ -168,9 +168,9 @@ describe("The HPACK encoder", () => {
     encoder.encode(block, out, 0);
     encoder.setMaxTableBytes(0);
     encoder.setMaxTableBytes(1000);
-    expect(out.toString("hex", 0, encoder.encode(block, out, 0))).toBe("203fc907" + "4001610162");
+    expect(out.toString("hex", 0, encoder.encode(block, out, 0))).toBe("203fc9074001610162");
     encoder.setMaxTableBytes(0);
-    expect(out.toString("hex", 0, encoder.encode(block, out, 0))).toBe("20" + "0001610162");
+    expect(out.toString("hex", 0, encoder.encode(block, out, 0))).toBe("200001610162");
   });
 
   test("repeats remembered blocks byte for byte while its table stands still", () => {

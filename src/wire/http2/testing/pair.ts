@@ -1,7 +1,7 @@
 import { type ConnectionHandler, Http2Connection } from "../connection.ts";
 import type { Http2Limits } from "../limits.ts";
 import type { HeaderBlock } from "../header-block.ts";
-import type { Http2Stream, StreamHandler } from "../stream.ts";
+import type { Http2Stream, Reset, StreamHandler } from "../stream.ts";
 
 /** What a recorder saw, one line an event. */
 export class Recorder implements ConnectionHandler, StreamHandler {
@@ -37,8 +37,8 @@ export class Recorder implements ConnectionHandler, StreamHandler {
   onSent(stream: Http2Stream, bytes: number): void {
     this.sent(stream, bytes);
   }
-  onReset(stream: Http2Stream, code: number, refused: boolean): void {
-    this.events.push(`reset ${stream.id} ${code}${refused ? " refused" : ""}`);
+  onReset(stream: Http2Stream, { code, refused, lost }: Reset): void {
+    this.events.push(`reset ${stream.id} ${code}${refused ? " refused" : ""}${lost === null ? "" : " lost"}`);
   }
   onOutput(): void {}
   onSettings(): void {

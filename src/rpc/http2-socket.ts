@@ -1,0 +1,170 @@
+import type { Clock } from "#lib/clock.ts";
+import { MeshError } from "#lib/errors.ts";
+import type { Socket, SocketHandler } from "#lib/net/socket.ts";
+import { type ConnectionHandler, Http2Connection } from "#wire/http2/connection.ts";
+import type { HeaderBlock } from "#wire/http2/header-block.ts";
+import type { Http2Limits } from "#wire/http2/limits.ts";
+import type { BufferPool } from "#wire/http2/out-buffer.ts";
+import type { Http2Stream, StreamHandler } from "#wire/http2/stream.ts";
+
+/** What an owner hears of its connection; streams are heard of through their own handlers. */
+export interface Http2SocketHandler {
+  /** Server: a request came. */
+  onRequest(stream: Http2Stream, block: HeaderBlock, fin: boolean): StreamHandler;
+  /** The peer's settings came, or a stream ended: another request may be possible now. */
+  onRoom(): void;
+  /** The peer takes no new requests on this connection. */
+  onGoaway(reason: string): void;
+  /** The connection is gone; last callback. Null for an orderly end. */
+  onClosed(error: MeshError | null): void;
+}
+
+export interface Http2SocketOptions {
+  readonly role: "client" | "server";
+  readonly clock: Clock;
+  readonly pool?: BufferPool;
+  readonly limits?: Partial<Http2Limits>;
+  /** Pings when nothing came for `interval` ms; the connection fails when nothing comes for `timeout` ms more. Null: never. */
+  readonly keepalive: { readonly interval: number; readonly timeout: number } | null;
+}
+
+/** The first ping that we send has this number. */
+const firstPing = 1;
+
+/** Joins an {@link Http2Connection} to a socket: bytes both ways, one flush a turn, keepalive, close. */
+export class Http2Socket implements SocketHandler, ConnectionHandler {
+  readonly connection: Http2Connection;
+  readonly socket: Socket;
+  private readonly handler: Http2SocketHandler;
+  private readonly options: Http2SocketOptions;
+  private readonly flush = (): void => this.connection.flush();
+  private heard: number;
+  private pinged = false;
+  private pings = firstPing;
+  private timer: { cancel(): void } | null = null;
+  private over = false;
+  private error: MeshError | null = null;
+
+  constructor(socket: Socket, options: Http2SocketOptions, handler: Http2SocketHandler) {
+    const { role, clock, pool, limits } = options;
+    this.socket = socket;
+    this.options = options;
+    this.handler = handler;
+    this.heard = clock.now();
+    this.connection = new Http2Connection({
+      role,
+      handler: this,
+      sink: socket,
+      now: this.heard,
+      ...(pool === undefined ? {} : { pool }),
+      ...(limits === undefined ? {} : { limits }),
+    });
+    socket.handler = this;
+    if (role === "client") this.connection.flush();
+    this.watch(options.keepalive?.interval);
+  }
+
+  /** Closes at once; streams in flight are reset. */
+  terminate(error: MeshError): void {
+    this.error ??= error;
+    this.connection.fail(error);
+  }
+
+  // ---- Keepalive: one timer per connection that is moved, not one per byte.
+
+  private watch(delay: number | undefined): void {
+    if (delay === undefined) return;
+    this.timer = this.options.clock.after(delay, () => this.check());
+  }
+
+  private check(): void {
+    const { keepalive, clock } = this.options;
+    if (keepalive === null || this.over) return;
+    const silence = clock.now() - this.heard;
+    if (this.pinged && silence >= keepalive.timeout) {
+      this.terminate(new MeshError("timeout", `The peer answered no ping for ${keepalive.timeout} ms`));
+      return;
+    }
+    if (!this.pinged && silence >= keepalive.interval) {
+      this.pinged = true;
+      // From here on the answer has `timeout`; anything that comes counts as one.
+      this.heard = clock.now();
+      this.connection.ping(this.pings++);
+      this.watch(keepalive.timeout);
+      return;
+    }
+    this.watch(this.pinged ? keepalive.timeout - silence : keepalive.interval - silence);
+  }
+
+  // ---- Socket
+
+  onData(_socket: Socket, chunk: Buffer): void {
+    this.heard = this.options.clock.now();
+    this.pinged = false;
+    this.connection.receive(chunk, this.heard);
+  }
+
+  onDrain(): void {
+    this.connection.drained();
+    if (this.over && this.connection.out.length === 0) this.socket.close();
+  }
+
+  onEnd(): void {
+    this.connection.receiveEnd();
+    this.finish();
+  }
+
+  onClose(_socket: Socket, error: MeshError | null): void {
+    this.error ??= error;
+    this.connection.close(error ?? new MeshError("connection-reset", "The connection was closed"));
+    this.ended();
+  }
+
+  // ---- Connection
+
+  onRequest(stream: Http2Stream, block: HeaderBlock, fin: boolean): StreamHandler {
+    return this.handler.onRequest(stream, block, fin);
+  }
+
+  onOutput(): void {
+    queueMicrotask(this.flush);
+  }
+
+  onSettings(): void {
+    this.handler.onRoom();
+  }
+
+  onStreamClosed(): void {
+    this.handler.onRoom();
+  }
+
+  onPong(): void {}
+
+  onGoaway(_code: number, debug: string): void {
+    this.handler.onGoaway(debug);
+  }
+
+  onFinished(): void {
+    this.finish();
+  }
+
+  onFailed(error: MeshError): void {
+    this.error ??= error;
+    this.finish();
+  }
+
+  /** Sends what waits, then closes; a peer that reads nothing doesn't get to hold the connection. */
+  private finish(): void {
+    this.connection.flush();
+    this.ended();
+    if (this.connection.out.length === 0) this.socket.close();
+    else this.options.clock.after(1000, () => this.socket.terminate());
+  }
+
+  private ended(): void {
+    if (this.over) return;
+    this.over = true;
+    this.timer?.cancel();
+    this.handler.onClosed(this.error);
+  }
+}
