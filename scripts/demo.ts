@@ -73,7 +73,7 @@ async function up(): Promise<void> {
 
 function votingLine(rows: readonly StatRow[]): string {
   const voting = rows.find((row) => row.name === "voting");
-  return voting?.success == null ? "" : ` Votes succeed at ${percent(voting.success)}: one emoji fails on purpose.`;
+  return voting === undefined || voting.success === null ? "" : ` Votes succeed at ${percent(voting.success)}: one emoji fails on purpose.`;
 }
 
 function help(kubeconfigPath: string): string {

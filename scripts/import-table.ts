@@ -34,7 +34,7 @@ export const proxyTable: Readonly<Record<string, readonly string[]>> = {
   tls: ["identity"],
   identity: [],
   http: ["listen", "detect", "tls", "identity"],
-  policy: ["listen", "detect", "tls", "identity"],
+  policy: ["route", "listen", "detect", "tls", "identity"],
   route: ["listen", "detect", "tls", "identity"],
   balance: ["listen", "detect", "tls", "identity"],
   telemetry: ["listen", "detect", "tls", "identity"],
