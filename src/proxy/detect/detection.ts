@@ -6,7 +6,7 @@ import { classify, opaque, type Detected } from "./classify.ts";
 /** Most bytes that are looked at: a ClientHello may take 16 KiB and its record headers. */
 const maxBytes = 20_480;
 
-/** Receives the outcome, exactly one of the two. The socket is paused when `onDetected` runs: set its handler before returning, feed it `initial`, resume. */
+/** Receives the outcome, exactly one of the two. Set the socket's handler in `onDetected`, and feed it `initial`. */
 export interface DetectionOwner {
   /** `ended`: the client has finished sending, `onEnd` does not come again. */
   onDetected(socket: Socket, detected: Detected, initial: Buffer, ended: boolean): void;
@@ -71,7 +71,6 @@ export class Detection implements SocketHandler {
   private finish(socket: Socket, detected: Detected, ended: boolean): void {
     this.finished = true;
     this.timer.cancel();
-    socket.pause();
     this.owner.onDetected(socket, detected, this.bytes, ended);
   }
 }

@@ -119,9 +119,8 @@ export class ServerConnection implements Downstream, SocketHandler, OutBufferOwn
     socket.handler = this;
   }
 
-  /** Begins; `initial` was read already, the socket is paused. */
+  /** Begins; `initial` was read already, `ended`: the client's end was seen. The socket is not paused. */
   start(initial: Buffer, ended: boolean): void {
-    this.reading = false;
     if (initial.length > 0) this.receive(initial);
     if (ended) this.clientEnded();
     this.updateReading();

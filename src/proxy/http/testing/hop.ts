@@ -126,7 +126,6 @@ export class Hop {
       this.clientCells,
       options.extraFields ?? "",
     );
-    proxySide.pause();
     this.connection.start(Buffer.alloc(0), false);
   }
 

@@ -1,0 +1,61 @@
+import type { Clock } from "#lib/clock.ts";
+import type { DrainSignal } from "#lib/drain.ts";
+import type { Log } from "#lib/log.ts";
+import type { ConnectOptions } from "#lib/net/connect.ts";
+import type { ConnectHandler, PendingConnect, Socket, SocketAddr } from "#lib/net/socket.ts";
+import type { UpgradeHandler } from "#lib/net/tls.ts";
+import type { Identity } from "#model/identity.ts";
+import type { HttpContext } from "../http/exchange.ts";
+import type { ErrorResponder } from "../http/ports.ts";
+import type { AppPools } from "./app-pools.ts";
+import type { InboundPolicies } from "./ports.ts";
+
+export type Connect = (options: ConnectOptions, handler: ConnectHandler) => PendingConnect;
+
+/** Terminates the mesh's TLS with the credentials of the moment. */
+export interface ServerCredentials {
+  /** The server name that asks for us; null until there is a certificate. */
+  readonly localName: Identity | null;
+  /** The client must prove a mesh identity. `onSecure`'s socket names it in `tls.peerNames`. */
+  accept(
+    socket: Socket,
+    options: { readonly initial: Buffer; readonly alpn: readonly string[]; readonly timeout: number },
+    handler: UpgradeHandler,
+  ): void;
+}
+
+/** Everything that the inbound stack is made of. Times are ms. */
+export interface InboundOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly drain: DrainSignal;
+  readonly policies: InboundPolicies;
+  readonly errors: ErrorResponder;
+  readonly connect: Connect;
+  /** Null: mutual TLS is disabled. */
+  readonly credentials: ServerCredentials | null;
+  /** Where the application listens for connections to a target; Linkerd: 127.0.0.1 and the target's port. */
+  readonly appAddress: (target: SocketAddr) => SocketAddr;
+  /** Ports of this proxy: a transport header that names one is refused. */
+  readonly ownPorts: ReadonlySet<number>;
+  /** For the first bytes of connections whose port is not known yet; Linkerd: 10 000. */
+  readonly detectTimeout: number;
+  /** Linkerd: 300, from its chart 100. */
+  readonly connectTimeout: number;
+  /** Linkerd: 3 000. */
+  readonly poolIdleTimeout: number;
+  readonly maxIdlePerPort: number;
+  /** Requests at a time; more are shed. Linkerd: 100 000. */
+  readonly maxInFlight: number;
+  /** Options of connections to the application; 0 leaves the kernel's. */
+  readonly connectKeepAlive: number;
+  readonly connectUserTimeout: number;
+}
+
+/** What the connections of the stack share. */
+export interface InboundShared {
+  readonly options: InboundOptions;
+  readonly http: HttpContext;
+  readonly pools: AppPools;
+  inFlight: number;
+}

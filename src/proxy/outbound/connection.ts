@@ -1,0 +1,131 @@
+import type { MeshError } from "#lib/errors.ts";
+import { formatAddr } from "#lib/net/sockaddr.ts";
+import type { Socket, SocketAddr, SocketHandler } from "#lib/net/socket.ts";
+import type { Detected } from "../detect/classify.ts";
+import { Detection, type DetectionOwner } from "../detect/detection.ts";
+import { ServerConnection } from "../http/server-connection.ts";
+import { OutboundHttpSession } from "./http-session.ts";
+import type { OutboundShared } from "./options.ts";
+import type { OutboundTarget } from "./ports.ts";
+import { OutboundTcpSession } from "./tcp-session.ts";
+
+const nothing = Buffer.alloc(0);
+
+/** One connection of the application: where does it go, what does it speak, who passes it on. */
+export class OutboundConnection implements DetectionOwner, SocketHandler {
+  private readonly socket: Socket;
+  private readonly dst: SocketAddr;
+  private readonly shared: OutboundShared;
+  private readonly release: () => void;
+  private readonly stopDrain: () => void;
+  private cancelLookup: (() => void) | null = null;
+  private target: OutboundTarget | null = null;
+  private http: ServerConnection | null = null;
+  private early: Buffer = nothing;
+  private earlyEnd = false;
+  private paused = false;
+  private over = false;
+
+  constructor(socket: Socket, dst: SocketAddr, shared: OutboundShared) {
+    this.socket = socket;
+    this.dst = dst;
+    this.shared = shared;
+    this.release = shared.options.drain.hold();
+    this.stopDrain = shared.options.drain.onDrain(() => this.http?.finish());
+  }
+
+  start(): void {
+    const { discovery } = this.shared.options;
+    this.socket.handler = this;
+    const cancel = discovery.lookup(this.dst, (target) => {
+      this.cancelLookup = null;
+      this.onTarget(target);
+    });
+    if (this.target !== null || this.over) return;
+    this.cancelLookup = cancel;
+    this.paused = true;
+    this.socket.pause();
+  }
+
+  private onTarget(target: OutboundTarget): void {
+    const { socket, shared } = this;
+    this.target = target;
+    target.hold();
+    target.source.opened();
+    target.source.readBytes += this.early.length;
+    if (this.paused) socket.resume();
+    switch (target.protocol) {
+      case "forbidden":
+        shared.options.log.info("Connection to a port that its service does not have", {
+          target: formatAddr(this.dst),
+        });
+        shared.options.errors.tcpFailed("route-not-found", null);
+        socket.terminate();
+        return;
+      case "opaque":
+        this.passBytes(null, this.early, this.earlyEnd);
+        return;
+      case "http2":
+        this.passBytes("http2", this.early, this.earlyEnd);
+        return;
+      case "http1":
+        this.serveHttp(this.early, this.earlyEnd);
+        return;
+      case "detect":
+        if (this.earlyEnd) {
+          this.passBytes(null, this.early, true);
+          return;
+        }
+        Detection.start(socket, this, true, target.detectTimeout, shared.options.clock, this.early);
+    }
+  }
+
+  onDetected(_socket: Socket, detected: Detected, initial: Buffer, ended: boolean): void {
+    if (this.target !== null) this.target.source.readBytes += initial.length - this.early.length;
+    if (detected.kind === "http1") this.serveHttp(initial, ended);
+    else this.passBytes(detected.kind === "http2" ? "http2" : null, initial, ended);
+  }
+
+  onClosed(error: MeshError | null): void {
+    this.end(error);
+  }
+
+  private serveHttp(initial: Buffer, ended: boolean): void {
+    const { target, shared } = this;
+    if (target === null) return;
+    const session = new OutboundHttpSession(shared, target, (error) => this.end(error));
+    this.http = new ServerConnection(this.socket, shared.http, session, target.source, "");
+    this.http.start(initial, ended);
+    if (shared.options.drain.draining) this.http.finish();
+  }
+
+  private passBytes(session: "http2" | null, initial: Buffer, ended: boolean): void {
+    const { target, shared } = this;
+    if (target === null) return;
+    new OutboundTcpSession(shared, target, this.socket, session, initial, ended, (error) => this.end(error)).start();
+  }
+
+  private end(error: MeshError | null): void {
+    if (this.over) return;
+    this.over = true;
+    this.cancelLookup?.();
+    this.target?.source.closed(error);
+    this.target?.release();
+    this.http = null;
+    this.stopDrain();
+    this.release();
+  }
+
+  // While the target is looked up, and for a connection that was refused.
+
+  onData(_socket: Socket, chunk: Buffer): void {
+    this.early = Buffer.concat([this.early, chunk]);
+  }
+  onDrain(): void {}
+  onEnd(): void {
+    this.earlyEnd = true;
+  }
+  onClose(_socket: Socket, error: MeshError | null): void {
+    this.end(error);
+  }
+}

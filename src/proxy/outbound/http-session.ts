@@ -1,0 +1,151 @@
+import type { MeshError } from "#lib/errors.ts";
+import { header, type RequestHead } from "#wire/http1/head.ts";
+import type { FailureCause, HttpCells } from "../http/ports.ts";
+import type { ExchangeEnd, RequestHandler, ServerConnection } from "../http/server-connection.ts";
+import { endpointPool } from "./endpoint-connect.ts";
+import type { OutboundShared } from "./options.ts";
+import type { Endpoint, HttpRoute, OutboundTarget, PickWaiter } from "./ports.ts";
+
+/**
+ * The requests of one client connection, one at a time: route, pick an endpoint, send, report the outcome. Holds the
+ * state of the request under way itself and is its own waiter, so that nothing is made per request.
+ */
+export class OutboundHttpSession implements RequestHandler, PickWaiter {
+  private readonly shared: OutboundShared;
+  private readonly target: OutboundTarget;
+  private readonly onOver: (error: MeshError | null) => void;
+  private connection: ServerConnection | null = null;
+  private head: RequestHead | null = null;
+  private route: HttpRoute | null = null;
+  private endpoint: Endpoint | null = null;
+  private cells: HttpCells | null = null;
+  private counted = false;
+  private startedAt = 0;
+  private sentAt = 0;
+  private lastError: MeshError | null = null;
+
+  constructor(shared: OutboundShared, target: OutboundTarget, onOver: (error: MeshError | null) => void) {
+    this.shared = shared;
+    this.target = target;
+    this.onOver = onOver;
+  }
+
+  onRequest(connection: ServerConnection, head: RequestHead): void {
+    const { shared } = this;
+    this.connection = connection;
+    this.head = head;
+    this.counted = false;
+    this.lastError = null;
+    this.startedAt = shared.options.clock.now();
+    shared.inFlight++;
+    const route = this.target.route(head);
+    if (route.kind === "refuse") {
+      this.route = null;
+      this.cells = route.unrouted;
+      this.fail(route.cause, route.message);
+      return;
+    }
+    this.route = route;
+    this.cells = route.unrouted;
+    if (shared.inFlight > shared.options.maxInFlight) this.fail("load-shed", "Too many requests at a time");
+    else this.pick(route);
+  }
+
+  private pick(route: HttpRoute): void {
+    const endpoint = route.balancer.pick();
+    if (endpoint !== null) {
+      this.use(route, endpoint);
+      return;
+    }
+    const outcome = route.balancer.wait(this);
+    if (outcome !== "queued") this.refused(outcome);
+  }
+
+  private use(route: HttpRoute, endpoint: Endpoint): void {
+    endpoint.started();
+    this.endpoint = endpoint;
+    this.cells = route.cells(endpoint);
+    this.sentAt = this.shared.options.clock.now();
+    const { connection } = this;
+    if (connection === null) return;
+    connection.authority = endpoint.authorityOverride;
+    connection.send(endpointPool(this.shared, endpoint));
+  }
+
+  onEndpoint(endpoint: Endpoint): void {
+    if (this.route !== null) this.use(this.route, endpoint);
+    this.shared.http.flusher.run();
+  }
+
+  onRefused(cause: "failfast" | "load-shed"): void {
+    this.refused(cause);
+    this.shared.http.flusher.run();
+  }
+
+  private refused(cause: "failfast" | "load-shed"): void {
+    // What kept every endpoint from being ready says more than that none was.
+    const because = this.lastError === null ? "" : `: ${this.lastError.message}`;
+    this.fail(cause, cause === "failfast" ? `No endpoint is ready${because}` : "The queue is full");
+  }
+
+  onUnsent(_connection: ServerConnection, error: MeshError): void {
+    const { route } = this;
+    this.lastError = error;
+    this.letGo(true);
+    const { clock, dispatchTimeout } = this.shared.options;
+    if (route === null || clock.now() - this.startedAt >= dispatchTimeout) this.fail(causeOf(error), error.message);
+    else this.pick(route);
+  }
+
+  onNoAnswer(_connection: ServerConnection, error: MeshError): void {
+    this.fail(error.code === "protocol" ? "bad-response" : "connect-failed", error.message);
+  }
+
+  onResponse(status: number): void {
+    this.count();
+    this.endpoint?.responded(this.shared.options.clock.now() - this.sentAt, status);
+  }
+
+  onExchangeEnd(status: number, end: ExchangeEnd): void {
+    this.count();
+    this.cells?.responseEnded(status, this.shared.options.clock.now() - this.startedAt, end === "complete");
+    this.letGo(end === "broken");
+    this.shared.inFlight--;
+    this.head = null;
+    this.route = null;
+    this.cells = null;
+  }
+
+  onAbandoned(): void {
+    this.route?.balancer.giveUp(this);
+  }
+
+  onClosed(error: MeshError | null): void {
+    this.connection = null;
+    this.onOver(error);
+  }
+
+  /** Counts the request with the cells that it ends with: an endpoint that could not be reached had no request. */
+  private count(): void {
+    if (this.counted) return;
+    this.counted = true;
+    this.cells?.requestStarted();
+  }
+
+  private letGo(failed: boolean): void {
+    this.endpoint?.ended(failed);
+    this.endpoint = null;
+  }
+
+  private fail(cause: FailureCause, message: string): void {
+    const grpc =
+      this.head !== null && (header(this.head.headers, "content-type")?.startsWith("application/grpc") ?? false);
+    this.connection?.answer(this.shared.options.errors.respond({ cause, message, grpc, meshed: false }));
+  }
+}
+
+/** The answer's cause for an endpoint that could not be reached. */
+export function causeOf(error: MeshError): FailureCause {
+  if (error.code === "timeout") return "connect-timeout";
+  return error.code === "tls-identity" ? "identity-required" : "connect-failed";
+}

@@ -1,0 +1,34 @@
+/**
+ * The outbound stack: accepted connections of the application and where each wanted to go, passed on to endpoints.
+ *
+ *   connection: look the destination up → detect the protocol →
+ *     http-session: per request route → balancer → endpoint's pool      (HTTP/1)
+ *     tcp-session:  balancer → endpoint, once                           (everything else)
+ *   endpoint-connect: plaintext | mutual TLS | mutual TLS and a transport header
+ */
+import type { Socket, SocketAddr } from "#lib/net/socket.ts";
+import { createHttpContext } from "../http/context.ts";
+import { OutboundConnection } from "./connection.ts";
+import type { OutboundOptions, OutboundShared } from "./options.ts";
+
+/** Response headers between proxies that are not the application's business. */
+const strippedResponse: ReadonlySet<string> = new Set(["l5d-proxy-connection"]);
+
+export interface OutboundStack {
+  /** Takes a connection over. `dst`: its original destination, never an address of this proxy. */
+  accept(socket: Socket, dst: SocketAddr): void;
+  /** Requests under way. */
+  readonly inFlight: number;
+}
+
+export function createOutboundStack(options: OutboundOptions): OutboundStack {
+  const shared: OutboundShared = { options, http: createHttpContext(options.clock, strippedResponse), inFlight: 0 };
+  return {
+    accept(socket, dst) {
+      new OutboundConnection(socket, dst, shared).start();
+    },
+    get inFlight() {
+      return shared.inFlight;
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import type { MeshError } from "#lib/errors.ts";
+import type { Socket } from "#lib/net/socket.ts";
+import type { TransportHeader } from "#wire/transport-header/transport-header.ts";
+import { TcpForward, type ForwardOwner } from "../http/tcp-forward.ts";
+import { connectEndpoint, prologue } from "./endpoint-connect.ts";
+import { causeOf } from "./http-session.ts";
+import type { OutboundShared } from "./options.ts";
+import type { Endpoint, OutboundTarget, PickWaiter } from "./ports.ts";
+
+/** One connection that is passed on as bytes: it picks an endpoint once and stays with it. */
+export class OutboundTcpSession implements ForwardOwner, PickWaiter {
+  private readonly shared: OutboundShared;
+  private readonly target: OutboundTarget;
+  private readonly session: TransportHeader["session"];
+  private readonly onOver: (error: MeshError | null) => void;
+  private readonly forward: TcpForward;
+  private readonly startedAt: number;
+  private endpoint: Endpoint | null = null;
+  private waiting = false;
+  private dialedAt = 0;
+
+  /** @param session what the bytes are known to be */
+  constructor(
+    shared: OutboundShared,
+    target: OutboundTarget,
+    client: Socket,
+    session: TransportHeader["session"],
+    initial: Buffer,
+    ended: boolean,
+    onOver: (error: MeshError | null) => void,
+  ) {
+    this.shared = shared;
+    this.target = target;
+    this.session = session;
+    this.onOver = onOver;
+    this.startedAt = shared.options.clock.now();
+    this.forward = new TcpForward(client, target.source, this, initial, ended);
+  }
+
+  start(): void {
+    const { tcp } = this.target;
+    const endpoint = tcp.pick();
+    if (endpoint !== null) {
+      this.use(endpoint);
+      return;
+    }
+    const outcome = tcp.wait(this);
+    if (outcome === "queued") this.waiting = true;
+    else this.refused(outcome);
+  }
+
+  onEndpoint(endpoint: Endpoint): void {
+    this.waiting = false;
+    this.use(endpoint);
+  }
+
+  onRefused(cause: "failfast" | "load-shed"): void {
+    this.waiting = false;
+    this.refused(cause);
+  }
+
+  private refused(cause: "failfast" | "load-shed"): void {
+    this.shared.options.errors.tcpFailed(cause, null);
+    this.forward.reject();
+  }
+
+  private use(endpoint: Endpoint): void {
+    endpoint.started();
+    this.endpoint = endpoint;
+    this.dialedAt = this.shared.options.clock.now();
+    this.forward.dial((handler) => connectEndpoint(this.shared, endpoint, handler));
+  }
+
+  onConnected(server: Socket): void {
+    const { endpoint } = this;
+    if (endpoint === null) {
+      server.terminate();
+      return;
+    }
+    endpoint.connected();
+    endpoint.responded(this.shared.options.clock.now() - this.dialedAt, 0);
+    this.forward.open(server, endpoint.transport, prologue(this.shared, endpoint, this.session));
+  }
+
+  onConnectFailed(error: MeshError): void {
+    const { options } = this.shared;
+    const { endpoint } = this;
+    this.endpoint = null;
+    endpoint?.connectFailed(error);
+    endpoint?.ended(true);
+    if (options.clock.now() - this.startedAt < options.dispatchTimeout) {
+      this.start();
+      return;
+    }
+    options.errors.tcpFailed(causeOf(error), error);
+    this.forward.reject();
+  }
+
+  onEnded(error: MeshError | null, opened: boolean): void {
+    if (this.waiting) this.target.tcp.giveUp(this);
+    this.endpoint?.ended(opened && error !== null);
+    this.endpoint = null;
+    this.onOver(error);
+  }
+}
