@@ -88,6 +88,7 @@ function identityDeployment(context: InstallContext): Manifest[] {
           `--identity-issuance-lifetime=${issuer.issuanceLifetime}`,
           `--identity-clock-skew-allowance=${issuer.clockSkewAllowance}`,
           `--identity-scheme=${issuer.scheme}`,
+          ...(values.identity.serviceAccountTokenProjection ? [] : ["--accept-default-audience"]),
         ],
         env,
         ports: [

@@ -1,0 +1,41 @@
+/** Settings of the injector program: the only reader of its flags. */
+import { commonFlags, type ListenAddr } from "../config.ts";
+import { Flags, type FlagSpecs } from "../flags.ts";
+import type { ValuesFiles } from "./values-source.ts";
+
+const value = { kind: "value" } as const;
+
+const injectorFlags: FlagSpecs = {
+  ...commonFlags,
+  addr: value,
+  "metrics-addr": value,
+  "linkerd-namespace": value,
+  "tls-directory": value,
+  "values-file": value,
+  "trust-anchors-file": value,
+};
+
+export interface InjectorConfig {
+  readonly listen: ListenAddr;
+  readonly admin: ListenAddr;
+  readonly kubeconfig: string;
+  readonly controlPlaneNamespace: string;
+  /** The directory of a mounted Secret of type kubernetes.io/tls. */
+  readonly tlsDirectory: string;
+  readonly files: ValuesFiles;
+}
+
+export function injectorConfig(args: readonly string[]): InjectorConfig {
+  const flags = new Flags(args, injectorFlags);
+  return {
+    listen: flags.listenAddr("addr", ":8443"),
+    admin: flags.listenAddr("metrics-addr", ":9995"),
+    kubeconfig: flags.text("kubeconfig", ""),
+    controlPlaneNamespace: flags.text("linkerd-namespace", "linkerd"),
+    tlsDirectory: flags.text("tls-directory", "/var/run/linkerd/tls"),
+    files: {
+      valuesFile: flags.text("values-file", "/var/run/linkerd/config/values"),
+      anchorsFile: flags.text("trust-anchors-file", "/var/run/linkerd/identity/trust-roots/ca-bundle.crt"),
+    },
+  };
+}
