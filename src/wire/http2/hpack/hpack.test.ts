@@ -183,7 +183,7 @@ describe("The HPACK encoder", () => {
     }
   });
 
-  test("and the decoder agree on 20,000 random blocks with table size changes", () => {
+  test("and the decoder agree on 5,000 random blocks with table size changes", () => {
     const random = seededRandom(7541);
     const pick = (below: number): number => Math.floor(random.next() * below);
     const names = [
@@ -201,7 +201,7 @@ describe("The HPACK encoder", () => {
     const encoder = new HpackEncoder();
     const decoder = new HpackDecoder(limits);
     const constant = repeated(trailerBlock(["grpc-status", "0", "grpc-message", ""]), 99);
-    for (let round = 0; round < 20_000; round++) {
+    for (let round = 0; round < 5000; round++) {
       if (pick(500) === 0) encoder.setMaxTableBytes(pick(5000));
       let block = constant;
       if (pick(4) > 0) {
@@ -217,7 +217,7 @@ describe("The HPACK encoder", () => {
 
   test("survives garbage: the decoder throws or returns, within its limits", () => {
     const random = seededRandom(1);
-    for (let round = 0; round < 20_000; round++) {
+    for (let round = 0; round < 5000; round++) {
       const bytes = Buffer.from(
         Array.from({ length: 1 + Math.floor(random.next() * 40) }, () => Math.floor(random.next() * 256)),
       );

@@ -72,6 +72,8 @@ export interface End {
   readonly connection: Http2Connection;
   readonly recorder: Recorder;
   readonly wire: Buffer[];
+  /** Like a full socket: nothing is taken while set. */
+  stalled: boolean;
   /** Takes everything that was written. */
   written(): Buffer;
 }
@@ -81,20 +83,23 @@ export function createEnd(role: "client" | "server", limits: Partial<Http2Limits
   const recorder = new Recorder();
   const sink = {
     write(data: Uint8Array, offset: number, length: number): number {
+      if (end.stalled) return 0;
       wire.push(Buffer.from(data.subarray(offset, offset + length)));
       return length;
     },
   };
   const connection = new Http2Connection({ role, handler: recorder, sink, now: 0, limits });
-  return {
+  const end: End = {
     connection,
     recorder,
     wire,
+    stalled: false,
     written() {
       connection.flush();
       return Buffer.concat(wire.splice(0));
     },
   };
+  return end;
 }
 
 /** A client and a server joined back to back. `run` carries bytes until nothing moves, in pieces of `size` if given. */
