@@ -57,7 +57,7 @@ export const detachedOwner: NativeOwner = {
 /** Until the owner of a new socket sets its own. */
 const ignore: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
-/** How long `close` on TLS waits for the peer, ms. */
+/** How long `close` waits for the peer to end too, ms. */
 const lingerTime = 1000;
 
 /** An error with nobody left to tell: a bug, which belongs to the process's uncaught-exception handler. */
@@ -143,15 +143,17 @@ export class BunSocket implements Socket, NativeOwner {
     this.own = true;
     this.closed = true;
     this.calling = true;
-    if (this.tls === null) this.native.end();
+    if (this.inDone && this.tls === null) this.native.end();
     else {
-      // `end` would lose the native socket without closing it, so that not even `terminate` works any more.
-      this.native.shutdown();
-      // A paused socket would never see the peer's close_notify.
+      // Not `end`: with unread input the kernel would answer with a reset that overtakes our last bytes, and on TLS it
+      // would lose the native socket without closing it. So we half-close and throw away what still comes.
+      if (!this.outDone) this.native.shutdown();
+      this.outDone = true;
       this.native.resume();
     }
     this.calling = false;
-    if (!this.finished) this.linger = this.clock.after(lingerTime, () => this.native.terminate());
+    // `close`, not `terminate`: what the kernel has taken still goes out to a slow reader.
+    if (!this.finished) this.linger = this.clock.after(lingerTime, () => this.native.close());
   }
 
   terminate(): void {

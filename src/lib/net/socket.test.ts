@@ -68,6 +68,19 @@ for (const [name, pair] of implementations) {
       expect(atServer.events).toEqual(["data:last words", "end", "close"]);
     });
 
+    test("close does not cut the last answer off when input is left unread", async () => {
+      const { client, server, atClient } = await connected();
+      server.pause();
+      const upload = new Uint8Array(1 << 20);
+      client.write(upload, 0, upload.length);
+      await Bun.sleep(1);
+      server.write(bytes("413"), 0, 3);
+      server.close();
+      await atClient.until((r) => r.events.length > 1);
+      expect(atClient.events).toEqual(["data:413", "end"]);
+      client.close();
+    });
+
     test("terminate resets: the peer sees no end, only a broken connection", async () => {
       const { client, atClient, atServer } = await connected();
       client.terminate();

@@ -48,7 +48,10 @@ export interface Socket {
   resume(): void;
   /** Half-close: the peer sees the end of our bytes, we go on reading. Call it only when nothing is left to write. */
   shutdown(): void;
-  /** Closes both directions in order. On TLS it waits up to 1 s for the peer and then resets. */
+  /**
+   * Closes both directions in order: what was written still goes out, what comes is thrown away. `onClose` follows when
+   * the peer has ended too, at most 1 s later.
+   */
   close(): void;
   /** Closes at once with a reset (RST); bytes not yet sent are lost. */
   terminate(): void;

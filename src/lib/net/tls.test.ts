@@ -393,7 +393,7 @@ describe("a client", () => {
   });
 });
 
-test("close on TLS waits one second for the peer and then resets", async () => {
+test("close waits one second for a peer that does not end, and then lets go", async () => {
   const clock = new FakeClock();
   const listener = serve({ clock });
   const [client, server] = (await Promise.all([dial(listener.port), listener.next()])) as [Socket, Socket];
@@ -410,8 +410,31 @@ test("close on TLS waits one second for the peer and then resets", async () => {
   clock.advance(1);
   await atServer.until((r) => r.closed);
   expect(atServer.events).toEqual(["close"]);
+  expect(clock.timers).toBe(0);
+  client.write(Buffer.from("x"), 0, 1);
   await atClient.until((r) => r.closed);
   expect(atClient.events).toEqual(["end", "close:connection-reset"]);
+});
+
+test("close loses nothing that was taken, however slow the reader is", async () => {
+  const clock = new FakeClock();
+  const listener = serve({ clock });
+  const [client, server] = (await Promise.all([dial(listener.port), listener.next()])) as [Socket, Socket];
+  listener.close();
+  const atClient = new Recorder(false);
+  client.handler = atClient;
+  client.pause();
+  const block = new Uint8Array(1 << 20);
+  let sent = 0;
+  for (let taken = block.length; taken === block.length; sent += taken) taken = server.write(block, 0, block.length);
+  server.close();
+  clock.advance(1000);
+  await Bun.sleep(2);
+  client.resume();
+  await atClient.until((r) => r.events.length > 0);
+  expect(atClient.events[0]).toBe("end");
+  expect(atClient.received).toBe(sent);
+  client.close();
 });
 
 test("a bad certificate or key is refused with its reason", () => {
