@@ -43,7 +43,7 @@ export const okSuites: readonly Suite[] = [
   check("imports", [bun, "scripts/check-imports.ts"]),
   check("lint", [tool("oxlint"), "--deny-warnings"]),
   check("format", [tool("oxfmt"), "--check", "."]),
-  tests("unit", 180, "--path-ignore-patterns=**/*.netns.test.ts", "src", "scripts"),
+  tests("unit", 180, "--path-ignore-patterns=**/*.netns.test.ts", "src", "scripts", "bench"),
 ];
 
 /** Real sockets in network namespaces, then scenarios on the local cluster. */

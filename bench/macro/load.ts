@@ -1,0 +1,38 @@
+/** Load on a contender: wrk for CPU per request, a paced client for latencies at a fixed rate. */
+import { join } from "node:path";
+import { run } from "./process.ts";
+import { appPort, client, server } from "./world.ts";
+
+export interface WrkResult {
+  readonly requests: number;
+  /** Answers other than 2xx and 3xx, and connections that broke. */
+  readonly failed: number;
+}
+
+const url = (path: string): string => `http://${server.ip}:${appPort}${path}`;
+
+export async function wrk(path: string, connections: number, seconds: number): Promise<WrkResult> {
+  const text = await run(["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, url(path)], client.namespace);
+  const requests = Number(/(\d+) requests in/.exec(text)?.[1] ?? 0);
+  const socketErrors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text);
+  const broken = socketErrors === null ? 0 : socketErrors.slice(1).reduce((sum, count) => sum + Number(count), 0);
+  const bad = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);
+  if (requests === 0) throw new Error(`wrk made no request:\n${text}`);
+  return { requests, failed: broken + bad };
+}
+
+export interface Latencies {
+  readonly p50: number;
+  readonly p99: number;
+  readonly failed: number;
+}
+
+/** Requests at a fixed rate, each at its own time whether or not earlier ones were answered; milliseconds from that time on. */
+export async function paced(path: string, connections: number, rate: number, seconds: number): Promise<Latencies> {
+  const script = join(import.meta.dir, "paced-client.ts");
+  const text = await run(
+    [process.execPath, script, server.ip, String(appPort), path, String(connections), String(rate), String(seconds)],
+    client.namespace,
+  );
+  return JSON.parse(text) as Latencies;
+}
