@@ -1,0 +1,55 @@
+import type { Cell } from "#lib/metrics/cell.ts";
+import type { Family, Registry } from "#lib/metrics/registry.ts";
+import type { EndpointQuery } from "../destination/endpoint-set.ts";
+
+/** What the destination API counts of one Service's port. */
+export interface EndpointCells {
+  readonly subscribers: Cell;
+  readonly updates: Cell;
+  readonly pods: Cell;
+  readonly exists: Cell;
+}
+
+export class DestinationMetrics {
+  readonly endpointOverflow: Family;
+  readonly profileSubscribers: Family;
+  readonly profileUpdates: Family;
+  readonly profileOverflow: Family;
+  private readonly subscribers: Family;
+  private readonly updates: Family;
+  private readonly pods: Family;
+  private readonly exists: Family;
+
+  constructor(registry: Registry) {
+    this.subscribers = registry.gauge("endpoints_subscribers", "Streams that follow the endpoints of a Service's port");
+    this.updates = registry.counter("endpoints_updates", "Messages with endpoint changes that were sent");
+    this.pods = registry.gauge("endpoints_pods", "Endpoints of a Service's port");
+    this.exists = registry.gauge("endpoints_exists", "Whether the Service exists: 1 or 0");
+    this.endpointOverflow = registry.counter(
+      "endpoint_updates_queue_overflow",
+      "Endpoint streams that were ended because too many updates waited for their client",
+    );
+    this.profileSubscribers = registry.gauge("profile_subscribers", "Streams that follow a profile");
+    this.profileUpdates = registry.counter("profile_updates", "Profiles that were sent");
+    this.profileOverflow = registry.counter(
+      "profile_updates_queue_overflow",
+      "Profile streams that were ended because too many updates waited for their client",
+    );
+  }
+
+  endpoints(query: EndpointQuery): EndpointCells {
+    const labels = {
+      namespace: query.namespace,
+      service: query.service,
+      port: String(query.port),
+      hostname: query.hostname ?? "",
+      cluster: "local",
+    };
+    return {
+      subscribers: this.subscribers.cell(labels),
+      updates: this.updates.cell(labels),
+      pods: this.pods.cell(labels),
+      exists: this.exists.cell(labels),
+    };
+  }
+}

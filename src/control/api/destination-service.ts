@@ -1,0 +1,97 @@
+/** The Destination service: endpoint streams and profile streams. */
+import type { DrainSignal } from "#lib/drain.ts";
+import { MeshError } from "#lib/errors.ts";
+import type { Log } from "#lib/log.ts";
+import type { Registry } from "#lib/metrics/registry.ts";
+import { Destination, DestinationProfileSchema } from "#rpc/gen/destination_pb.ts";
+import { encodeMessage } from "#rpc/message.ts";
+import { implement, type ServiceRoutes } from "#rpc/service.ts";
+import { parseAuthority } from "../destination/authority.ts";
+import { viewFor } from "../destination/client-view.ts";
+import { type EndpointSet, watchEndpoints } from "../destination/endpoint-set.ts";
+import { watchProfile } from "../destination/profile.ts";
+import type { DestinationSettings } from "../destination/settings.ts";
+import type { ClusterIndex } from "../index/cluster-index.ts";
+import { clientPlace, parseClientContext } from "./client-context.ts";
+import { profileMessage } from "./destination-message.ts";
+import { DestinationMetrics } from "./destination-metrics.ts";
+import { emptyView, EndpointFrames, type View } from "./endpoint-frames.ts";
+import { follow } from "./subscription.ts";
+
+export interface DestinationServiceOptions {
+  readonly index: ClusterIndex;
+  readonly settings: DestinationSettings;
+  readonly registry: Registry;
+  readonly log: Log;
+  readonly drain: DrainSignal;
+}
+
+export function destinationService(options: DestinationServiceOptions): ServiceRoutes {
+  const { index, settings, log, drain } = options;
+  const metrics = new DestinationMetrics(options.registry);
+  const frames = new EndpointFrames();
+  return implement(Destination, {
+    get(request, context, writer) {
+      const authority = parseAuthority(request.path, settings.clusterDomain);
+      if (authority.kind === "ip") {
+        throw new MeshError("invalid-argument", `"${request.path}" is an IP address, not a Service's name`);
+      }
+      const client = clientPlace(index, parseClientContext(request.contextToken));
+      const lease = watchEndpoints(index, settings, authority);
+      const cells = metrics.endpoints(authority);
+      let sent: View = emptyView;
+      let existed: boolean | null = null;
+      const send = (set: EndpointSet): boolean => {
+        cells.pods.value = set.endpoints.size;
+        cells.exists.value = set.exists ? 1 : 0;
+        const view = viewFor(set, client);
+        // An empty view is told again only when it means something else.
+        if (view.size === 0 && sent.size === 0 && existed === set.exists) return true;
+        const step = frames.step(sent, view, set, client.zone);
+        sent = view;
+        existed = set.exists;
+        for (const frame of step) {
+          cells.updates.value++;
+          if (!writer.sendFrame(frame)) return false;
+        }
+        return true;
+      };
+      follow(lease, send, {
+        context,
+        writer,
+        drain,
+        onStart: () => cells.subscribers.value++,
+        onStop: () => cells.subscribers.value--,
+        onOverflow: () => {
+          metrics.endpointOverflow.cell({ namespace: authority.namespace, service: authority.service }).value++;
+          log.warn("Ended an endpoint stream that did not keep up", { path: request.path, client: context.remote.ip });
+        },
+      });
+    },
+
+    getProfile(request, context, writer) {
+      const authority = parseAuthority(request.path, settings.clusterDomain);
+      const { zone } = clientPlace(index, parseClientContext(request.contextToken));
+      const subscribers = metrics.profileSubscribers.cell();
+      const updates = metrics.profileUpdates.cell();
+      follow(
+        watchProfile(index, settings, authority),
+        (profile) => {
+          updates.value++;
+          return writer.sendFrame(encodeMessage(DestinationProfileSchema, profileMessage(profile, zone)));
+        },
+        {
+          context,
+          writer,
+          drain,
+          onStart: () => subscribers.value++,
+          onStop: () => subscribers.value--,
+          onOverflow: () => {
+            metrics.profileOverflow.cell().value++;
+            log.warn("Ended a profile stream that did not keep up", { path: request.path, client: context.remote.ip });
+          },
+        },
+      );
+    },
+  });
+}

@@ -1,0 +1,111 @@
+/**
+ * Wires the destination and policy programs:
+ *
+ *   watches (kube) ─→ index ─→ destination, policy ─→ api (gRPC)      admin: /ready once every watch has listed
+ */
+import { createRpcServer } from "#rpc/server.ts";
+import type { ServiceRoutes } from "#rpc/service.ts";
+import { KubeClient } from "#kube/client.ts";
+import { inClusterAccess, loadClusterAccess } from "#kube/config.ts";
+import { listen } from "#lib/net/listen.ts";
+import { until, Watchable } from "#lib/watchable.ts";
+import { serveAdmin } from "./api/admin.ts";
+import { destinationService } from "./api/destination-service.ts";
+import { policyServices } from "./api/policy-service.ts";
+import { publishServer, serverOptions } from "./api/server-metrics.ts";
+import { destinationConfig, type ListenAddr, policyConfig } from "./config.ts";
+import type { ControlContext, RunningProgram, StartProgram } from "./context.ts";
+import { ClusterIndex } from "./index/cluster-index.ts";
+import { startSelfCheck } from "./self-check.ts";
+import { indexSources, startWatches } from "./watches.ts";
+
+export const startDestination: StartProgram = async (context) => {
+  const config = destinationConfig(context.args);
+  return await serve(context, config, (index) => [
+    destinationService({ ...context, index, settings: config.settings, log: context.log.child("api") }),
+  ]);
+};
+
+export const startPolicy: StartProgram = async (context) => {
+  const config = policyConfig(context.args);
+  return await serve(context, config, (index) =>
+    policyServices({
+      ...context,
+      index,
+      inbound: config.inbound,
+      outbound: config.outbound,
+      log: context.log.child("api"),
+    }),
+  );
+};
+
+/** What both programs are told. */
+interface ServeConfig {
+  readonly listen: ListenAddr;
+  readonly admin: ListenAddr;
+  readonly kubeconfig: string;
+  readonly queueCapacity: number;
+}
+
+/** Addresses once everything listens, for tests that ask for any free port. */
+export interface ServingProgram extends RunningProgram {
+  readonly port: number;
+  readonly adminPort: number;
+}
+
+/** How long changes are gathered before anything is computed, ms: a rolling Deployment brings many at once. */
+const gather = 5;
+/** How long streams get to hear that the program stops, ms. */
+const farewell = 300;
+
+async function serve(
+  context: ControlContext,
+  config: ServeConfig,
+  services: (index: ClusterIndex) => readonly ServiceRoutes[],
+): Promise<ServingProgram> {
+  const { clock, random, log, registry, drain, env } = context;
+  const access =
+    config.kubeconfig === "" && env["KUBERNETES_SERVICE_HOST"] !== undefined
+      ? inClusterAccess(env, { clock })
+      : loadClusterAccess({ env, clock, ...(config.kubeconfig === "" ? {} : { kubeconfig: config.kubeconfig }) });
+  const client = new KubeClient(access);
+  const index = new ClusterIndex((run) => clock.after(gather, run), log.child("index"));
+  const sources = indexSources(index);
+
+  const ready = new Watchable(false);
+  const admin = serveAdmin({ ...config.admin, registry, ready });
+  log.info("Reading the cluster", { server: access.server });
+  const watches = startWatches(client, sources, registry, { clock, random, log: log.child("watch") });
+  await until(watches.ready, Boolean);
+
+  const server = createRpcServer({
+    services: services(index),
+    log: log.child("rpc"),
+    clock,
+    ...serverOptions(config, registry),
+  });
+  publishServer(server, index, registry);
+  const listener = listen(config.listen, server.accept);
+  const check = startSelfCheck(client, sources, registry, { clock, log: log.child("check") });
+  ready.set(true);
+  log.info("Serving", { port: listener.addr.port, admin: admin.port });
+
+  drain.onDrain(() => {
+    ready.set(false);
+    listener.close();
+    server.drain();
+    // The streams end themselves on drain; their last words must get out.
+    clock.after(farewell, drain.hold());
+  });
+  return {
+    port: listener.addr.port,
+    adminPort: admin.port,
+    async stop() {
+      check.stop();
+      listener.close();
+      server.close();
+      await watches.stop();
+      await admin.stop();
+    },
+  };
+}

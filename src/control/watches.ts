@@ -1,0 +1,107 @@
+/** Which objects are watched, and which index they feed. */
+import type { Clock } from "#lib/clock.ts";
+import type { Log } from "#lib/log.ts";
+import type { Registry } from "#lib/metrics/registry.ts";
+import type { Random } from "#lib/random.ts";
+import { Watchable, type ReadonlyWatchable } from "#lib/watchable.ts";
+import { resources, type Resource } from "#kube/resource.ts";
+import type { KubeObject } from "#kube/types/meta.ts";
+import { type ResourceWatch, type WatchClient, watchResource } from "#kube/watch.ts";
+import type { ClusterIndex } from "./index/cluster-index.ts";
+import type { IndexedObject, ObjectIndex } from "./index/object-index.ts";
+import { decodeNamespace, decodeNode, decodeOwner } from "./index/scope.ts";
+import { decodeService } from "./index/service.ts";
+import { decodeSlice } from "./index/slice.ts";
+import { decodeWorkload } from "./index/workload.ts";
+
+/** One row of the table: a kind, how it is read, and where it goes. */
+export interface IndexSource {
+  readonly resource: Resource;
+  readonly decode: (object: KubeObject) => IndexedObject | null;
+  readonly index: ObjectIndex<IndexedObject>;
+  readonly start: (client: WatchClient, deps: WatchDeps) => ResourceWatch;
+}
+
+export interface WatchDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+function source<T extends IndexedObject>(
+  resource: Resource,
+  decode: (object: KubeObject) => T | null,
+  index: ObjectIndex<T>,
+): IndexSource {
+  return {
+    resource,
+    decode,
+    index: index as unknown as ObjectIndex<IndexedObject>,
+    start: (client, deps) => watchResource<T>(client, { resource }, index, { ...deps, decode }),
+  };
+}
+
+export function indexSources(index: ClusterIndex): readonly IndexSource[] {
+  return [
+    source(resources.namespaces, decodeNamespace, index.namespaces),
+    source(resources.nodes, decodeNode, index.nodes),
+    source(resources.replicaSets, decodeOwner, index.replicaSets),
+    source(resources.jobs, decodeOwner, index.jobs),
+    source(resources.pods, decodeWorkload, index.pods),
+    source(resources.services, decodeService, index.services),
+    source(resources.endpointSlices, decodeSlice, index.slices),
+  ];
+}
+
+export interface Watches {
+  /** Every kind was listed once. */
+  readonly ready: ReadonlyWatchable<boolean>;
+  stop(): Promise<void>;
+}
+
+export function startWatches(
+  client: WatchClient,
+  sources: readonly IndexSource[],
+  registry: Registry,
+  deps: WatchDeps,
+): Watches {
+  const watches = sources.map((row) => row.start(client, deps));
+  const ready = new Watchable(false);
+  for (const { listed } of watches) {
+    listed.watch(() => {
+      if (!ready.get() && watches.every((watch) => watch.listed.get())) ready.set(true);
+    });
+  }
+  publish(watches, registry);
+  return {
+    ready,
+    async stop() {
+      for (const watch of watches) watch.stop();
+      await Promise.all(watches.map((watch) => watch.ended));
+    },
+  };
+}
+
+/** The drivers' counters as metrics. */
+function publish(watches: readonly ResourceWatch[], registry: Registry): void {
+  const objects = registry.gauge("kube_watch_objects", "Objects known of a kind");
+  const events = registry.counter("kube_watch_events_total", "Changes that a watch brought");
+  const lists = registry.counter("kube_watch_lists_total", "Times that a kind was listed anew");
+  const failures = registry.counter("kube_watch_failures_total", "Lists and watches that failed or broke");
+  const skipped = registry.counter("kube_watch_skipped_total", "Objects that could not be read or indexed");
+  const seen = registry.gauge(
+    "kube_watch_last_seen_timestamp_seconds",
+    "When a watch last brought anything, in seconds since the UNIX epoch",
+  );
+  registry.onCollect(() => {
+    for (const { resource, stats } of watches) {
+      const labels = { kind: resource.kind };
+      objects.cell(labels).value = stats.objects;
+      events.cell(labels).value = stats.events;
+      lists.cell(labels).value = stats.lists;
+      failures.cell(labels).value = stats.failures;
+      skipped.cell(labels).value = stats.skipped;
+      seen.cell(labels).value = Math.round(stats.lastSeen / 1000);
+    }
+  });
+}
