@@ -45,6 +45,10 @@ class Acceptor implements NativeOwner {
   private readonly limit: ConnectionLimit;
   private readonly clock: Clock;
   private readonly onAccept: (socket: Socket) => void;
+  /** One function for all connections. */
+  private readonly release = (): void => {
+    this.limit.open--;
+  };
 
   constructor(options: ListenOptions, onAccept: (socket: Socket) => void) {
     this.options = options;
@@ -63,9 +67,7 @@ class Acceptor implements NativeOwner {
     const socket = new BunSocket(native, addresses, null, this.clock);
     native.data = socket;
     this.limit.open++;
-    socket.onFinish = () => {
-      this.limit.open--;
-    };
+    socket.onFinish = this.release;
     applyOptions(nativeFd(native), this.options);
     this.onAccept(socket);
   }
