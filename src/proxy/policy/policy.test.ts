@@ -187,7 +187,7 @@ describe("LivePortPolicy", () => {
       routes: [route("open", "/open", { kind: "any" }), route("closed", "/closed", null)],
     });
     const client = connection(plain);
-    expect(subject.authorize(client).allowed).toBe(true);
+    expect(subject.authorize(client).allowed).toBe(false);
     expect(subject.authorizeRequest(client, head("/open/x")).kind).toBe("allow");
     expect(subject.authorizeRequest(client, head("/closed")).kind).toBe("unauthorized");
     expect(subject.authorizeRequest(client, head("/other")).kind).toBe("route-not-found");

@@ -176,19 +176,14 @@ export class LivePortPolicy implements PortPolicy {
     const ip = parseIp(addr.ip);
     const client: Client = { ip: ip ?? new Uint8Array(), tls };
     const authorization = this.permit(client, policy.authorizations);
-    // With routes of its own an HTTP server may let a client in for some of them only: the connection is then judged
-    // by the most permissive one, and each request by its own.
-    const some =
-      authorization ??
-      policy.routes?.map((route) => this.permit(client, route.authorizations)).find((found) => found !== null) ??
-      null;
     const labels = metrics.serverLabels(target, tls, policy.origin);
-    const authz = some === null ? {} : originLabels("authz", some.origin);
+    const authz = authorization === null ? {} : originLabels("authz", authorization.origin);
     const state: ClientState = {
       client,
       labels,
       connection: {
-        allowed: some !== null,
+        // Bytes are judged by the server alone: what a route permits, it permits to its own requests only.
+        allowed: authorization !== null,
         source: metrics.transport.cells({ ...labels, direction: "inbound", peer: "src" }),
         destination: metrics.localTransport(target),
       },

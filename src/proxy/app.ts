@@ -1,0 +1,339 @@
+/**
+ * Wires the proxy: settings → identity → control plane → discovery and policy → the two stacks → listeners, and the
+ * admin port beside them. Nothing here runs per connection.
+ */
+import type { Clock } from "#lib/clock.ts";
+import { Drain } from "#lib/drain.ts";
+import { createLog, type LogSink } from "#lib/log.ts";
+import { registerProcessMetrics } from "#lib/metrics/process.ts";
+import { Registry } from "#lib/metrics/registry.ts";
+import { connect } from "#lib/net/connect.ts";
+import { ConnectionLimit } from "#lib/net/listen.ts";
+import { Resolver } from "#lib/net/resolve.ts";
+import type { Listener, Socket, SocketAddr } from "#lib/net/socket.ts";
+import { createTlsContext, type ClientTls } from "#lib/net/tls.ts";
+import type { Random } from "#lib/random.ts";
+import { version } from "#lib/version.ts";
+import { Watchable } from "#lib/watchable.ts";
+import type { RpcClient } from "#rpc/client.ts";
+import { startAdmin } from "./admin/admin.ts";
+import { adminRoutes } from "./admin/routes.ts";
+import type { ControlService, DirectionConfig, IdentityConfig, ProxyConfig } from "./config.ts";
+import { Backends } from "./discovery/backends.ts";
+import { certifyBy, ControlStreams, createControlClient } from "./discovery/control-clients.ts";
+import { InboundDiscovery } from "./discovery/inbound-discovery.ts";
+import { OutboundDiscovery } from "./discovery/outbound-discovery.ts";
+import { createErrorResponder } from "./errors/responder.ts";
+import { IdentityClient, readTokenFile } from "./identity/identity-client.ts";
+import { openKeyStore } from "./identity/key-store.ts";
+import { createInboundStack } from "./inbound/stack.ts";
+import { acceptConnections } from "./listen/accept.ts";
+import { createOutboundStack } from "./outbound/stack.ts";
+import { PolicyMetrics } from "./policy/policy-metrics.ts";
+import { HttpMetrics } from "./telemetry/http-metrics.ts";
+import { registerIdentityMetrics } from "./telemetry/identity-metrics.ts";
+import { serverTlsLabels, targetLabels } from "./telemetry/labels.ts";
+import { TransportMetrics } from "./telemetry/transport-metrics.ts";
+import { MeshTls } from "./tls/mesh-tls.ts";
+
+/** What is not a setting: the machine, and what tests put in its place. */
+export interface ProxyContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly sink: LogSink;
+  /** Settings for /env.json. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Connections at a time over all listeners. */
+  readonly maxConnections: number;
+  /** Where an accepted connection wanted to go. Default: asks the kernel. */
+  readonly originalDst?: {
+    readonly inbound: (socket: Socket) => SocketAddr | null;
+    readonly outbound: (socket: Socket) => SocketAddr | null;
+  };
+  /** Where the application listens. Default: on the loopback address, at the target's port. */
+  readonly appAddress?: (target: SocketAddr) => SocketAddr;
+}
+
+export interface Proxy {
+  readonly inbound: SocketAddr;
+  readonly outbound: readonly SocketAddr[];
+  readonly admin: SocketAddr;
+  readonly registry: Registry;
+  /** What is still missing before it can serve. */
+  notReady(): readonly string[];
+  /** Resolves when POST /shutdown was called. */
+  readonly shutdownAsked: Promise<void>;
+  /** Takes nothing new and lets what runs end, for at most the grace period. False when time ran out. */
+  drain(): Promise<boolean>;
+  /** Stops everything at once. */
+  close(): void;
+}
+
+/** Binds every port before it returns; throws when one can't be had, or when the identity directory can't be used. */
+export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
+  const { clock, random, sink } = context;
+  const log = createLog(sink);
+  const registry = new Registry({ clock, retain: config.metricsRetainIdle });
+  registerProcessMetrics(registry, clock.wall());
+  registry
+    .gauge("proxy_build_info", "Proxy build info")
+    .cell({ version, vendor: "linkerd-ts", profile: "release" }).value = 1;
+  const drain = new Drain();
+  const closers: Array<() => void> = [];
+  try {
+    return start();
+  } catch (error) {
+    for (const close of closers.toReversed()) close();
+    throw error;
+  }
+
+  function start(): Proxy {
+    // Identity
+    const resolver = new Resolver({ minTtl: config.control.dnsMinTtl, maxTtl: config.control.dnsMaxTtl, clock });
+    const shared = { resolver, clock, random, registry, connectTimeout: config.control.connectTimeout };
+    const identity = config.identity === null ? null : startIdentity(config.identity);
+    const meshTls = identity === null ? null : new MeshTls(identity.credentials, log.child("tls"));
+    if (identity !== null) registerIdentityMetrics(registry, identity, clock);
+
+    // Control plane
+    const client = (service: ControlService): { client: RpcClient; addr: string } => {
+      const made = createControlClient({ ...service.addr, tls: () => controlTls(service, meshTls) }, shared);
+      closers.push(() => made.close());
+      return { client: made, addr: `${service.addr.host}:${service.addr.port}` };
+    };
+    const streams = new ControlStreams({
+      registry,
+      destination: client(config.control.destination),
+      policy: config.control.policy === null ? null : client(config.control.policy),
+      context: config.control.destinationContext,
+      workload: config.control.policyWorkload,
+    });
+    const stream = {
+      clock,
+      random,
+      log: log.child("control"),
+      backoff: config.control.backoff,
+      initialTimeout: config.control.streamInitialTimeout,
+      idleTimeout: config.control.streamIdleTimeout,
+      lifetime: config.control.streamLifetime,
+    };
+
+    // Discovery and policy
+    const transport = new TransportMetrics(registry);
+    const http = new HttpMetrics(registry);
+    const identityEnabled = identity !== null;
+    const backends = new Backends({
+      ...config.outbound,
+      clock,
+      random,
+      identityEnabled,
+      transport,
+      http,
+      get: streams.get,
+      stream,
+    });
+    const discovery = new OutboundDiscovery({
+      ...config.outbound,
+      clock,
+      random,
+      log: log.child("outbound"),
+      backends,
+      transport,
+      http,
+      plan: { identityEnabled, detectTimeout: config.outbound.detectTimeout },
+      idleTimeout: config.outbound.discoveryIdleTimeout,
+      getProfile: streams.getProfile,
+      watchPolicy: streams.watchOutbound,
+      stream,
+    });
+    const policies = new InboundDiscovery({
+      ...config.inbound,
+      clock,
+      log: log.child("inbound"),
+      metrics: new PolicyMetrics(registry, { transport, http, targetLabels, serverTlsLabels }),
+      defaultPolicy: { ...config.inbound, name: config.inbound.defaultPolicy },
+      idleTimeout: config.inbound.discoveryIdleTimeout,
+      watchPort: streams.watchPort,
+      stream,
+    });
+    closers.push(
+      () => discovery.close(),
+      () => policies.close(),
+    );
+
+    // Stacks. Ports of our own are added as they are bound.
+    const ownPorts = new Set<number>();
+    const credentials = meshTls;
+    const common = { clock, drain, connect, credentials };
+    const inbound = createInboundStack({
+      ...config.inbound,
+      ...common,
+      log: log.child("inbound"),
+      policies,
+      errors: createErrorResponder({ direction: "inbound", registry, informationalHeaders: true }),
+      appAddress: context.appAddress ?? loopback,
+      ownPorts,
+      maxIdlePerPort: config.outbound.maxIdlePerEndpoint,
+    });
+    const outbound = createOutboundStack({
+      ...config.outbound,
+      ...common,
+      log: log.child("outbound"),
+      discovery,
+      errors: createErrorResponder({
+        direction: "outbound",
+        registry,
+        informationalHeaders: config.outbound.informationalHeaders,
+      }),
+      dispatchTimeout: config.outbound.failfastTimeout,
+    });
+
+    // Listeners, admin last: who sees it answer finds the rest bound.
+    const limit = new ConnectionLimit(context.maxConnections);
+    const refused = registry.counter(
+      "proxy_refused_connections_total",
+      "Accepted connections that were closed at once",
+    );
+    const accept = { limit, drain, log: log.child("accept"), ownPorts };
+    const onRefuse = (_socket: Socket, reason: string): void => {
+      refused.cell({ reason }).value++;
+    };
+    const inboundListener = acceptConnections(
+      {
+        ...accept,
+        ...accepted(config.inbound),
+        addr: config.inbound.listen,
+        direct: true,
+        allowedIps: config.inbound.ips,
+        ...(context.originalDst === undefined ? {} : { destination: context.originalDst.inbound }),
+      },
+      {
+        onAccept: (socket, target) => inbound.accept(socket, target.kind === "redirected" ? target.dst : null),
+        onRefuse,
+      },
+    );
+    closers.push(() => inboundListener.close());
+    const outboundListeners: Listener[] = [];
+    for (const addr of config.outbound.listen) {
+      const listener = acceptConnections(
+        {
+          ...accept,
+          ...accepted(config.outbound),
+          addr,
+          direct: false,
+          allowedIps: [],
+          ...(context.originalDst === undefined ? {} : { destination: context.originalDst.outbound }),
+        },
+        {
+          onAccept: (socket, target) => {
+            if (target.kind === "redirected") outbound.accept(socket, target.dst);
+            else socket.terminate();
+          },
+          onRefuse,
+        },
+      );
+      outboundListeners.push(listener);
+      closers.push(() => listener.close());
+    }
+    const notReady = (): string[] => (identity === null || identity.credentials.get() !== null ? [] : ["identity"]);
+    const shutdown = Promise.withResolvers<void>();
+    const admin = startAdmin({
+      listen: config.admin.listen,
+      handler: adminRoutes({
+        registry,
+        sink,
+        logFilter: config.log.filter,
+        notReady,
+        shutdown: config.admin.shutdownEndpoint ? () => shutdown.resolve() : null,
+        env: () => context.env,
+      }),
+      tls: meshTls,
+      clock,
+      log: log.child("admin"),
+    });
+    closers.push(() => admin.close());
+    for (const { addr } of [inboundListener, ...outboundListeners, admin]) ownPorts.add(addr.port);
+
+    identity?.start();
+    for (const name of config.unknown) log.info("Setting is not known to this version and is ignored", { name });
+    if (identity === null) log.warn("No identity is configured, traffic is not encrypted");
+    log.info("Proxy started", {
+      version,
+      inbound: inboundListener.addr.port,
+      outbound: outboundListeners.map((listener) => listener.addr.port).join(","),
+      admin: admin.addr.port,
+      identity: config.identity?.name ?? null,
+    });
+    let closed = false;
+    return {
+      inbound: inboundListener.addr,
+      outbound: outboundListeners.map((listener) => listener.addr),
+      admin: admin.addr,
+      registry,
+      notReady,
+      shutdownAsked: shutdown.promise,
+      async drain() {
+        log.info("Draining", { connections: drain.held, grace: `${config.shutdownGracePeriod}ms` });
+        const timeUp = new Promise<boolean>((resolve) => {
+          clock.after(config.shutdownGracePeriod, () => resolve(false));
+        });
+        const finished = await Promise.race([drain.start().then(() => true), timeUp]);
+        if (!finished) log.warn("Drain took too long, connections are cut", { connections: drain.held });
+        return finished;
+      },
+      close() {
+        if (closed) return;
+        closed = true;
+        for (const close of closers.toReversed()) close();
+      },
+    };
+
+    function startIdentity(settings: IdentityConfig): IdentityClient {
+      const anonymous = createTlsContext({
+        certPem: null,
+        keyPem: null,
+        caPem: settings.trustAnchorsPem,
+        requestPeer: false,
+      });
+      const { service } = settings;
+      const tls = (): ClientTls | "plaintext" =>
+        service.identity === null
+          ? "plaintext"
+          : { context: anonymous, serverName: service.identity, verify: { identity: service.identity } };
+      const rpc = createControlClient({ ...service.addr, tls }, shared);
+      const made = new IdentityClient({
+        name: settings.name,
+        keys: openKeyStore(settings.dir, settings.name, log.child("identity")),
+        anchors: new Watchable(settings.trustAnchorsPem),
+        readToken: () => readTokenFile(settings.tokenFile),
+        certify: certifyBy(rpc),
+        limits: { min: settings.minRefresh, max: settings.maxRefresh },
+        clock,
+        random,
+        log: log.child("identity"),
+      });
+      closers.push(() => {
+        made.stop();
+        rpc.close();
+      });
+      return made;
+    }
+  }
+}
+
+/** The control plane is asked in plaintext on our own machine, and proves its name everywhere else. */
+function controlTls(service: ControlService, meshTls: MeshTls | null): ClientTls | "plaintext" | null {
+  if (service.identity === null || meshTls === null) return "plaintext";
+  return meshTls.client({ identity: service.identity, serverName: service.identity });
+}
+
+function accepted(config: DirectionConfig): { keepAlive?: number; userTimeout?: number } {
+  return {
+    ...(config.acceptKeepAlive > 0 ? { keepAlive: config.acceptKeepAlive } : {}),
+    ...(config.acceptUserTimeout > 0 ? { userTimeout: config.acceptUserTimeout } : {}),
+  };
+}
+
+function loopback(target: SocketAddr): SocketAddr {
+  return { ip: target.ip.includes(":") ? "::1" : "127.0.0.1", port: target.port };
+}

@@ -1,0 +1,77 @@
+/** `linkerd proxy`: the process of the data plane: settings, signals, exit codes. */
+import { readFileSync } from "node:fs";
+import { systemClock } from "#lib/clock.ts";
+import { MeshError, errorChain } from "#lib/errors.ts";
+import { createLog, stderrSink, type Log } from "#lib/log.ts";
+import type { Registry } from "#lib/metrics/registry.ts";
+import { systemRandom } from "#lib/random.ts";
+import { startProxy } from "./app.ts";
+import { badConfigExitCode, readConfig, type ProxyConfig } from "./config.ts";
+
+/** Runs until SIGTERM or SIGINT and the drain after it. A second signal ends it at once. */
+export async function main(_argv: readonly string[]): Promise<number> {
+  let config: ProxyConfig;
+  try {
+    config = readConfig(process.env);
+  } catch (thrown) {
+    if (!(thrown instanceof MeshError)) throw thrown;
+    process.stderr.write(`Invalid configuration:\n${thrown.message}\n`);
+    return badConfigExitCode;
+  }
+  const sink = stderrSink(config.log.filter, config.log.format);
+  const log = createLog(sink);
+  const signal = nextSignal();
+  let proxy: ReturnType<typeof startProxy>;
+  try {
+    const env = Object.fromEntries(
+      Object.entries(process.env).filter((entry): entry is [string, string] => {
+        return entry[0].startsWith("LINKERD2_PROXY_") && entry[1] !== undefined;
+      }),
+    );
+    const context = { clock: systemClock, random: systemRandom, sink, env, maxConnections: connectionLimit() };
+    proxy = startProxy(config, context);
+  } catch (thrown) {
+    process.stderr.write(`The proxy can't start: ${errorChain(thrown)}\n`);
+    return thrown instanceof MeshError && thrown.code === "invalid-argument" ? badConfigExitCode : 1;
+  }
+  guard(log.child("bug"), proxy.registry);
+  const why = await Promise.race([signal, proxy.shutdownAsked.then(() => "POST /shutdown")]);
+  log.info("Shutting down", { reason: why });
+  await Promise.race([proxy.drain(), nextSignal()]);
+  proxy.close();
+  return 0;
+}
+
+function nextSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve(name));
+  });
+}
+
+/** A bug in one connection must not take the others down: it is logged, counted, and the process lives on. */
+function guard(log: Log, registry: Registry): void {
+  const counter = registry.counter("proxy_unhandled_errors_total", "Errors that no code expected: every one is a bug");
+  process.on("uncaughtException", (thrown) => {
+    counter.cell({ kind: "exception" }).value++;
+    log.error("An exception was not handled", {}, thrown);
+    if (log.enabled("debug") && thrown instanceof Error) log.debug(thrown.stack ?? "");
+  });
+  process.on("unhandledRejection", (thrown) => {
+    counter.cell({ kind: "rejection" }).value++;
+    log.error("A rejection was not handled", {}, thrown);
+    if (log.enabled("debug") && thrown instanceof Error) log.debug(thrown.stack ?? "");
+  });
+}
+
+/** Each proxied connection takes two descriptors; some are needed for the control plane, the admin port and files. */
+function connectionLimit(): number {
+  const reserve = 128;
+  try {
+    const limits = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync("/proc/self/limits", "latin1"));
+    const open = limits?.[1] === "unlimited" ? 1_048_576 : Number(limits?.[1] ?? 1024);
+    return Math.max(64, Math.floor((open - reserve) / 2));
+  } catch {
+    // No /proc: not Linux. The usual soft limit is the safe guess.
+    return Math.floor((1024 - reserve) / 2);
+  }
+}

@@ -1,0 +1,326 @@
+/** The whole proxy between real sockets and a control plane whose answers are written here. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { memoryLog } from "#lib/log.ts";
+import { connect } from "#lib/net/connect.ts";
+import type { SocketAddr, SocketHandler } from "#lib/net/socket.ts";
+import { createTlsContext } from "#lib/net/tls.ts";
+import { certificatePem } from "#lib/x509/certificate.ts";
+import { createLeaf, createRoot, validFor, type Authority } from "#lib/x509/sign.ts";
+import { ipMessage } from "#rpc/address.ts";
+import { FakeControlPlane } from "./testing/fake-control-plane.ts";
+import { TestProxy, type TestProxyOptions } from "./testing/harness.ts";
+
+const service: SocketAddr = { ip: "10.96.0.10", port: 80 };
+const name = "web.ns.svc.cluster.local";
+const clientId = "client.ns.serviceaccount.identity.linkerd.cluster.local";
+const serverId = "web.ns.serviceaccount.identity.linkerd.cluster.local";
+
+let control: FakeControlPlane;
+const closing: Array<() => void> = [];
+
+beforeEach(() => {
+  control = new FakeControlPlane(memoryLog().log);
+  control.start();
+});
+afterEach(() => {
+  for (const close of closing.splice(0).toReversed()) close();
+  control.stop();
+});
+
+function proxy(options: Omit<TestProxyOptions, "control">): TestProxy {
+  const started = new TestProxy({ control, ...options });
+  closing.push(() => started.close());
+  return started;
+}
+
+/** An application that tells what it was asked. */
+function app(handler: (request: Request) => Response | Promise<Response> = echo): SocketAddr {
+  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: handler });
+  closing.push(() => void server.stop(true));
+  return { ip: "127.0.0.1", port: server.port ?? 0 };
+}
+
+async function echo(request: Request): Promise<Response> {
+  const body = await request.text();
+  return Response.json({
+    method: request.method,
+    path: new URL(request.url).pathname,
+    body,
+    headers: Object.fromEntries(request.headers),
+  });
+}
+
+const tick = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function eventually(what: () => boolean, message: string): Promise<void> {
+  for (let i = 0; i < 400 && !what(); i++) await tick(5);
+  if (!what()) throw new Error(message);
+}
+
+const url = (port: number, path = "/"): string => `http://127.0.0.1:${port}${path}`;
+
+describe("a plaintext hop", () => {
+  test("carries requests to the endpoint of a service and counts them on both sides", async () => {
+    control.setService(service, name, [{ ...app(), labels: { deployment: "web" } }]);
+    const out = proxy({ outboundDst: service });
+    const response = await fetch(`${out.outboundUrl}/a/b?c=d`, { method: "POST", body: "hello" });
+    expect(await response.json()).toMatchObject({ method: "POST", path: "/a/b", body: "hello" });
+    expect(
+      out.series("request_total", 'direction="outbound"', `authority="${name}:80"`, 'dst_deployment="web"')[0],
+    ).toEndWith(" 1");
+    expect(out.series("response_total", 'classification="success"', 'status_code="200"')[0]).toEndWith(" 1");
+    expect(out.series("tcp_open_total", 'peer="src"').length).toBe(1);
+    expect(out.series("tcp_open_total", 'peer="dst"', 'dst_deployment="web"').length).toBe(1);
+  });
+
+  test("goes inbound to the application on its own port, under the default policy", async () => {
+    const inbound = proxy({ inboundDst: app() });
+    const response = await fetch(`${inbound.inboundUrl}/x`, { headers: { "l5d-client-id": "somebody.else" } });
+    const seen = (await response.json()) as { headers: Record<string, string> };
+    expect(seen.headers["l5d-client-id"]).toBeUndefined();
+    expect(
+      inbound.series("request_total", 'direction="inbound"', 'tls="disabled"', 'srv_name="all-unauthenticated"')[0],
+    ).toEndWith(" 1");
+  });
+
+  test("spreads requests over endpoints and follows the endpoints as they change", async () => {
+    const one = app(() => new Response("one"));
+    const two = app(() => new Response("two"));
+    control.setService(service, name, [one]);
+    const out = proxy({ outboundDst: service });
+    expect(await (await fetch(out.outboundUrl)).text()).toBe("one");
+    control.setEndpoints(`${name}:80`, [two]);
+    await eventually(() => control.calls.length > 0, "no calls");
+    let text = "";
+    for (let i = 0; i < 50 && text !== "two"; i++) {
+      text = await (await fetch(out.outboundUrl)).text();
+      await tick(5);
+    }
+    expect(text).toBe("two");
+  });
+});
+
+describe("a pair of proxies", () => {
+  async function pair(more: { server?: Record<string, string>; client?: Record<string, string> } = {}) {
+    const target = app();
+    const server = await proxy({ identity: serverId, env: more.server ?? {} }).ready();
+    const endpoint = { ...target, identity: serverId, transportPort: server.proxy.inbound.port };
+    control.setService(service, name, [endpoint]);
+    const client = await proxy({ identity: clientId, outboundDst: service, env: more.client ?? {} }).ready();
+    return { client, server, target };
+  }
+
+  test("talks by mutual TLS, and the application learns who asks", async () => {
+    const { client, server } = await pair();
+    const response = await fetch(`${client.outboundUrl}/hello`);
+    expect(response.headers.get("l5d-proxy-error")).toBeNull();
+    const seen = (await response.json()) as { headers: Record<string, string> };
+    expect(seen.headers["l5d-client-id"]).toBe(clientId);
+    expect(client.series("request_total", 'tls="true"', `server_id="${serverId}"`)[0]).toEndWith(" 1");
+    expect(server.series("request_total", 'tls="true"', `client_id="${clientId}"`)[0]).toEndWith(" 1");
+    expect(client.metrics()).toMatch(/control_identity_cert_expiration_timestamp_seconds 1\d{9}/);
+  });
+
+  test("refuses an endpoint that can't prove the expected identity", async () => {
+    const { client, target, server } = await pair({ client: { OUTBOUND_HTTP_FAILFAST_TIMEOUT: "100ms" } });
+    control.setEndpoints(`${name}:80`, [
+      { ...target, port: target.port, identity: "somebody.else.test", transportPort: server.proxy.inbound.port },
+    ]);
+    await tick(50);
+    const response = await fetch(client.outboundUrl);
+    expect([502, 503, 504]).toContain(response.status);
+    expect(server.series("request_total").length).toBe(0);
+  });
+
+  test("answers 403 when the server's policy does not permit the client", async () => {
+    const { client, server } = await pair({ server: { INBOUND_DEFAULT_POLICY: "deny" } });
+    const response = await fetch(client.outboundUrl);
+    expect(response.status).toBe(403);
+    expect(server.series("inbound_http_authz_deny_total", `client_id="${clientId}"`).length).toBe(1);
+  });
+
+  test("takes the policy of the control plane over the default, also for connections that are open", async () => {
+    const { client, target } = await pair({ server: { INBOUND_DEFAULT_POLICY: "deny" } });
+    control.setPolicy(target.port, {
+      protocol: { kind: { case: "detect", value: {} } },
+      authorizations: [
+        {
+          networks: [{ net: { ip: ipMessage("0.0.0.0") ?? undefined, prefixLen: 0 } } as never],
+          authentication: {
+            permit: {
+              case: "meshTLS",
+              value: { clients: { case: "identities", value: { identities: [{ name: clientId }] } } },
+            },
+          },
+        },
+      ],
+      labels: { group: "policy.linkerd.io", kind: "server", name: "web" },
+    });
+    let status = 0;
+    for (let i = 0; i < 100 && status !== 200; i++) {
+      status = (await fetch(client.outboundUrl)).status;
+      await tick(10);
+    }
+    expect(status).toBe(200);
+  });
+
+  test("serves the admin port by mutual TLS as well, to clients of the mesh alone", async () => {
+    const { server } = await pair();
+    const ask = (issuer: Authority): Promise<string> => {
+      const leaf = createLeaf(issuer, ["scraper.test"], validFor(Date.now(), 60_000, 60_000));
+      const context = createTlsContext({
+        certPem: certificatePem(leaf.certificate),
+        keyPem: leaf.key.privateKeyPem,
+        caPem: control.anchorsPem,
+        requestPeer: false,
+      });
+      const tls = { context, serverName: serverId, verify: { identity: serverId } };
+      return new Promise((resolve) => {
+        let received = "";
+        const handler: SocketHandler = {
+          onData: (_socket, chunk) => {
+            received += chunk.toString("latin1");
+          },
+          onDrain() {},
+          onEnd: (socket) => socket.close(),
+          onClose: () => resolve(received),
+        };
+        connect(
+          { ...server.proxy.admin, timeout: 2000, tls },
+          {
+            onOpen(socket) {
+              socket.handler = handler;
+              const request = Buffer.from("GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+              socket.write(request, 0, request.length);
+            },
+            onFail: (error) => resolve(error.message),
+          },
+        );
+      });
+    };
+    expect(await ask(control.authority)).toContain("proxy_build_info{");
+    const stranger = createRoot("other.test", validFor(Date.now(), 60_000, 60_000));
+    expect(await ask(stranger)).not.toContain("HTTP/1.1");
+  });
+});
+
+describe("opaque traffic", () => {
+  test("passes both ways as it is, and a half-closed connection still carries the answer", async () => {
+    const echoServer = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      allowHalfOpen: true,
+      socket: {
+        data: (socket, data) => void socket.write(data),
+        end: (socket) => {
+          socket.write("bye");
+          socket.shutdown();
+        },
+      },
+    });
+    closing.push(() => echoServer.stop(true));
+    control.setService(service, name, [{ ip: "127.0.0.1", port: echoServer.port }], { opaque: true });
+    const out = proxy({ outboundDst: service });
+    const received = await new Promise<string>((resolve, reject) => {
+      let all = "";
+      Bun.connect({
+        hostname: "127.0.0.1",
+        port: out.proxy.outbound[0]?.port ?? 0,
+        allowHalfOpen: true,
+        socket: {
+          open(socket) {
+            socket.write("GET this is not HTTP\n");
+            socket.shutdown();
+          },
+          data: (_socket, data) => {
+            all += data.toString();
+          },
+          end: () => resolve(all),
+          close: () => resolve(all),
+        },
+      }).catch(reject);
+    });
+    expect(received).toBe("GET this is not HTTP\nbye");
+    expect(out.series("tcp_read_bytes_total", 'peer="src"')[0]).toEndWith(" 21");
+  });
+});
+
+describe("without its control plane", () => {
+  test("goes on serving what it knows, and follows it again when it is back", async () => {
+    const one = app(() => new Response("one"));
+    control.setService(service, name, [one]);
+    const out = proxy({ outboundDst: service });
+    expect(await (await fetch(out.outboundUrl)).text()).toBe("one");
+    control.stop();
+    for (let i = 0; i < 20; i++) expect((await fetch(out.outboundUrl)).status).toBe(200);
+    control.setEndpoints(`${name}:80`, [app(() => new Response("two"))]);
+    control.start();
+    let text = "";
+    for (let i = 0; i < 200 && text !== "two"; i++) {
+      text = await (await fetch(out.outboundUrl)).text();
+      await tick(10);
+    }
+    expect(text).toBe("two");
+  });
+
+  test("reaches an address that it never heard of in plaintext after the profile timeout", async () => {
+    control.stop();
+    const target = app(() => new Response("plain"));
+    const out = proxy({ outboundDst: target, env: { DESTINATION_PROFILE_INITIAL_TIMEOUT: "50ms" } });
+    expect(await (await fetch(out.outboundUrl)).text()).toBe("plain");
+  });
+});
+
+describe("failures", () => {
+  test("fail fast with 504 and a reason when a service has no endpoint", async () => {
+    control.setService(service, name, []);
+    const out = proxy({ outboundDst: service, env: { OUTBOUND_HTTP_FAILFAST_TIMEOUT: "100ms" } });
+    const response = await fetch(out.outboundUrl);
+    expect(response.status).toBe(504);
+    expect(response.headers.get("l5d-proxy-error")).not.toBeNull();
+    expect(out.series("outbound_http_errors_total", 'error="failfast"')[0]).toEndWith(" 1");
+    // The gate is shut now: the next one does not wait.
+    const before = performance.now();
+    expect((await fetch(out.outboundUrl)).status).toBe(504);
+    expect(performance.now() - before).toBeLessThan(90);
+  });
+
+  test("use another endpoint when one refuses connections", async () => {
+    control.setService(service, name, [{ ip: "127.0.0.1", port: 1 }, app(() => new Response("alive"))]);
+    const out = proxy({ outboundDst: service });
+    for (let i = 0; i < 20; i++) expect(await (await fetch(out.outboundUrl)).text()).toBe("alive");
+  });
+});
+
+describe("draining", () => {
+  test("takes no new connections and lets the request in flight end", async () => {
+    let answer: (() => void) | null = null;
+    const started = Promise.withResolvers<void>();
+    const slow = app(async () => {
+      started.resolve();
+      await new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      return new Response("late");
+    });
+    control.setService(service, name, [slow]);
+    const out = proxy({ outboundDst: service });
+    const port = out.proxy.outbound[0]?.port ?? 0;
+    const inFlight = fetch(url(port));
+    await started.promise;
+    const drained = out.proxy.drain();
+    await tick(20);
+    expect(fetch(url(port), { keepalive: false })).rejects.toThrow();
+    (answer as (() => void) | null)?.();
+    expect(await (await inFlight).text()).toBe("late");
+    expect(await drained).toBe(true);
+  });
+
+  test("gives up after the grace period", async () => {
+    control.setService(service, name, [app(() => new Promise(() => {}))]);
+    const out = proxy({ outboundDst: service, env: { SHUTDOWN_GRACE_PERIOD: "50ms" } });
+    fetch(out.outboundUrl).catch(() => {});
+    await tick(50);
+    expect(await out.proxy.drain()).toBe(false);
+  });
+});

@@ -1,0 +1,112 @@
+/**
+ * A whole proxy in the test's own process, on free ports and without redirection: the test says where accepted
+ * connections wanted to go.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "#lib/clock.ts";
+import { parseLevelFilter, type LogSink } from "#lib/log.ts";
+import { text } from "#lib/metrics/text.ts";
+import type { SocketAddr } from "#lib/net/socket.ts";
+import { systemRandom } from "#lib/random.ts";
+import { startProxy, type Proxy } from "../app.ts";
+import { readConfig } from "../config.ts";
+import type { FakeControlPlane } from "./fake-control-plane.ts";
+
+export interface TestProxyOptions {
+  readonly control: FakeControlPlane;
+  /** Identity name; without one there is no mutual TLS. */
+  readonly identity?: string;
+  /** Where outbound connections want to go. */
+  readonly outboundDst?: SocketAddr;
+  /** Where redirected inbound connections want to go; without one they are to the proxy's own port. */
+  readonly inboundDst?: SocketAddr;
+  /** More settings, without LINKERD2_PROXY_. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export class TestProxy {
+  readonly proxy: Proxy;
+  readonly lines: string[] = [];
+  private readonly dir: string;
+
+  constructor(options: TestProxyOptions) {
+    const { control } = options;
+    this.dir = mkdtempSync(join(tmpdir(), "linkerd-proxy-"));
+    const token = join(this.dir, "token");
+    writeFileSync(token, "token");
+    const addr = `localhost.:${control.addr.port}`;
+    const settings: Record<string, string> = {
+      LOG: "debug",
+      INBOUND_LISTEN_ADDR: "127.0.0.1:0",
+      OUTBOUND_LISTEN_ADDR: "127.0.0.1:0",
+      ADMIN_LISTEN_ADDR: "127.0.0.1:0",
+      DESTINATION_SVC_ADDR: addr,
+      POLICY_SVC_ADDR: addr,
+      ...(options.identity === undefined
+        ? {}
+        : {
+            IDENTITY_SVC_ADDR: addr,
+            IDENTITY_DIR: this.dir,
+            IDENTITY_TOKEN_FILE: token,
+            IDENTITY_TRUST_ANCHORS: control.anchorsPem,
+            IDENTITY_LOCAL_NAME: options.identity,
+          }),
+      ...options.env,
+    };
+    const env = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`LINKERD2_PROXY_${name}`, value]));
+    const sink: LogSink = {
+      filter: parseLevelFilter("debug"),
+      format: "plain",
+      write: (line) => this.lines.push(line),
+      wall: () => Date.now(),
+    };
+    this.proxy = startProxy(readConfig(env), {
+      clock: systemClock,
+      random: systemRandom,
+      sink,
+      env,
+      maxConnections: 1000,
+      originalDst: { inbound: () => options.inboundDst ?? null, outbound: () => options.outboundDst ?? null },
+    });
+  }
+
+  /** Resolves when it is ready; rejects after 5 s with its log. */
+  async ready(): Promise<this> {
+    const end = Date.now() + 5000;
+    while (this.proxy.notReady().length > 0) {
+      if (Date.now() > end) throw new Error(`Not ready: ${this.proxy.notReady().join()}\n${this.lines.join("\n")}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return this;
+  }
+
+  get outboundUrl(): string {
+    return `http://127.0.0.1:${this.proxy.outbound[0]?.port}`;
+  }
+
+  get inboundUrl(): string {
+    return `http://127.0.0.1:${this.proxy.inbound.port}`;
+  }
+
+  get adminUrl(): string {
+    return `http://127.0.0.1:${this.proxy.admin.port}`;
+  }
+
+  metrics(): string {
+    return text(this.proxy.registry);
+  }
+
+  /** The series of a family whose labels contain all of these parts. */
+  series(family: string, ...parts: string[]): string[] {
+    return this.metrics()
+      .split("\n")
+      .filter((line) => line.startsWith(`${family}{`) && parts.every((part) => line.includes(part)));
+  }
+
+  close(): void {
+    this.proxy.close();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
