@@ -3,6 +3,10 @@ import type { Clock } from "#lib/clock.ts";
 import type { Log } from "#lib/log.ts";
 import type { Store } from "../store/store.ts";
 import { createAdmission } from "./admission/chain.ts";
+import { admitServiceAccount } from "./admission/service-account.ts";
+import { endpointDial } from "./admission/webhook-call.ts";
+import type { ServiceDial } from "./admission/webhook-call.ts";
+import { runMutating, runValidating } from "./admission/webhooks.ts";
 import { Authenticator } from "./auth/authenticator.ts";
 import { bootstrapObjects } from "./auth/bootstrap.ts";
 import { Authorizer } from "./auth/rbac.ts";
@@ -11,11 +15,14 @@ import { builtinResources, refusedResources } from "./builtin.ts";
 import { Catalog } from "./catalog.ts";
 import type { LocalClient } from "./client.ts";
 import type { User } from "./context.ts";
+import { serveCustomResources } from "./custom/custom-resources.ts";
 import type { NodeExecutor } from "./executor.ts";
+import { collectGarbage } from "./garbage.ts";
 import { Handler } from "./http/handler.ts";
 import { adoptListener, serveHttps } from "./http/server.ts";
 import type { ApiListener, ServerCredentials } from "./http/server.ts";
 import { createLocalClient } from "./in-process-client.ts";
+import { ServiceAddresses } from "./kinds/service-address.ts";
 import type { Parts } from "./parts.ts";
 import { Registry } from "./registry.ts";
 import { builtinTypes } from "./schema/builtin-types.ts";
@@ -29,6 +36,10 @@ export interface ApiOptions {
   readonly tokenKeyPem: string;
   /** Token → user, for kubeconfigs. An administrator's user has the group "system:masters". Default none. */
   readonly staticTokens?: ReadonlyMap<string, User>;
+  /** Where ClusterIPs come from. Default "10.96.0.0/12"; its first 256 addresses go only to Services that name theirs. */
+  readonly serviceNetwork?: string;
+  /** How webhooks named by a Service are reached. Default: a ready endpoint's own address, from EndpointSlices. */
+  readonly dialService?: ServiceDial;
   /** The issuer and default audience of tokens. Default "https://kubernetes.default.svc.cluster.local". */
   readonly issuer?: string;
 }
@@ -53,15 +64,21 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     issuer: options.issuer ?? "https://kubernetes.default.svc.cluster.local",
     clock,
   });
+  serveCustomResources(store, catalog, types);
+  const addresses = new ServiceAddresses(store, options.serviceNetwork ?? "10.96.0.0/12");
+  const webhooks = { store, log: log.child("admission"), dial: options.dialService ?? endpointDial(store) };
   const admission = createAdmission({
-    builtin: [],
-    mutate: async () => false,
-    validate: async () => {},
-    allocate: () => {},
+    builtin: [admitServiceAccount(store, Math.random)],
+    mutate: (request) => runMutating(webhooks, request),
+    validate: (request) => runValidating(webhooks, request),
+    allocate(info, object, previous) {
+      if (info.key === "services") addresses.allocate(object, previous);
+    },
   });
   const registry = new Registry({ store, clock, admission, random: Math.random });
   const client = createLocalClient({ store, catalog, registry, types, tokens });
   await bootstrap(client);
+  collectGarbage({ store, catalog, registry, log: log.child("garbage") });
 
   let executor: NodeExecutor | null = null;
   const parts: Parts = {

@@ -1,7 +1,7 @@
 /** The table of built-in resources, and of those that are refused with a reason. */
 import { storageKey } from "../store/store.ts";
 import type { RefusedResource } from "./catalog.ts";
-import { kindRules } from "./kinds/index.ts";
+import { kindRules } from "./kinds/rules-by-kind.ts";
 import { builtinStrategy } from "./kinds/strategy.ts";
 import type { NameRule } from "./names.ts";
 import type { ResourceInfo, ScalePaths } from "./resource-info.ts";

@@ -307,6 +307,7 @@ export class Registry {
           ...(part === "status" ? [] : info.strategy.validate(object, previous)),
         ];
         if (causes.length > 0) throw invalidObject(info.group, info.kind, name, causes.slice(0, 50));
+        for (const line of info.strategy.warnings?.(object) ?? []) context.warnings.push(line);
       },
     });
   }
@@ -369,10 +370,11 @@ function updatedMeta(old: ObjectMeta, meta: ObjectMeta): ObjectMeta {
   delete result.annotations;
   delete result.ownerReferences;
   delete result.finalizers;
-  if (meta.labels !== undefined) result.labels = { ...meta.labels };
-  if (meta.annotations !== undefined) result.annotations = { ...meta.annotations };
-  if (meta.ownerReferences !== undefined) result.ownerReferences = meta.ownerReferences;
-  if (meta.finalizers !== undefined) result.finalizers = meta.finalizers;
+  const { labels = {}, annotations = {}, ownerReferences = [], finalizers = [] } = meta;
+  if (Object.keys(labels).length > 0) result.labels = { ...labels };
+  if (Object.keys(annotations).length > 0) result.annotations = { ...annotations };
+  if (ownerReferences.length > 0) result.ownerReferences = ownerReferences;
+  if (finalizers.length > 0) result.finalizers = finalizers;
   return result;
 }
 

@@ -52,7 +52,9 @@ export interface Strategy {
   defaults(object: KubeObject, previous: KubeObject | null): void;
   /** Field errors on create and update. */
   validate(object: KubeObject, previous: KubeObject | null): StatusCause[];
-  /** The type of a field below a path, for patches; null: unknown or free-form. */
+  /** What to tell the author of an object that is accepted. */
+  readonly warnings?: (object: KubeObject) => readonly string[];
+  /** The type of the whole, for patches; null: free-form. */
   readonly root: FieldType | null;
   /** True when a strategic merge patch is understood (built-in types only). */
   readonly strategic: boolean;

@@ -105,7 +105,7 @@ function pathsOf(info: ResourceInfo, ref: string): Json {
 }
 
 function customName(info: ResourceInfo): string {
-  return `${info.group.split(".").reverse().join(".")}.${info.version}.${info.kind}`;
+  return `${info.group.split(".").toReversed().join(".")}.${info.version}.${info.kind}`;
 }
 
 function addResource(types: Types, info: ResourceInfo, prefix: string, schemas: Json): string {

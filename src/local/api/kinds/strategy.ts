@@ -16,12 +16,15 @@ export interface KindRules {
   /** Runs after the notation's defaults. */
   readonly after?: (object: KubeObject, previous: KubeObject | null) => void;
   readonly validate?: (object: KubeObject, previous: KubeObject | null, causes: StatusCause[]) => void;
+  /** What to tell the author of an object that is accepted. */
+  readonly warnings?: (object: KubeObject) => readonly string[];
 }
 
 export function builtinStrategy(types: Types, kind: string, rules: KindRules = {}): Strategy {
   return {
     root: { kind: "object", name: kind },
     strategic: true,
+    ...(rules.warnings === undefined ? {} : { warnings: rules.warnings }),
     decode: (raw, version) => decode(types, kind, raw, version),
     defaults(object, previous) {
       rules.before?.(object, previous);

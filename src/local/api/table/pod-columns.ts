@@ -67,7 +67,7 @@ export function summarizePod(pod: KubeObject): Summary {
   if (!initializing || initialized) {
     restarts = sidecarRestarts;
     let running = false;
-    for (const container of [...statuses].reverse()) {
+    for (const container of statuses.toReversed()) {
       restarts += num(container["restartCount"]);
       lastRestart = Math.max(lastRestart, lastFinished(container));
       const state = rec(container["state"]);
