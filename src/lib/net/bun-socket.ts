@@ -7,7 +7,7 @@
 import { systemClock } from "../clock.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { MeshError } from "../errors.ts";
-import { netError } from "./net-error.ts";
+import { errnoError, netError } from "./net-error.ts";
 import { unmapIp } from "./sockaddr.ts";
 import type { Socket, SocketAddr, SocketHandler, TlsSession } from "./socket.ts";
 
@@ -56,6 +56,9 @@ export const detachedOwner: NativeOwner = {
 
 /** Until the owner of a new socket sets its own. */
 const ignore: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
+
+/** ECONNRESET */
+const connectionReset = 104;
 
 /** How long `close` waits for the peer to end too, ms. */
 const lingerTime = 1000;
@@ -119,8 +122,7 @@ export class BunSocket implements Socket, NativeOwner {
   write(data: Uint8Array, offset: number, length: number): number {
     if (this.closed) return -1;
     const taken = this.native.write(data, offset, length);
-    // A write that meets a reset swallows it: the runtime then reports an orderly end. It was none.
-    if (taken < 0 && !this.outDone) this.fail("ECONNRESET");
+    if (taken < 0 && !this.outDone) this.broken();
     return taken;
   }
 
@@ -224,8 +226,11 @@ export class BunSocket implements Socket, NativeOwner {
     this.handler = ignore;
   }
 
-  private fail(errno: string): void {
-    this.failure ??= netError(Object.assign(new Error(errno), { code: errno }), this.action());
+  /** A write that meets a reset swallows it: the runtime then reports an orderly end, and on a paused socket nothing. */
+  private broken(): void {
+    if (this.failure !== null) return;
+    this.failure = errnoError(connectionReset, this.action());
+    this.native.resume();
   }
 
   private action(): string {

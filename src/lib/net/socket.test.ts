@@ -89,6 +89,18 @@ for (const [name, pair] of implementations) {
       expect(atServer.events).toEqual(["close:connection-reset"]);
     });
 
+    test("a write that meets a reset is the end of the socket, paused or not", async () => {
+      for (const paused of [false, true]) {
+        const { client, server, atServer } = await connected();
+        if (paused) server.pause();
+        client.terminate();
+        // The reset is there, but nobody has looked yet.
+        server.write(bytes("x"), 0, 1);
+        await atServer.until((r) => r.closed);
+        expect(atServer.events).toEqual(["close:connection-reset"]);
+      }
+    });
+
     test("close inside onData is told after onData returned, and nothing follows", async () => {
       const { client, server, atServer } = await connected();
       const order: string[] = [];
