@@ -33,6 +33,8 @@ export interface ControlPlaneDeployment {
   readonly name: ControlPlaneComponent;
   readonly containers: readonly ControllerContainer[];
   readonly volumes: readonly JsonObject[];
+  /** Labels of the selector beyond the component. A Deployment's selector can't change: an upgrade needs the one it had. */
+  readonly selector: "component" | "component-and-owner";
   /** Ports on which the pod listens. */
   readonly inboundPorts: string;
   readonly podAnnotations: Readonly<Record<string, string>>;
@@ -92,7 +94,12 @@ export function deployment(context: InstallContext, workload: ControlPlaneDeploy
     spec: {
       replicas: values.controllerReplicas,
       revisionHistoryLimit: values.revisionHistoryLimit,
-      selector: { matchLabels: { ...identity, ...proxyLabel } },
+      selector: {
+        matchLabels:
+          workload.selector === "component"
+            ? { "linkerd.io/control-plane-component": workload.component }
+            : { ...identity, ...proxyLabel },
+      },
       strategy: values.deploymentStrategy,
       template: {
         metadata: {

@@ -146,6 +146,7 @@ function destinationDeployment(context: InstallContext, validators: boolean): Ma
   return deployment(context, {
     component,
     name,
+    selector: "component-and-owner",
     inboundPorts: validators ? "8086,8090,8443,9443,9990,9996,9997" : "8086,8090,9990,9996",
     podAnnotations: values.destinationController.podAnnotations,
     proxyResources: values.destinationProxyResources,

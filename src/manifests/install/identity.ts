@@ -66,6 +66,7 @@ function identityDeployment(context: InstallContext): Manifest[] {
   return deployment(context, {
     component,
     name,
+    selector: "component-and-owner",
     inboundPorts: "8080,9990",
     podAnnotations: values.identity.podAnnotations,
     proxyResources: values.identityProxyResources,

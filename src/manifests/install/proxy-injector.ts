@@ -23,12 +23,16 @@ export function proxyInjectorManifests(context: InstallContext, tls: WebhookTls)
       ],
     }),
     serviceAccount(context, component, name),
-    service(context, component, name, { name: "proxy-injector", port: 443, targetPort: "proxy-injector" }),
+    opaque(
+      service(context, component, name, { name: "proxy-injector", port: 443, targetPort: "proxy-injector" }),
+      "443",
+    ),
     ...deployment(context, {
       component,
       name,
+      selector: "component",
       inboundPorts: "8443,9995",
-      podAnnotations: options.podAnnotations,
+      podAnnotations: { "config.linkerd.io/opaque-ports": "8443", ...options.podAnnotations },
       proxyResources: values.proxyInjectorProxyResources,
       containers: [
         {
@@ -80,4 +84,13 @@ export function proxyInjectorManifests(context: InstallContext, tls: WebhookTls)
       timeoutSeconds: options.timeoutSeconds,
     }),
   ];
+}
+
+/** The API server speaks TLS of its own to the webhook: there is nothing to detect. */
+function opaque(manifest: Manifest, ports: string): Manifest {
+  const { metadata } = manifest;
+  return {
+    ...manifest,
+    metadata: { ...metadata, annotations: { ...metadata.annotations, "config.linkerd.io/opaque-ports": ports } },
+  };
 }
