@@ -131,6 +131,9 @@ export const defaultClusterNetworks = "10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,19
 export function policyConfig(args: readonly string[]): PolicyConfig {
   const flags = new Flags(args, policyFlags);
   const clusterDomain = domain(flags, "cluster-domain", "cluster.local");
+  if (flags.text("server-addr", "") !== "" && !flags.boolean("admission-controller-disabled", false)) {
+    throw new MeshError("unimplemented", "There is no policy webhook yet; pass --admission-controller-disabled");
+  }
   const clusterNetworks: readonly Cidr[] = flags.parsed("cluster-networks", defaultClusterNetworks, parseCidrs);
   const opaque = flags.parsed("default-opaque-ports", defaultOpaquePorts, parsePortRanges);
   return {

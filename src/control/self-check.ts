@@ -41,6 +41,7 @@ export function startSelfCheck(
       for (const source of sources) {
         if (stopped) return;
         try {
+          if (!source.index.fed) continue;
           const first = await compare(client, source);
           checks.cell({ kind: source.resource.kind }).value++;
           if (first.size === 0) continue;

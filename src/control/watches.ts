@@ -20,6 +20,8 @@ export interface IndexSource {
   readonly decode: (object: KubeObject) => IndexedObject | null;
   readonly index: ObjectIndex<IndexedObject>;
   readonly start: (client: WatchClient, deps: WatchDeps) => ResourceWatch;
+  /** Useful but not needed: where the cluster refuses it, the program goes without. */
+  readonly optional: boolean;
 }
 
 export interface WatchDeps {
@@ -32,8 +34,10 @@ function source<T extends IndexedObject>(
   resource: Resource,
   decode: (object: KubeObject) => T | null,
   index: ObjectIndex<T>,
+  optional = false,
 ): IndexSource {
   return {
+    optional,
     resource,
     decode,
     index: index as unknown as ObjectIndex<IndexedObject>,
@@ -43,10 +47,11 @@ function source<T extends IndexedObject>(
 
 export function indexSources(index: ClusterIndex): readonly IndexSource[] {
   return [
-    source(resources.namespaces, decodeNamespace, index.namespaces),
+    // Linkerd's own roles leave namespaces out: its injector copies their annotations to pods and Services.
+    source(resources.namespaces, decodeNamespace, index.namespaces, true),
     source(resources.nodes, decodeNode, index.nodes),
     source(resources.replicaSets, decodeOwner, index.replicaSets),
-    source(resources.jobs, decodeOwner, index.jobs),
+    source(resources.jobs, decodeOwner, index.jobs, true),
     source(resources.pods, decodeWorkload, index.pods),
     source(resources.services, decodeService, index.services),
     source(resources.endpointSlices, decodeSlice, index.slices),
@@ -54,7 +59,7 @@ export function indexSources(index: ClusterIndex): readonly IndexSource[] {
 }
 
 export interface Watches {
-  /** Every kind was listed once. */
+  /** Every kind was listed once, or is optional and refused. */
   readonly ready: ReadonlyWatchable<boolean>;
   stop(): Promise<void>;
 }
@@ -65,12 +70,16 @@ export function startWatches(
   registry: Registry,
   deps: WatchDeps,
 ): Watches {
-  const watches = sources.map((row) => row.start(client, deps));
+  const rows = sources.map((row) => ({ watch: row.start(client, deps), optional: row.optional }));
+  const watches = rows.map(({ watch }) => watch);
   const ready = new Watchable(false);
-  for (const { listed } of watches) {
-    listed.watch(() => {
-      if (!ready.get() && watches.every((watch) => watch.listed.get())) ready.set(true);
-    });
+  const look = (): void => {
+    const settled = rows.every(({ watch, optional }) => watch.listed.get() || (optional && watch.refused.get()));
+    if (settled && !ready.get()) ready.set(true);
+  };
+  for (const { listed, refused } of watches) {
+    listed.watch(look);
+    refused.watch(look);
   }
   publish(watches, registry);
   return {

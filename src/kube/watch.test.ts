@@ -193,6 +193,18 @@ describe("watchResource", () => {
     expect(lines.filter((line) => line.includes("works again")).length).toBe(1);
   });
 
+  test("says when it is refused, tries on, and takes it back", async () => {
+    const api = newApi();
+    let refuse = true;
+    api.intercept = () => (refuse ? failure(403, "Forbidden", "pods is forbidden") : null);
+    const { watch } = start(api, new Recorder());
+    await until(watch.refused, Boolean);
+    expect(watch.listed.get()).toBe(false);
+    refuse = false;
+    await until(watch.listed, Boolean);
+    expect(watch.refused.get()).toBe(false);
+  });
+
   test("managedFields are dropped and list items get their kind", async () => {
     const api = newApi();
     api.put(pods, pod("one"));

@@ -68,6 +68,8 @@ export interface ResourceWatch {
   readonly resource: Resource;
   /** True once the first list was handed over: the program's readiness. Never goes back to false. */
   readonly listed: ReadonlyWatchable<boolean>;
+  /** True while the server refuses the list (no permission, no such kind); it is tried on nevertheless. */
+  readonly refused: ReadonlyWatchable<boolean>;
   readonly stats: Readonly<WatchStats>;
   /** Ends it; no handler call follows. */
   stop(): void;
@@ -96,6 +98,7 @@ export function watchResource<T extends KubeObject>(
   return {
     resource: selection.resource,
     listed: driver.listed,
+    refused: driver.refused,
     stats: driver.stats,
     stop: () => driver.stop(),
     ended,
@@ -104,6 +107,7 @@ export function watchResource<T extends KubeObject>(
 
 class WatchDriver<T extends KubeObject> {
   readonly listed = new Watchable(false);
+  readonly refused = new Watchable(false);
   readonly stats: WatchStats = { lists: 0, events: 0, failures: 0, skipped: 0, lastSeen: 0, objects: 0 };
   private readonly client: WatchClient;
   private readonly selection: Selection & { readonly resource: Resource };
@@ -160,6 +164,9 @@ class WatchDriver<T extends KubeObject> {
         } else {
           this.stats.failures++;
           this.report(thrown);
+          const code = thrown instanceof MeshError ? thrown.code : "unavailable";
+          const refused = code === "permission-denied" || code === "not-found";
+          if (refused !== this.refused.get()) this.refused.set(refused);
           if (failedInRow % doubtAfter === 0) this.position = "";
         }
       }
@@ -182,6 +189,7 @@ class WatchDriver<T extends KubeObject> {
   private works(): void {
     if (this.failing) this.options.log.info(`Watch on ${this.name} works again`);
     this.failing = false;
+    if (this.refused.get()) this.refused.set(false);
     this.stats.lastSeen = this.options.clock.wall();
   }
 

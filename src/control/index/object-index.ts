@@ -19,6 +19,9 @@ export class ObjectIndex<T extends IndexedObject> implements WatchHandler<T> {
   private readonly topicsOf: (object: T) => readonly string[];
   private readonly touch: (topic: string) => void;
 
+  /** Whether a list has come in: before, the index says nothing about what exists. */
+  fed = false;
+
   constructor(topicsOf: (object: T) => readonly string[], touch: (topic: string) => void) {
     this.topicsOf = topicsOf;
     this.touch = touch;
@@ -71,6 +74,7 @@ export class ObjectIndex<T extends IndexedObject> implements WatchHandler<T> {
   }
 
   reset(all: readonly T[], removed: ReadonlyArray<{ readonly namespace: string; readonly name: string }>): void {
+    this.fed = true;
     for (const { namespace, name } of removed) this.delete(namespace, name);
     for (const object of all) this.apply(object);
   }
