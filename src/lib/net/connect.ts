@@ -18,12 +18,12 @@ import {
   tcpSocket,
 } from "./libc.ts";
 import { errnoError, netError } from "./net-error.ts";
-import { formatAddr } from "./sockaddr.ts";
+import { familyOf, formatAddr } from "./sockaddr.ts";
 import type { ConnectHandler, PendingConnect } from "./socket.ts";
 import { applyOptions } from "./socket-options.ts";
 import type { TcpOptions } from "./socket-options.ts";
 import { clientTlsOptions, verifyServer } from "./tls.ts";
-import type { ClientTls } from "./tls.ts";
+import type { ClientTls, NativeTls } from "./tls.ts";
 
 export interface ConnectOptions extends TcpOptions {
   readonly ip: string;
@@ -54,7 +54,7 @@ class Attempt implements NativeOwner, PendingConnect {
     });
   }
 
-  start(): void {
+  start(tls: NativeTls | null): void {
     const { options } = this;
     const fd = tcpSocket(options.ip);
     if (fd < 0) {
@@ -74,7 +74,7 @@ class Attempt implements NativeOwner, PendingConnect {
       allowHalfOpen: true,
       socket: nativeHandlers,
       data: this as NativeOwner,
-      ...(options.tls === undefined ? {} : { tls: clientTlsOptions(options.tls) }),
+      ...(tls === null ? {} : { tls }),
     };
     // Everything is told by the handlers; a rejection only repeats it.
     Bun.connect<NativeOwner>(native as unknown as Bun.TCPSocketConnectOptions<NativeOwner>).catch((error: unknown) => {
@@ -184,9 +184,11 @@ class Attempt implements NativeOwner, PendingConnect {
 /** ECONNREFUSED */
 const refused = 111;
 
-/** Starts a connection; neither callback runs before this returns. */
+/** Starts a connection; neither callback runs before this returns. Throws "invalid-argument" for what can never work. */
 export function connect(options: ConnectOptions, handler: ConnectHandler): PendingConnect {
+  familyOf(options.ip);
+  const tls = options.tls === undefined ? null : clientTlsOptions(options.tls);
   const attempt = new Attempt(options, handler);
-  attempt.start();
+  attempt.start(tls);
   return attempt;
 }

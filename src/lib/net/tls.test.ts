@@ -2,10 +2,11 @@
 import { describe, expect, test } from "bun:test";
 import { connect as tlsConnect } from "node:tls";
 import type { MeshError } from "../errors.ts";
+import { seededRandom } from "../random.ts";
 import { FakeClock } from "../testing/fake-clock.ts";
 import { validFor } from "../x509/sign.ts";
 import { connect } from "./connect.ts";
-import { listen } from "./listen.ts";
+import { ConnectionLimit, listen } from "./listen.ts";
 import type { Socket } from "./socket.ts";
 import { leafPem, testAuthority, testContext } from "./testing/pairs.ts";
 import { Recorder } from "./testing/recorder.ts";
@@ -435,6 +436,51 @@ test("close loses nothing that was taken, however slow the reader is", async () 
   expect(atClient.events[0]).toBe("end");
   expect(atClient.received).toBe(sent);
   client.close();
+});
+
+test("nobody is verified without trust anchors, neither as a server nor as a client", () => {
+  const own = leafPem(authority, [serverName]);
+  expect(() => createTlsContext({ ...own, caPem: "", requestPeer: true })).toThrow("without trust anchors");
+  const context = createTlsContext({ ...own, caPem: "\n", requestPeer: false });
+  const tls: ClientTls = { context, serverName, verify: "server-name" };
+  expect(() => connect({ ip: "127.0.0.1", port: 1, timeout: 1, tls }, { onOpen() {}, onFail() {} })).toThrow(
+    `Verifying "${serverName}" needs trust anchors`,
+  );
+});
+
+test("mutated and truncated hellos are refused and leave nothing behind", async () => {
+  const hello = await recordHello();
+  const random = seededRandom(3);
+  const limit = new ConnectionLimit(1000);
+  let refused = 0;
+  const listener = listen({ ip: "127.0.0.1", port: 0, limit }, (socket) => {
+    upgradeServer(
+      socket,
+      { context: serverContext, alpn: ["h2"], initial: Buffer.alloc(0) },
+      { onSecure: () => expect.unreachable(), onFail: () => void refused++ },
+    );
+  });
+  const attack = async (round: number): Promise<void> => {
+    const bad = Buffer.from(hello);
+    for (let flips = 0; flips < 1 + (round % 4); flips++) {
+      bad[Math.floor(random.next() * bad.length)] = Math.floor(random.next() * 256);
+    }
+    const length = round % 3 === 0 ? Math.floor(random.next() * bad.length) : bad.length;
+    const socket = await plain(listener.addr.port);
+    const recorder = new Recorder();
+    socket.handler = recorder;
+    socket.write(bad, 0, length);
+    await Bun.sleep(1);
+    if (round % 2 === 0) socket.terminate();
+    else socket.close();
+    await recorder.until((r) => r.closed);
+  };
+  for (let round = 0; round < 300; round += 20) {
+    await Promise.all(Array.from({ length: 20 }, (_, index) => attack(round + index)));
+  }
+  for (let turn = 0; turn < 500 && limit.open > 0; turn++) await Bun.sleep(1);
+  listener.close();
+  expect([limit.open, refused]).toEqual([0, 300]);
 });
 
 test("a bad certificate or key is refused with its reason", () => {

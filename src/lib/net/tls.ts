@@ -16,6 +16,8 @@ export interface TlsContext {
   readonly native: object;
   /** As a server: whether clients must prove who they are. */
   readonly requestPeer: boolean;
+  /** Whether it trusts anybody; without, it serves anonymous clients only. */
+  readonly hasAnchors: boolean;
 }
 
 export interface TlsContextOptions {
@@ -23,7 +25,7 @@ export interface TlsContextOptions {
   readonly certPem: string | null;
   /** PKCS#8 or SEC1. */
   readonly keyPem: string | null;
-  /** Whom to trust; empty: nobody. */
+  /** Whom to trust; empty: nobody, for a server that asks for no certificates. */
   readonly caPem: string;
   /** Server: demand a certificate from every client and verify it. Clients always verify. */
   readonly requestPeer: boolean;
@@ -34,12 +36,15 @@ const noTickets = 0x4000;
 
 /** Throws "invalid-argument" when PEM or key do not fit. About 40 µs and 8 KB: share contexts. */
 export function createTlsContext(options: TlsContextOptions): TlsContext {
+  const hasAnchors = options.caPem.trim() !== "";
+  if (options.requestPeer && !hasAnchors) {
+    throw new MeshError("invalid-argument", "Clients can't be verified without trust anchors");
+  }
   try {
     const made: object = createSecureContext({
       ...(options.certPem === null ? {} : { cert: options.certPem }),
       ...(options.keyPem === null ? {} : { key: options.keyPem }),
-      // An empty list would mean the system's authorities.
-      ca: options.caPem === "" ? [] : options.caPem,
+      ...(hasAnchors ? { ca: options.caPem } : {}),
       minVersion: "TLSv1.3",
       maxVersion: "TLSv1.3",
       secureOptions: noTickets,
@@ -48,7 +53,7 @@ export function createTlsContext(options: TlsContextOptions): TlsContext {
     } as Parameters<typeof createSecureContext>[0]);
     const native: unknown = Reflect.get(made, "context");
     if (typeof native !== "object" || native === null) throw new Error("The runtime made no context");
-    return { native, requestPeer: options.requestPeer };
+    return { native, requestPeer: options.requestPeer, hasAnchors };
   } catch (error) {
     throw new MeshError("invalid-argument", "Using certificate, key and trust anchors for TLS failed", {
       cause: error,
@@ -75,7 +80,11 @@ export function encodeAlpn(names: readonly string[]): Buffer {
 /** The runtime's TLS options; its types don't know all of them (the contract test does). */
 export type NativeTls = Bun.TLSOptions;
 
+/** Throws "invalid-argument" for a context without trust anchors: the runtime would trust the system's authorities. */
 export function clientTlsOptions(tls: ClientTls): NativeTls {
+  if (!tls.context.hasAnchors) {
+    throw new MeshError("invalid-argument", `Verifying "${tls.serverName}" needs trust anchors`);
+  }
   const exact = tls.verify === "server-name" || tls.verify.identity === tls.serverName;
   const options: object = {
     secureContext: tls.context.native,
