@@ -30,6 +30,7 @@ test("values that are unknown, mistyped or don't fit together are refused by pat
     ],
     ["policyController.probeNetworks={10.0.0.0/8,x}", 'Value "policyController.probeNetworks[1]" is "x"'],
     ["proxyInit.closeWaitTimeoutSecs=3", 'needs "proxyInit.runAsRoot"'],
+    ["podMonitor.enabled=true", 'Value "podMonitor.enabled" is true, but this is not supported'],
     ["proxy.tracing.enabled=true", 'needs "proxy.tracing.collector.endpoint"'],
   ];
   for (const [setting, message] of cases) expect(() => resolveValues(parseSet(setting))).toThrow(message);

@@ -2,8 +2,9 @@
  * The settings of the control plane, by Linkerd's Helm names and defaults: what `linkerd install --set`, `-f` and the
  * chart take, what ConfigMap `linkerd-config` keeps, and what the injector reads.
  *
- * Some settings have no effect here because what they tune does not exist in this implementation (pod security policies,
- * Kubernetes client rates, pprof); they are read and kept so that existing values files work.
+ * Some settings have no effect because what they tune does not exist in this implementation (client rates of the
+ * Kubernetes API, pprof, the heartbeat); they are read and kept so that existing values files work. Asking for a whole
+ * feature that does not exist is refused instead.
  */
 import { MeshError } from "#lib/errors.ts";
 import { defaultOpaquePorts } from "#model/opaque-ports.ts";
@@ -355,6 +356,15 @@ function checkTogether(values: Values): Values {
         `Value "proxy.tracing.enabled" needs "proxy.tracing.collector.endpoint" and the names in "proxy.tracing.collector.meshIdentity"`,
       );
     }
+  }
+  const unsupported: Readonly<Record<string, boolean>> = {
+    "podMonitor.enabled": values.podMonitor.enabled,
+    enablePSP: values.enablePSP,
+    "controller.tracing.enabled": values.controller.tracing.enabled,
+  };
+  for (const [path, asked] of Object.entries(unsupported)) {
+    if (asked)
+      throw new MeshError("unimplemented", `Value "${path}" is true, but this is not supported; leave it false`);
   }
   return values;
 }
