@@ -132,10 +132,6 @@ describe("a request and its response", () => {
     );
     expect(hop.client.ended).toBe(true);
     expect(hop.server(0).ended).toBe(true);
-    hop.client.send("abc");
-    hop.run();
-    hop.clock.advance(1_000);
-    hop.run();
     expect(hop.closed).toBe(true);
   });
 });
@@ -227,8 +223,6 @@ describe("what breaks HTTP", () => {
     hop.run();
     expect(hop.client.take()).toBe("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     expect(hop.servers).toHaveLength(0);
-    hop.clock.advance(1_000);
-    hop.run();
     expect(hop.closed).toBe(true);
   });
   test("in a request's body resets the server's connection", () => {

@@ -1,4 +1,3 @@
-import type { Timer } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Socket, SocketHandler } from "#lib/net/socket.ts";
 import { BodyDecoder } from "#wire/http1/body-decoder.ts";
@@ -43,9 +42,6 @@ const crlf = Buffer.from("\r\n");
 const chunkedEnd = "transfer-encoding: chunked\r\n\r\n";
 /** Bytes of further requests that are kept while one is answered; then the client is not read from. */
 const maxPipelined = 65_536;
-/** ms to wait for the client to stop sending after the last response, and bytes to read in that time. */
-const lingerTime = 1_000;
-const lingerBytes = 1 << 20;
 
 /** How often a request is sent again because the server had closed a kept connection. */
 const maxRetries = 3;
@@ -62,8 +58,6 @@ type Phase =
   | "response"
   /** Nothing is read any more; what is left to write goes out. */
   | "closing"
-  /** All is out; the client is given time to see it. */
-  | "lingering"
   | "tunnel"
   | "closed";
 
@@ -97,8 +91,6 @@ export class ServerConnection implements Downstream, SocketHandler, OutBufferOwn
   private status = 0;
   private chunkedResponse = false;
   private retries = 0;
-  private linger: Timer | null = null;
-  private lingered = 0;
 
   /** @param extraFields header lines for every request that passes, each with CRLF */
   constructor(
@@ -184,11 +176,7 @@ export class ServerConnection implements Downstream, SocketHandler, OutBufferOwn
   }
 
   private receive(chunk: Buffer): void {
-    if (this.phase === "closing" || this.phase === "lingering") {
-      this.lingered += chunk.length;
-      if (this.lingered > lingerBytes) this.socket.terminate();
-      return;
-    }
+    if (this.phase === "closing") return;
     const stash = this.stash;
     this.stash = null;
     this.process(stash === null ? chunk : Buffer.concat([stash, chunk]));
@@ -232,7 +220,7 @@ export class ServerConnection implements Downstream, SocketHandler, OutBufferOwn
     } finally {
       this.processing = false;
     }
-    if (at < chunk.length && this.phase !== "closing" && this.phase !== "lingering" && this.phase !== "closed") {
+    if (at < chunk.length && this.phase !== "closing" && this.phase !== "closed") {
       const rest = chunk.subarray(at);
       this.stash = this.stash === null ? rest : Buffer.concat([rest, this.stash]);
     }
@@ -434,25 +422,13 @@ export class ServerConnection implements Downstream, SocketHandler, OutBufferOwn
     else this.handler.onAbandoned();
   }
 
+  /** The socket's own `close` gives the client time to read what was written, and throws away what it still sends. */
   private closeAfterFlush(): void {
-    if (this.phase === "closed" || this.phase === "lingering" || this.phase === "tunnel") return;
-    // Closing while the client still sends would reset the connection before it reads the response.
-    const mayBeSending = this.phase === "body" || this.stash !== null || this.heads.partial || this.lingered > 0;
+    if (this.phase === "closed" || this.phase === "tunnel") return;
     this.phase = "closing";
     this.stash = null;
     this.out.flush();
-    if (!this.out.empty) {
-      if (mayBeSending) this.lingered = 1;
-      return;
-    }
-    if (!mayBeSending || this.ended) {
-      this.socket.close();
-      return;
-    }
-    this.phase = "lingering";
-    this.socket.shutdown();
-    this.updateReading();
-    this.linger = this.context.clock.after(lingerTime, () => this.socket.close());
+    if (this.out.empty) this.socket.close();
   }
 
   // --- the socket
@@ -505,8 +481,7 @@ export class ServerConnection implements Downstream, SocketHandler, OutBufferOwn
 
   private clientEnded(): void {
     this.ended = true;
-    if (this.phase === "lingering") this.socket.close();
-    else this.checkEnd();
+    this.checkEnd();
   }
 
   /** The client has finished sending and all that it sent is used: what is not whole now never will be. */
@@ -532,7 +507,6 @@ export class ServerConnection implements Downstream, SocketHandler, OutBufferOwn
   private closed(error: MeshError | null): void {
     if (this.phase === "closed") return;
     this.phase = "closed";
-    this.linger?.cancel();
     this.stash = null;
     this.out.discard();
     this.handler.onClosed(error);

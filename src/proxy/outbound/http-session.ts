@@ -3,7 +3,7 @@ import { header, type RequestHead } from "#wire/http1/head.ts";
 import type { FailureCause, HttpCells } from "../http/ports.ts";
 import type { ExchangeEnd, RequestHandler, ServerConnection } from "../http/server-connection.ts";
 import { endpointPool } from "./endpoint-connect.ts";
-import type { OutboundShared } from "./options.ts";
+import { maxAttempts, type OutboundShared } from "./options.ts";
 import type { Endpoint, HttpRoute, OutboundTarget, PickWaiter } from "./ports.ts";
 
 /**
@@ -22,6 +22,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
   private counted = false;
   private startedAt = 0;
   private sentAt = 0;
+  private attempts = 0;
   private lastError: MeshError | null = null;
 
   constructor(shared: OutboundShared, target: OutboundTarget, onOver: (error: MeshError | null) => void) {
@@ -35,6 +36,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
     this.connection = connection;
     this.head = head;
     this.counted = false;
+    this.attempts = 0;
     this.lastError = null;
     this.startedAt = shared.options.clock.now();
     shared.inFlight++;
@@ -93,7 +95,8 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
     this.lastError = error;
     this.letGo(true);
     const { clock, dispatchTimeout } = this.shared.options;
-    if (route === null || clock.now() - this.startedAt >= dispatchTimeout) this.fail(causeOf(error), error.message);
+    const spent = ++this.attempts >= maxAttempts || clock.now() - this.startedAt >= dispatchTimeout;
+    if (route === null || spent) this.fail(causeOf(error), error.message);
     else this.pick(route);
   }
 

@@ -42,6 +42,9 @@ export interface OutboundOptions {
   readonly connectUserTimeout: number;
 }
 
+/** Connection attempts for one request or connection; whatever the balancer says, it must not go on for ever. */
+export const maxAttempts = 8;
+
 /** What the connections of the stack share. */
 export interface OutboundShared {
   readonly options: OutboundOptions;

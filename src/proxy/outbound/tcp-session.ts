@@ -4,7 +4,7 @@ import type { TransportHeader } from "#wire/transport-header/transport-header.ts
 import { TcpForward, type ForwardOwner } from "../http/tcp-forward.ts";
 import { connectEndpoint, prologue } from "./endpoint-connect.ts";
 import { causeOf } from "./http-session.ts";
-import type { OutboundShared } from "./options.ts";
+import { maxAttempts, type OutboundShared } from "./options.ts";
 import type { Endpoint, OutboundTarget, PickWaiter } from "./ports.ts";
 
 /** One connection that is passed on as bytes: it picks an endpoint once and stays with it. */
@@ -17,6 +17,7 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
   private readonly startedAt: number;
   private endpoint: Endpoint | null = null;
   private waiting = false;
+  private attempts = 0;
   private dialedAt = 0;
 
   /** @param session what the bytes are known to be */
@@ -88,7 +89,7 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
     this.endpoint = null;
     endpoint?.connectFailed(error);
     endpoint?.ended(true);
-    if (options.clock.now() - this.startedAt < options.dispatchTimeout) {
+    if (++this.attempts < maxAttempts && options.clock.now() - this.startedAt < options.dispatchTimeout) {
       this.start();
       return;
     }
