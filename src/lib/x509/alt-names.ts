@@ -1,5 +1,6 @@
 /** Subject alternative names (RFC 5280 §4.2.1.6). */
 import { MeshError } from "../errors.ts";
+import { formatIp, parseIp } from "../net-addr.ts";
 import { boolean, der, DerReader, octetString, oid, sequence, tags } from "./der.ts";
 
 export const oidAltNames = "2.5.29.17";
@@ -7,12 +8,16 @@ export const oidAltNames = "2.5.29.17";
 export interface AltNames {
   readonly dns: readonly string[];
   readonly uri: readonly string[];
-  /** Whether there are names of any other kind (address, mail, directory name …). */
+  readonly ip: readonly string[];
+  /** Whether there are names of any other kind (mail, directory name …) or names that can't be read. */
   readonly others: boolean;
 }
 
+export const noAltNames: AltNames = { dns: [], uri: [], ip: [], others: false };
+
 const dnsTag = 0x82;
 const uriTag = 0x86;
+const ipTag = 0x87;
 /** [3] EXPLICIT Extensions of TBSCertificate. */
 const extensionsTag = 0xa3;
 
@@ -23,6 +28,7 @@ export function readAltNames(value: Uint8Array): AltNames {
   outer.end();
   const dns: string[] = [];
   const uri: string[] = [];
+  const ip: string[] = [];
   let others = false;
   const latin1 = new TextDecoder("latin1");
   while (!names.done) {
@@ -31,19 +37,34 @@ export function readAltNames(value: Uint8Array): AltNames {
     const plain = name.content.length > 0 && name.content.every((byte) => byte > 0x20 && byte < 0x7f);
     if (plain && name.tag === dnsTag) dns.push(latin1.decode(name.content));
     else if (plain && name.tag === uriTag) uri.push(latin1.decode(name.content));
+    else if (name.tag === ipTag && (name.content.length === 4 || name.content.length === 16))
+      ip.push(formatIp(name.content));
     else others = true;
   }
-  return { dns, uri, others };
+  return { dns, uri, ip, others };
 }
 
-/** The whole extension. */
-export function altNamesExtension(dns: readonly string[], uri: readonly string[] = [], critical = false): Uint8Array {
+/** The whole extension. `names` must not be empty. */
+export function altNamesExtension(names: {
+  readonly dns?: readonly string[];
+  readonly uri?: readonly string[];
+  readonly ip?: readonly string[];
+  readonly critical?: boolean;
+}): Uint8Array {
+  const { dns = [], uri = [], ip = [], critical = false } = names;
   const encoder = new TextEncoder();
-  const names = sequence(
+  const entries = [
     ...dns.map((name) => der(dnsTag, encoder.encode(name))),
     ...uri.map((name) => der(uriTag, encoder.encode(name))),
-  );
-  return sequence(oid(oidAltNames), ...(critical ? [boolean(true)] : []), octetString(names));
+    ...ip.map((name) => der(ipTag, addressOf(name))),
+  ];
+  return sequence(oid(oidAltNames), ...(critical ? [boolean(true)] : []), octetString(sequence(...entries)));
+}
+
+function addressOf(ip: string): Uint8Array {
+  const bytes = parseIp(ip);
+  if (bytes === null) throw new MeshError("invalid-argument", `"${ip}" is not an IP address`);
+  return bytes;
 }
 
 /** The alternative names of a DER certificate; none when it has no such extension. Runs once per TLS handshake, so it reads nothing else. */
@@ -56,7 +77,7 @@ export function certificateAltNames(certificate: Uint8Array): AltNames {
       value = readExtensions(new DerReader(element.content).enter(tags.sequence)).get(oidAltNames);
     }
   }
-  return value === undefined ? { dns: [], uri: [], others: false } : readAltNames(value);
+  return value === undefined ? noAltNames : readAltNames(value);
 }
 
 /** Reads `SEQUENCE OF Extension` from inside the SEQUENCE. */

@@ -1,7 +1,7 @@
 /** Reading X.509 certificates (RFC 5280) and checking chains. */
 import { createPublicKey, X509Certificate } from "node:crypto";
 import { MeshError } from "../errors.ts";
-import { oidAltNames, readAltNames, readExtensions } from "./alt-names.ts";
+import { noAltNames, oidAltNames, readAltNames, readExtensions } from "./alt-names.ts";
 import { DerReader, readTime, tags } from "./der.ts";
 import { keyType } from "./key.ts";
 import type { KeyType } from "./key.ts";
@@ -28,6 +28,7 @@ export interface Certificate {
   readonly notAfter: number;
   readonly dnsNames: readonly string[];
   readonly uris: readonly string[];
+  readonly ips: readonly string[];
   /** Whether there are alternative names of other kinds. */
   readonly otherSans: boolean;
   readonly isCa: boolean;
@@ -63,7 +64,7 @@ export function parseCertificate(bytes: Uint8Array): Certificate {
   const extensions =
     list === null ? new Map<string, Uint8Array>() : readExtensions(new DerReader(list.content).enter(tags.sequence));
   const altNames = extensions.get(oidAltNames);
-  const names = altNames === undefined ? { dns: [], uri: [], others: false } : readAltNames(altNames);
+  const names = altNames === undefined ? noAltNames : readAltNames(altNames);
   const subjectKeyId = extensions.get(oidSubjectKeyId);
   return {
     der: bytes,
@@ -76,6 +77,7 @@ export function parseCertificate(bytes: Uint8Array): Certificate {
     notAfter,
     dnsNames: names.dns,
     uris: names.uri,
+    ips: names.ip,
     otherSans: names.others,
     ...readBasicConstraints(extensions.get(oidBasicConstraints)),
     publicKeyDer,

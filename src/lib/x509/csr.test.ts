@@ -43,13 +43,18 @@ test("a request without alternative names has none", () => {
   expect(parseCsr(csrWith())).toMatchObject({ dnsNames: [], otherSans: false });
 });
 
+test("addresses count as other names", () => {
+  const csr = csrWith({ attributes: [extensionRequest(altNamesExtension({ dns: [name], ip: ["10.0.0.1"] }))] });
+  expect(parseCsr(csr)).toMatchObject({ dnsNames: [name], otherSans: true });
+});
+
 test("URI names count as other names", () => {
-  const csr = csrWith({ attributes: [extensionRequest(altNamesExtension([name], ["spiffe://x/y"]))] });
+  const csr = csrWith({ attributes: [extensionRequest(altNamesExtension({ dns: [name], uri: ["spiffe://x/y"] }))] });
   expect(parseCsr(csr)).toMatchObject({ dnsNames: [name], otherSans: true });
 });
 
 test("a DNS name with a NUL in it is no DNS name", () => {
-  const csr = csrWith({ attributes: [extensionRequest(altNamesExtension([`${name}\0.evil`]))] });
+  const csr = csrWith({ attributes: [extensionRequest(altNamesExtension({ dns: [`${name}\0.evil`] }))] });
   expect(parseCsr(csr)).toMatchObject({ dnsNames: [], otherSans: true });
 });
 
@@ -60,7 +65,7 @@ test("a request signed with another key is rejected", () => {
 test("versions, algorithms, doubled extensions and trailing bytes are rejected", () => {
   expect(() => parseCsr(csrWith({ version: 1 }))).toThrow("its version is not 1");
   expect(() => parseCsr(csrWith({ algorithm: "1.2.840.10045.4.3.3" }))).toThrow('algorithm "1.2.840.10045.4.3.3"');
-  const names = altNamesExtension([name]);
+  const names = altNamesExtension({ dns: [name] });
   expect(() => parseCsr(csrWith({ attributes: [extensionRequest(names, names)] }))).toThrow("comes twice");
   const twice = [extensionRequest(names), extensionRequest(names)];
   expect(() => parseCsr(csrWith({ attributes: twice }))).toThrow("requests extensions twice");

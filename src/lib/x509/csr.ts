@@ -1,7 +1,7 @@
 /** Certificate signing requests (PKCS #10, RFC 2986) with ECDSA P-256. */
 import { createPublicKey, verify } from "node:crypto";
 import { MeshError } from "../errors.ts";
-import { altNamesExtension, oidAltNames, readAltNames, readExtensions } from "./alt-names.ts";
+import { altNamesExtension, noAltNames, oidAltNames, readAltNames, readExtensions } from "./alt-names.ts";
 import type { AltNames } from "./alt-names.ts";
 import { bitString, context, der, DerReader, integer, oid, sequence, tags } from "./der.ts";
 import { keyType } from "./key.ts";
@@ -17,7 +17,7 @@ export function createCsr(key: Key, dnsName: string): Uint8Array {
     integer(Uint8Array.of(0)),
     commonName(dnsName),
     key.publicKeyDer,
-    context(0, sequence(oid(oidExtensionRequest), der(tags.set, sequence(altNamesExtension([dnsName]))))),
+    context(0, sequence(oid(oidExtensionRequest), der(tags.set, sequence(altNamesExtension({ dns: [dnsName] }))))),
   );
   return sequence(info, sequence(oid(oidEcdsaSha256)), bitString(key.sign(info)));
 }
@@ -58,7 +58,7 @@ export function parseCsr(bytes: Uint8Array): Csr {
   return {
     subjectCn,
     dnsNames: names?.dns ?? [],
-    otherSans: names !== null && (names.others || names.uri.length > 0),
+    otherSans: names !== null && (names.others || names.uri.length + names.ip.length > 0),
     publicKeyDer,
   };
 }
@@ -74,7 +74,7 @@ function requestedNames(attributes: DerReader): AltNames | null {
     if (names !== null) throw rejected("it requests extensions twice");
     const value = readExtensions(values.enter(tags.sequence)).get(oidAltNames);
     values.end();
-    names = value === undefined ? { dns: [], uri: [], others: false } : readAltNames(value);
+    names = value === undefined ? noAltNames : readAltNames(value);
   }
   return names;
 }

@@ -104,6 +104,13 @@ test("URI names are carried, and an empty subject makes the names critical", () 
   expect(certificate).toMatchObject({ uris: [uri], dnsNames: [], subjectCn: null });
 });
 
+test("addresses among the names of a leaf become address entries", () => {
+  const leaf = createLeaf(issuer, ["api.test", "10.0.0.1", "fd00::1"], validFor(now, hour));
+  expect(leaf.certificate).toMatchObject({ dnsNames: ["api.test"], ips: ["10.0.0.1", "fd00::1"], otherSans: false });
+  const text = openssl("x509", "-in", file("ip.pem", certificatePem(leaf.certificate)), "-noout", "-text");
+  expect(text).toContain("DNS:api.test, IP Address:10.0.0.1, IP Address:FD00:0:0:0:0:0:0:1");
+});
+
 test("skew reaches out on both sides", () => {
   const leaf = createLeaf(issuer, [name], validFor(now, hour, 20_000)).certificate;
   expect(leaf.notBefore).toBe(Math.floor((now - 20_000) / 1000) * 1000);

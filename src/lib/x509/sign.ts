@@ -1,6 +1,7 @@
 /** Making certificates: roots, issuers and leaves, all with ECDSA P-256 and SHA-256. */
 import { createHash, randomBytes } from "node:crypto";
 import { MeshError } from "../errors.ts";
+import { parseIp } from "../net-addr.ts";
 import { altNamesExtension } from "./alt-names.ts";
 import {
   oidAuthorityKeyId,
@@ -43,6 +44,7 @@ export interface CertificateOptions extends Validity {
   readonly publicKeyDer: Uint8Array;
   readonly dnsNames?: readonly string[];
   readonly uris?: readonly string[];
+  readonly ips?: readonly string[];
   /** A CA may sign certificates, with at most `pathLength` further CAs below it (null: any). Default: a leaf. */
   readonly ca?: { readonly pathLength: number | null };
   /** What a leaf may be used for. Default both. */
@@ -78,8 +80,11 @@ export function signCertificate(options: CertificateOptions): Certificate {
   if (above !== undefined && !above.isCa) {
     throw new MeshError("invalid-argument", `"${above.subjectCn ?? ""}" is not a certificate authority`);
   }
-  const { dnsNames = [], uris = [], usages = ["server", "client"] } = options;
-  const names = dnsNames.length + uris.length > 0 ? [altNamesExtension(dnsNames, uris, options.subject === "")] : [];
+  const { dnsNames = [], uris = [], ips = [], usages = ["server", "client"] } = options;
+  const named = dnsNames.length + uris.length + ips.length > 0;
+  const names = named
+    ? [altNamesExtension({ dns: dnsNames, uri: uris, ip: ips, critical: options.subject === "" })]
+    : [];
   const pathLength = options.ca?.pathLength ?? null;
   const limit = pathLength === null ? [] : [integer(Uint8Array.of(pathLength))];
   const purpose =
@@ -150,16 +155,22 @@ export function createIssuer(root: Authority, subject: string, validity: Validit
   return { certificate, key };
 }
 
-/** A new leaf with its own key, for servers of ours and for tests. `names`: DNS names, the first is also the subject. */
+/**
+ * A new leaf with its own key, for servers of ours and for tests. `names`: DNS names, IP addresses and URIs; the first
+ * is also the subject.
+ */
 export function createLeaf(issuer: Authority, names: readonly string[], validity: Validity): Authority {
   const key = createKey();
+  const uris = names.filter((name) => name.includes("://"));
+  const ips = names.filter((name) => parseIp(name) !== null);
   const certificate = signCertificate({
     ...validity,
     issuer,
     subject: names[0] ?? "",
     publicKeyDer: key.publicKeyDer,
-    dnsNames: names.filter((name) => !name.includes("://")),
-    uris: names.filter((name) => name.includes("://")),
+    dnsNames: names.filter((name) => !uris.includes(name) && !ips.includes(name)),
+    uris,
+    ips,
   });
   return { certificate, key };
 }
