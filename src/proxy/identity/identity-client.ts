@@ -45,6 +45,7 @@ export interface IdentityClientOptions {
 }
 
 const defaultTimeout = 5000;
+const lookInterval = 60_000;
 const defaultBackoff = { min: 100, max: 10_000, jitter: 0.1 };
 
 export class IdentityClient {
@@ -142,7 +143,7 @@ export class IdentityClient {
     const { clock, limits, log } = this.options;
     this.backoff.reset();
     const delay = renewalDelay(clock.wall(), validUntil, limits);
-    this.schedule(delay);
+    this.renewAt(clock.wall() + delay);
     const { refreshes, failures } = this.state.get();
     log.debug("Certified", {
       id: credentials.name,
@@ -161,6 +162,16 @@ export class IdentityClient {
     const before = this.state.get();
     log.warn("No certificate from the identity service", { attempt: before.failures + 1 }, error);
     this.state.set({ ...before, failures: before.failures + 1, lastError: error });
+  }
+
+  /** Looks at the time of day every minute: a machine that slept has missed its timers, not its certificate's end. */
+  private renewAt(time: number): void {
+    const { clock } = this.options;
+    this.timer?.cancel();
+    this.timer = clock.after(Math.min(time - clock.wall(), lookInterval), () => {
+      if (clock.wall() >= time) this.request();
+      else this.renewAt(time);
+    });
   }
 
   private schedule(delay: number): void {

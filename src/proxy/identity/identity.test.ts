@@ -197,6 +197,20 @@ describe("the identity client", () => {
     client.stop();
   });
 
+  test("renews soon after the machine slept through the time", async () => {
+    const { client, clock, requests } = setUp({ life: day });
+    let asleep = 0;
+    const { wall } = clock;
+    clock.wall = () => wall.call(clock) + asleep;
+    client.start();
+    await settle();
+    asleep = 20 * hour;
+    clock.advance(60 * second);
+    await settle();
+    expect(requests).toHaveLength(2);
+    client.stop();
+  });
+
   test("keeps its credentials while the service is away, tries ever less often, and recovers", async () => {
     const { client, clock, service, requests, lines } = setUp({ life: 1000 * second });
     client.start();
