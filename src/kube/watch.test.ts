@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { type Clock, systemClock } from "#lib/clock.ts";
 import { memoryLog } from "#lib/log.ts";
+import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { until } from "#lib/watchable.ts";
 import { Watchable } from "#lib/watchable.ts";
 import { KubeClient } from "./client.ts";
@@ -12,7 +13,7 @@ import { type ResourceWatch, watchResource } from "./watch.ts";
 const { pods } = resources;
 
 /** Real time, but pauses of the backoff take no time: the tests wait for events, never for a duration. */
-const hasty: Clock = { ...systemClock, after: (delay, run) => systemClock.after(delay > 60_000 ? delay : 0, run) };
+const hasty: Clock = { ...systemClock, after: (delay, run) => systemClock.after(delay >= 60_000 ? delay : 0, run) };
 
 function pod(name: string, label = "a"): KubeObject {
   return { metadata: { name, namespace: "web", labels: { label } } };
@@ -51,10 +52,10 @@ afterEach(async () => {
   for (const clean of cleanups.splice(0).toReversed()) await clean();
 });
 
-function start(api: FakeApi, recorder: Recorder): { watch: ResourceWatch; lines: string[] } {
+function start(api: FakeApi, recorder: Recorder, clock = hasty): { watch: ResourceWatch; lines: string[] } {
   const { log, lines } = memoryLog("debug");
   const watch = watchResource(new KubeClient(api.access), { resource: pods }, recorder, {
-    clock: hasty,
+    clock,
     random: { next: () => 0.5 },
     log,
   });
@@ -191,6 +192,32 @@ describe("watchResource", () => {
     expect(watch.stats.failures).toBe(20);
     expect(lines.filter((line) => line.includes("WARN")).length).toBe(1);
     expect(lines.filter((line) => line.includes("works again")).length).toBe(1);
+  });
+
+  test("opens a silent watch anew from where it was, which is no failure", async () => {
+    const api = newApi();
+    const recorder = new Recorder();
+    const clock = new FakeClock();
+    const { watch } = start(api, recorder, clock);
+    await until(watch.listed, Boolean);
+    while (api.openWatches === 0) await Bun.sleep(1);
+    const before = api.requests.length;
+    clock.advance(59_000);
+    api.put(pods, pod("one"));
+    await recorder.has("apply one");
+    clock.advance(59_000);
+    await Bun.sleep(1);
+    expect(api.requests.length).toBe(before);
+    clock.advance(61_000);
+    // The pause before the next attempt is on the fake clock too.
+    while (api.requests.length === before) {
+      await Bun.sleep(1);
+      clock.advance(500);
+    }
+    while (api.openWatches === 0) await Bun.sleep(1);
+    api.put(pods, pod("two"));
+    await recorder.has("apply two");
+    expect(watch.stats).toMatchObject({ failures: 0, lists: 1 });
   });
 
   test("says when it is refused, tries on, and takes it back", async () => {

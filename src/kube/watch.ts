@@ -6,7 +6,7 @@
  * has to. One object that can't be read or that the handler chokes on is skipped, counted and logged; it never stops the rest.
  */
 import { Backoff } from "#lib/backoff.ts";
-import type { Clock } from "#lib/clock.ts";
+import type { Clock, Timer } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import type { Random } from "#lib/random.ts";
@@ -82,6 +82,11 @@ const minLife = 290;
 const lifeSpread = 290;
 /** Seconds that the server gets to end the watch itself before we cut it: it may be gone without a trace. */
 const lifeGrace = 30;
+/**
+ * ms without a byte after which a watch is opened anew from where it was. A server that vanished without a word looks like
+ * one where nothing happens; asking again is cheap, missing changes for minutes is not.
+ */
+const silence = 60_000;
 /** Failed watches in a row after which the position is doubted and everything is listed anew. */
 const doubtAfter = 5;
 /** A watch that lived this long counts as a success for the backoff, in ms. */
@@ -231,20 +236,39 @@ class WatchDriver<T extends KubeObject> {
     const abort = new AbortController();
     this.abort = abort;
     const timeoutSeconds = Math.round(minLife + lifeSpread * this.options.random.next());
-    const cut = this.options.clock.after((timeoutSeconds + lifeGrace) * 1000, () => abort.abort());
+    const { clock } = this.options;
+    const cut = clock.after((timeoutSeconds + lifeGrace) * 1000, () => abort.abort());
+    let heard = clock.now();
+    let opened = false;
+    let silent = false;
+    let quiet: Timer;
+    const listen = (): void => {
+      quiet = clock.after(silence, () => {
+        silent = clock.now() - heard >= silence;
+        if (silent) abort.abort();
+        else listen();
+      });
+    };
+    listen();
     try {
       const stream = await this.client.openWatch(resource, selection, {
         resourceVersion: this.position,
         timeoutSeconds,
         signal: abort.signal,
       });
+      opened = true;
       this.works();
       for await (const line of readLines(stream)) {
         if (this.stopped) return;
+        heard = clock.now();
         this.line(line);
       }
+    } catch (thrown) {
+      // Cut by ourselves while it was open: there is nothing wrong that we know of.
+      if (!(silent && opened)) throw thrown;
     } finally {
       cut.cancel();
+      quiet!.cancel();
       this.abort = null;
       // Leaving the loop early must not leave the connection open.
       abort.abort();

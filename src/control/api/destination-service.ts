@@ -61,7 +61,11 @@ export function destinationService(options: DestinationServiceOptions): ServiceR
         writer,
         drain,
         onStart: () => cells.subscribers.value++,
-        onStop: () => cells.subscribers.value--,
+        onStop: () => {
+          cells.subscribers.value--;
+          // What nobody follows is not kept up to date; a series at 0 goes away by itself.
+          if (cells.subscribers.value === 0) cells.pods.value = cells.exists.value = 0;
+        },
         onOverflow: () => {
           metrics.endpointOverflow.cell({ namespace: authority.namespace, service: authority.service }).value++;
           log.warn("Ended an endpoint stream that did not keep up", { path: request.path, client: context.remote.ip });

@@ -4,7 +4,7 @@ import { endpointFor, namespace, node, pod, replicaSet, service, slice } from ".
 import { TestCluster } from "../testing/test-cluster.ts";
 import type { DestinationSettings } from "./settings.ts";
 import { type EndpointQuery, type EndpointSet, watchEndpoints } from "./endpoint-set.ts";
-import type { Endpoint } from "./endpoint.ts";
+import { type Endpoint, sameEndpoint } from "./endpoint.ts";
 
 const query: EndpointQuery = { namespace: "web", service: "api", port: 80, hostname: null };
 const podA = pod({
@@ -165,6 +165,29 @@ describe("watchEndpoints", () => {
       meshed(settings).slices(slice({ service: "api", name: "api-v6", family: "IPv6", endpoints }));
     expect(one(both({})).ip).toBe("10.0.0.1");
     expect(one(both({ enableIpv6: true })).ip).toBe("fd00::7");
+  });
+
+  test("compares every field of an endpoint", () => {
+    const base = one(meshed().nodes(node("node-a", "z1")));
+    expect(sameEndpoint(base, structuredClone(base))).toBe(true);
+    const others: { readonly [K in keyof Required<Endpoint>]: Endpoint[K] } = {
+      ip: "10.0.0.2",
+      port: 1,
+      pod: { namespace: "web", name: "other" },
+      hostname: "x",
+      node: "x",
+      zone: "x",
+      forZones: ["x"],
+      labels: { ...base.labels, pod: "x" },
+      identity: null,
+      hint: { protocol: "opaque", transportPort: 4143 },
+      opaque: true,
+    };
+    for (const [field, value] of Object.entries(others)) {
+      expect([field, sameEndpoint(base, { ...base, [field]: value })]).toEqual([field, false]);
+    }
+    expect(sameEndpoint(base, { ...base, hint: { protocol: "h2", transportPort: null } })).toBe(false);
+    expect(sameEndpoint(base, { ...base, pod: null, hint: null })).toBe(false);
   });
 
   test("tells of changes, keeping unchanged endpoints as the same objects", () => {

@@ -4,7 +4,7 @@ import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { Lease, Track } from "../index/derivations.ts";
 import type { ServiceRecord } from "../index/service.ts";
 import type { SliceAddress, SliceRecord } from "../index/slice.ts";
-import { describeEndpoint, type Endpoint } from "./endpoint.ts";
+import { describeEndpoint, type Endpoint, sameEndpoint } from "./endpoint.ts";
 import type { DestinationSettings } from "./settings.ts";
 
 /** The endpoints of a Service's port, for all clients alike. */
@@ -72,7 +72,7 @@ export function computeEndpoints(
         if (endpoint === null) continue;
         const key = `${endpoint.ip}:${endpoint.port}`;
         const known = before?.endpoints.get(key);
-        endpoints.set(key, known !== undefined && Bun.deepEquals(known, endpoint) ? known : endpoint);
+        endpoints.set(key, known !== undefined && sameEndpoint(known, endpoint) ? known : endpoint);
       }
     }
   }

@@ -117,3 +117,31 @@ function hintOf(pod: Workload, port: number, opaque: boolean, settings: Destinat
   const viaHeader = opaque || settings.transportMode === "transport-header";
   return { protocol, transportPort: viaHeader ? proxy.inboundPort : null };
 }
+
+/** Field by field: it runs for every endpoint of a set at each change of any of them. */
+export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return (
+    a.ip === b.ip &&
+    a.port === b.port &&
+    a.pod?.namespace === b.pod?.namespace &&
+    a.pod?.name === b.pod?.name &&
+    a.hostname === b.hostname &&
+    a.node === b.node &&
+    a.zone === b.zone &&
+    a.identity === b.identity &&
+    a.opaque === b.opaque &&
+    a.hint?.protocol === b.hint?.protocol &&
+    a.hint?.transportPort === b.hint?.transportPort &&
+    sameList(a.forZones, b.forZones) &&
+    sameRecord(a.labels, b.labels)
+  );
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((value, index) => value === b[index]);
+}
+
+function sameRecord(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
