@@ -2,9 +2,10 @@
  * Edits objects in YAML text by JSON patches, so that comments, order and quoting of everything else stay as they are.
  * A document that no patch touches comes out byte by byte as it came in.
  */
+import { applyPatch, type Operation } from "fast-json-patch";
 import { isMap, isSeq, visit, type Document, type ParsedNode } from "yaml";
 import { MeshError } from "#lib/errors.ts";
-import { compact, isJsonObject, type JsonObject } from "../json.ts";
+import { compact, isJsonObject, type Json, type JsonObject } from "../json.ts";
 import { documentValue, parseYamlDocuments, yamlPrinting } from "../yaml.ts";
 import type { PatchOp } from "./pod.ts";
 
@@ -36,12 +37,54 @@ function splitStream(text: string): string[] {
   return chunks;
 }
 
+/** The object of a JSON document, or null when the text is not JSON. */
+function parseJson(chunk: string): JsonObject | null {
+  if (!chunk.trimStart().startsWith("{")) return null;
+  try {
+    const value: unknown = JSON.parse(chunk);
+    return isJsonObject(value) ? value : null;
+  } catch {
+    // Not JSON: flow style of YAML looks much the same.
+    return null;
+  }
+}
+
+/** JSON stays JSON: readers that saw a "{" first would not understand anything else. */
+function editJson(chunk: string, value: JsonObject, edit: (object: JsonObject) => readonly PatchOp[]): string {
+  const edits = editsOf(value, edit);
+  if (edits.length === 0) return chunk;
+  for (const { base, patch } of edits) {
+    const prefix = base.map((member) => `/${member}`).join("");
+    const steps = patch.map((step) => ({ ...step, path: prefix + step.path }));
+    applyPatch(value, compact(steps as unknown as Json) as unknown as Operation[]);
+  }
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+interface ObjectEdit {
+  /** Members from the document to the object. */
+  readonly base: ReadonlyArray<string | number>;
+  readonly patch: readonly PatchOp[];
+}
+
+/** The edits that change something, of the object or of the items of a list. */
+function editsOf(value: JsonObject, edit: (object: JsonObject) => readonly PatchOp[]): ObjectEdit[] {
+  const items = value["kind"] === "List" && Array.isArray(value["items"]) ? value["items"] : null;
+  const edits: ObjectEdit[] =
+    items === null
+      ? [{ base: [], patch: edit(value) }]
+      : items.map((item, index) => ({ base: ["items", index], patch: isJsonObject(item) ? edit(item) : [] }));
+  return edits.filter(({ patch }) => patch.length > 0);
+}
+
 function editChunk(
   chunk: string,
   source: string,
   line: number,
   edit: (object: JsonObject) => readonly PatchOp[],
 ): string {
+  const json = parseJson(chunk);
+  if (json !== null) return editJson(chunk, json, edit);
   const documents = parseYamlDocuments(chunk, source, line);
   const [document] = documents;
   if (document === undefined) return chunk;
@@ -51,14 +94,10 @@ function editChunk(
   if (value === null) return chunk;
   if (!isJsonObject(value))
     throw new MeshError("invalid-argument", `Could not use ${source}: a document is not an object`);
-  const items = value["kind"] === "List" && Array.isArray(value["items"]) ? value["items"] : null;
-  const edits: Array<{ readonly base: Array<string | number>; readonly patch: readonly PatchOp[] }> =
-    items === null
-      ? [{ base: [], patch: edit(value) }]
-      : items.map((item, index) => ({ base: ["items", index], patch: isJsonObject(item) ? edit(item) : [] }));
-  if (edits.every(({ patch }) => patch.length === 0)) return chunk;
+  const edits = editsOf(value, edit);
+  if (edits.length === 0) return chunk;
   expandAliases(document);
-  for (const { base, patch } of edits) applyPatch(document, patch, base);
+  for (const { base, patch } of edits) applyToDocument(document, patch, base);
   // Kubernetes lists are written with or without an indent; keep to what the document does.
   const indentSeq = !/^( *)[\w./-]+:[ \t]*\r?\n\1- /m.test(chunk);
   const head = chunk.startsWith("---") && document.directives?.docStart !== true ? "---\n" : "";
@@ -80,7 +119,7 @@ function expandAliases(document: Document.Parsed<ParsedNode>): void {
   document.contents = document.createNode(value, { aliasDuplicateObjects: false }) as ParsedNode;
 }
 
-function applyPatch(
+function applyToDocument(
   document: Document.Parsed<ParsedNode>,
   patch: readonly PatchOp[],
   base: ReadonlyArray<string | number>,

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { stringify } from "yaml";
 import { testValues } from "../testing/fixtures.ts";
 import { parseYaml } from "../yaml.ts";
@@ -104,14 +104,14 @@ test("garbage is refused with a message or left alone; it never breaks anything 
   );
 });
 
-test("JSON is YAML, too", () => {
-  const json = JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name: "a" }, spec: { containers: [] } });
-  expect(parseYaml(injectYaml(json, { ...options, manual: false }).yaml, "after")).toEqual([
-    {
-      apiVersion: "v1",
-      kind: "Pod",
-      metadata: { name: "a", annotations: { "linkerd.io/inject": "enabled" } },
-      spec: { containers: [] },
-    },
-  ]);
+test("JSON stays JSON", () => {
+  const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" }, spec: { containers: [] } };
+  const annotated = { ...pod, metadata: { name: "a", annotations: { "linkerd.io/inject": "enabled" } } };
+  const edit = (object: object) =>
+    JSON.parse(injectYaml(JSON.stringify(object), { ...options, manual: false }).yaml) as object;
+  expect(edit(pod)).toEqual(annotated);
+  const list = { apiVersion: "v1", kind: "List", items: [{ kind: "Secret" }, pod] };
+  expect(edit(list)).toEqual({ ...list, items: [{ kind: "Secret" }, annotated] });
+  const manual = injectYaml(JSON.stringify(pod), options).yaml;
+  expect(JSON.parse(uninjectYaml(manual).yaml)).toEqual(pod);
 });
