@@ -1,0 +1,391 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { Drain } from "#lib/drain.ts";
+import { memoryLog } from "#lib/log.ts";
+import { connect } from "#lib/net/connect.ts";
+import { listen } from "#lib/net/listen.ts";
+import type { SocketAddr } from "#lib/net/socket.ts";
+import { testAuthority, testContext, type TestAuthority } from "#lib/net/testing/pairs.ts";
+import { upgradeServer, type ClientTls } from "#lib/net/tls.ts";
+import { seededRandom } from "#lib/random.ts";
+import { FakeClock } from "#lib/testing/fake-clock.ts";
+import { encodeTransportHeader, transportProtocol } from "#wire/transport-header/transport-header.ts";
+import { clientHello } from "#wire/tls-hello/testing/hello.ts";
+import type { Failure } from "../http/ports.ts";
+import { CountingHttp, CountingTransport } from "../http/testing/cells.ts";
+import { dial, endOf, WireServer } from "../http/testing/wire.ts";
+import type { InboundConnection, InboundProtocol, PortPolicy, RequestVerdict } from "./ports.ts";
+import { createInboundStack } from "./stack.ts";
+
+const closers: Array<() => void> = [];
+afterAll(() => {
+  for (const close of closers) close();
+});
+
+const authority = testAuthority();
+const serverContext = testContext(authority, ["voting.test"]);
+const clientContexts = new Map<TestAuthority, ClientTls["context"]>();
+
+/** What a meshed peer connects with. */
+function mesh(serverName: string, alpn?: readonly string[], by = authority): ClientTls {
+  let context = clientContexts.get(by);
+  if (context === undefined) {
+    context = testContext(by, ["web.test"], authority.anchorPem);
+    clientContexts.set(by, context);
+  }
+  return { context, serverName, verify: { identity: "voting.test" }, ...(alpn === undefined ? {} : { alpn }) };
+}
+
+interface Setup {
+  readonly protocol?: InboundProtocol;
+  /** The port of the original destination; null: the connection is to the proxy's port. */
+  readonly port?: number | null;
+  readonly verdict?: RequestVerdict["kind"];
+  readonly allowed?: boolean;
+  readonly maxInFlight?: number;
+}
+
+function setup(options: Setup = {}) {
+  const app = new WireServer();
+  closers.push(() => app.listener.close());
+  const clock = new FakeClock();
+  const { log, lines } = memoryLog();
+  const source = new CountingTransport();
+  const destination = new CountingTransport();
+  const http = new CountingHttp();
+  const failures: Failure[] = [];
+  const tcpFailures: string[] = [];
+  const seen: InboundConnection[] = [];
+  const asked: number[] = [];
+  const watchers = new Set<() => void>();
+  const drain = new Drain();
+  const state = { allowed: options.allowed ?? true, verdict: options.verdict ?? "allow", holds: 0 };
+  const policy: PortPolicy = {
+    protocol: options.protocol ?? "detect",
+    detectTimeout: 10_000,
+    authorize(connection) {
+      seen.push(connection);
+      return { allowed: state.allowed, source, destination };
+    },
+    authorizeRequest: () => ({ kind: state.verdict, http }),
+    watch(onChange) {
+      watchers.add(onChange);
+      return () => {
+        watchers.delete(onChange);
+      };
+    },
+    hold: () => state.holds++,
+    release: () => state.holds--,
+  };
+  const dst: SocketAddr | null = options.port === null ? null : { ip: "10.1.1.1", port: options.port ?? 8080 };
+  const stack = createInboundStack({
+    clock,
+    log,
+    drain,
+    policies: {
+      forPort(port) {
+        asked.push(port);
+        return policy;
+      },
+    },
+    errors: {
+      respond(failure) {
+        failures.push(failure);
+        return { status: 403, headers: [], close: failure.cause !== "unauthorized" };
+      },
+      tcpFailed: (cause) => tcpFailures.push(cause),
+    },
+    connect,
+    credentials: {
+      localName: "voting.test",
+      accept: (socket, tls, handler) => upgradeServer(socket, { context: serverContext, ...tls }, handler),
+    },
+    appAddress: () => ({ ip: "127.0.0.1", port: app.port }),
+    ownPorts: new Set([4143]),
+    detectTimeout: 10_000,
+    connectTimeout: 300,
+    poolIdleTimeout: 3_000,
+    maxIdlePerPort: 10,
+    maxInFlight: options.maxInFlight ?? 100,
+    connectKeepAlive: 0,
+    connectUserTimeout: 0,
+  });
+  const listener = listen({ ip: "127.0.0.1", port: 0 }, (socket) => stack.accept(socket, dst));
+  closers.push(() => listener.close());
+  return {
+    app,
+    clock,
+    source,
+    destination,
+    http,
+    failures,
+    tcpFailures,
+    seen,
+    asked,
+    watchers,
+    drain,
+    state,
+    stack,
+    lines,
+    client: (tls?: ClientTls) => dial(listener.addr.port, tls),
+  };
+}
+
+const get = "GET /a HTTP/1.1\r\nHost: web\r\n\r\n";
+const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+describe("plaintext", () => {
+  test("requests reach the application without forged identities, and are accounted for", async () => {
+    const t = setup();
+    const client = await t.client();
+    client.send("GET /a HTTP/1.1\r\nHost: web\r\nL5d-Client-Id: forged\r\nl5d-anything: x\r\n\r\n");
+    const app = await t.app.next();
+    expect(await app.take("\r\n\r\n")).toBe(get);
+    app.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nl5d-proxy-error: forged\r\n\r\nok");
+    expect(await client.take("ok")).toBe(ok);
+    client.send(get);
+    await app.take("\r\n\r\n");
+    app.send(ok);
+    await client.take("ok");
+    client.socket.close();
+    await t.drain.start();
+    expect(t.app.accepted).toBe(1);
+    expect(t.seen).toHaveLength(1);
+    expect(t.seen[0]).toMatchObject({
+      client: { ip: "127.0.0.1" },
+      target: { ip: "10.1.1.1", port: 8080 },
+      tls: { kind: "none", reason: "loopback" },
+    });
+    expect(t.http.ends).toEqual([
+      [200, true],
+      [200, true],
+    ]);
+    expect([t.source.open, t.source.total, t.state.holds, t.stack.inFlight]).toEqual([0, 1, 0, 0]);
+  });
+
+  test("bytes reach the application both ways", async () => {
+    const t = setup();
+    const client = await t.client();
+    client.send("*1\r\n");
+    const app = await t.app.next();
+    expect(await app.take("*1\r\n")).toBe("*1\r\n");
+    app.send("+OK\r\n");
+    expect(await client.take("+OK\r\n")).toBe("+OK\r\n");
+    client.socket.close();
+    await app.ended();
+    app.socket.close();
+    await t.drain.start();
+    expect([t.destination.writtenBytes, t.destination.readBytes, t.destination.open]).toEqual([4, 5, 0]);
+    expect(t.watchers.size).toBe(0);
+  });
+
+  test("on an opaque port nothing is looked at, not even TLS", async () => {
+    const t = setup({ protocol: "opaque" });
+    const client = await t.client();
+    (await t.app.next()).send("220 hello");
+    await client.take("hello");
+    expect(t.seen[0]?.tls).toEqual({ kind: "none", reason: "port_skipped" });
+    client.socket.terminate();
+  });
+
+  test("TLS for somebody else passes as it is", async () => {
+    const t = setup();
+    const client = await t.client();
+    const hello = clientHello({ serverName: "shop.example" }).toString("latin1");
+    for (const byte of hello) {
+      client.send(byte);
+      await Bun.sleep(0);
+    }
+    expect(await (await t.app.next()).take((text) => text.length === hello.length)).toBe(hello);
+    expect(t.seen[0]?.tls).toEqual({ kind: "passthrough", serverName: "shop.example" });
+    client.socket.terminate();
+  });
+
+  test("a port known to speak HTTP/1 does so although the client is silent", async () => {
+    const t = setup({ protocol: "http1" });
+    const client = await t.client();
+    await Bun.sleep(5);
+    t.clock.advance(10_000);
+    client.send(get);
+    expect(await (await t.app.next()).take("\r\n\r\n")).toBe(get);
+    client.socket.terminate();
+  });
+});
+
+describe("policy", () => {
+  test("refuses a request and keeps the connection", async () => {
+    const t = setup({ verdict: "unauthorized" });
+    const client = await t.client();
+    client.send(get + get);
+    const text = await client.take((all) => all.split("content-length: 0").length === 3);
+    expect(text).toContain("403 Forbidden");
+    expect(t.failures).toMatchObject([
+      { cause: "unauthorized", meshed: false },
+      { cause: "unauthorized", meshed: false },
+    ]);
+    t.state.verdict = "allow";
+    client.send(get);
+    expect(await (await t.app.next()).take("\r\n\r\n")).toBe(get);
+    client.socket.terminate();
+  });
+
+  test("resets a connection of bytes that it forbids", async () => {
+    const t = setup({ allowed: false, protocol: "opaque" });
+    expect(await endOf(t.client())).toBe("connection-reset");
+    expect(t.tcpFailures).toEqual(["unauthorized"]);
+    expect(t.app.accepted).toBe(0);
+    await t.drain.start();
+    expect(t.state.holds).toBe(0);
+  });
+
+  test("that changes resets connections of bytes that it now forbids", async () => {
+    const t = setup({ protocol: "opaque" });
+    const client = await t.client();
+    const app = await t.app.next();
+    client.send("x");
+    await app.take("x");
+    for (const onChange of t.watchers) onChange();
+    client.send("y");
+    await app.take("y");
+    t.state.allowed = false;
+    for (const onChange of t.watchers) onChange();
+    expect(await client.end()).toBe("connection-reset");
+    expect(await app.end()).toBe("connection-reset");
+  });
+
+  test("sheds requests over the limit", async () => {
+    const t = setup({ maxInFlight: 0 });
+    const client = await t.client();
+    client.send(get);
+    await client.rest();
+    expect(t.failures).toMatchObject([{ cause: "load-shed" }]);
+  });
+});
+
+describe("the mesh's TLS", () => {
+  test("names the client to the application and to the policy", async () => {
+    const t = setup();
+    const client = await t.client(mesh("voting.test"));
+    client.send("GET /a HTTP/1.1\r\nHost: web\r\nl5d-client-id: forged\r\n\r\n");
+    const app = await t.app.next();
+    expect(await app.take("\r\n\r\n")).toBe("GET /a HTTP/1.1\r\nHost: web\r\nl5d-client-id: web.test\r\n\r\n");
+    app.send(ok);
+    expect(await client.take("ok")).toBe(ok);
+    expect(t.seen[0]).toMatchObject({ target: { port: 8080 }, tls: { kind: "meshed", clientId: "web.test" } });
+    client.socket.terminate();
+  });
+
+  test("tells a meshed client's failures as such", async () => {
+    const t = setup({ verdict: "unauthorized" });
+    const client = await t.client(mesh("voting.test"));
+    client.send(get);
+    await client.take("content-length: 0");
+    expect(t.failures).toMatchObject([{ meshed: true }]);
+    client.socket.terminate();
+  });
+
+  test("refuses a client whose certificate somebody else signed", async () => {
+    const t = setup();
+    const client = await t.client(mesh("voting.test", undefined, testAuthority("other"))).catch(() => null);
+    if (client !== null) await client.ended();
+    expect(t.tcpFailures).toEqual(["unexpected"]);
+    expect(t.app.accepted).toBe(0);
+  });
+
+  for (const [session, first] of [
+    ["http1", get],
+    [null, "bytes"],
+    ["http2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+  ] as const) {
+    test(`with a transport header takes ${session ?? "bytes"} for the named port`, async () => {
+      const t = setup({ port: null });
+      const client = await t.client(mesh("voting.test", [transportProtocol]));
+      const header = encodeTransportHeader({ port: 9090, name: null, session }).toString("latin1");
+      // In two pieces, the second with the first bytes of the session.
+      client.send(header.slice(0, 30));
+      await Bun.sleep(1);
+      client.send(header.slice(30) + first);
+      const extra = session === "http1" ? "l5d-client-id: web.test\r\n" : "";
+      expect(await (await t.app.next()).take((text) => text.length === first.length + extra.length)).toBe(
+        extra === "" ? first : first.replace(/\r\n\r\n$/, `\r\n${extra}\r\n`),
+      );
+      expect(t.asked).toEqual([9090]);
+      expect(t.seen[0]).toMatchObject({ target: { port: 9090 }, tls: { kind: "meshed", clientId: "web.test" } });
+      client.socket.terminate();
+    });
+  }
+
+  test("is required on the proxy's own port, and so is the header", async () => {
+    const t = setup({ port: null });
+    const plain = await t.client();
+    plain.send(get);
+    expect(await plain.end()).toBe("connection-reset");
+    const headerless = await t.client(mesh("voting.test"));
+    expect(await headerless.end()).not.toBe("");
+    const garbage = await t.client(mesh("voting.test", [transportProtocol]));
+    garbage.send("GET / HTTP/1.1\r\n\r\n");
+    expect(await garbage.end()).not.toBe("");
+    expect(t.app.accepted).toBe(0);
+    expect(t.seen).toEqual([]);
+  });
+
+  test("with a header for the proxy's own port, or for a gateway, is refused", async () => {
+    const t = setup({ port: null });
+    for (const header of [
+      { port: 4143, name: null, session: null },
+      { port: 80, name: "web.ns.svc", session: null },
+    ]) {
+      const client = await t.client(mesh("voting.test", [transportProtocol]));
+      client.send(encodeTransportHeader(header).toString("latin1"));
+      expect(await client.end()).not.toBe("");
+    }
+    expect(t.seen).toEqual([]);
+    await t.drain.start();
+    expect(t.state.holds).toBe(0);
+  });
+
+  test("that stops before its header is complete is given up", async () => {
+    const t = setup({ port: null });
+    const client = await t.client(mesh("voting.test", [transportProtocol]));
+    client.send("transport");
+    await Bun.sleep(20);
+    t.clock.advance(10_000);
+    expect(await client.end()).not.toBe("");
+  });
+});
+
+test("an application that is not there gives an answer for requests and a reset for bytes", async () => {
+  const t = setup();
+  t.app.listener.close();
+  await Bun.sleep(1);
+  const client = await t.client();
+  client.send(get);
+  await client.rest();
+  expect(t.failures).toMatchObject([{ cause: "connect-failed" }]);
+  const bytes = await t.client();
+  bytes.send("\0");
+  expect(await bytes.end()).toBe("connection-reset");
+  expect(t.tcpFailures).toEqual(["connect-failed"]);
+});
+
+test("garbage of every kind leaves nothing behind", async () => {
+  const t = setup();
+  const random = seededRandom(4143);
+  const seeds = [
+    get,
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    clientHello({ serverName: "voting.test" }).toString("latin1"),
+    "\0\xff",
+  ];
+  for (let round = 0; round < 200; round++) {
+    const bytes = Buffer.from(seeds[round % seeds.length] ?? "", "latin1");
+    for (let edits = 0; edits < 3; edits++)
+      bytes[Math.floor(random.next() * bytes.length)] = Math.floor(random.next() * 256);
+    const client = await t.client();
+    client.send(bytes.toString("latin1", 0, Math.floor(random.next() * bytes.length) + 1));
+    await Bun.sleep(0);
+    client.socket.terminate();
+  }
+  t.clock.advance(20_000);
+  await t.drain.start();
+  expect([t.state.holds, t.stack.inFlight, t.source.open, t.watchers.size]).toEqual([0, 0, 0, 0]);
+});
