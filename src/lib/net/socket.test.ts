@@ -101,28 +101,29 @@ for (const [name, pair] of implementations) {
       }
     });
 
-    test("close inside onData is told after onData returned, and nothing follows", async () => {
-      const { client, server, atServer } = await connected();
-      const order: string[] = [];
-      server.handler = {
-        ...atServer,
-        onData(socket) {
-          order.push("data");
-          socket.close();
-          order.push("returned");
-        },
-        onDrain() {},
-        onEnd: () => order.push("end"),
-        onClose(_socket, error) {
-          order.push(`close ${String(error)}`);
-          atServer.onClose(_socket, error);
-        },
-      };
-      client.handler = { onData() {}, onDrain() {}, onEnd: (socket) => socket.close(), onClose() {} };
-      client.write(bytes("x"), 0, 1);
-      await atServer.until((r) => r.closed);
-      expect(order).toEqual(["data", "returned", "close null"]);
-    });
+    for (const way of ["close", "terminate"] as const) {
+      test(`${way} inside onData is told after onData returned, and nothing follows`, async () => {
+        const { client, server, atServer } = await connected();
+        const order: string[] = [];
+        server.handler = {
+          onData(socket) {
+            order.push("data");
+            socket[way]();
+            order.push("returned");
+          },
+          onDrain() {},
+          onEnd: () => order.push("end"),
+          onClose(socket, error) {
+            order.push(`close ${String(error)}`);
+            atServer.onClose(socket, error);
+          },
+        };
+        client.handler = { onData() {}, onDrain() {}, onEnd: (socket) => socket.close(), onClose() {} };
+        client.write(bytes("x"), 0, 1);
+        await atServer.until((r) => r.closed);
+        expect(order).toEqual(["data", "returned", "close null"]);
+      });
+    }
 
     test("pushes back: writes come up short while the peer is paused and go on after it resumes", async () => {
       const { client, server } = await connected();
