@@ -71,6 +71,8 @@ export interface LocalClient {
   ): () => void;
   /** Assigns a pending pod to a node (POST pods/NAME/binding). */
   bind(namespace: string, pod: string, node: string): Promise<void>;
+  /** Says that a namespace that is being deleted is empty, which removes it (PUT namespaces/NAME/finalize). */
+  finalizeNamespace(name: string): Promise<void>;
   /** A ServiceAccount token for a pod's projected volume (TokenRequest). Lifetime in seconds; default audience: the API server. */
   createToken(
     namespace: string,

@@ -121,6 +121,11 @@ export function createLocalClient(parts: ClientParts): LocalClient {
       bindPod(store, namespace, pod, node);
     },
 
+    async finalizeNamespace(name: string): Promise<void> {
+      const info = catalog.require({ group: "", version: "v1", resource: "namespaces" });
+      await registry.finalizeNamespace(info, name, [], systemContext());
+    },
+
     async createToken(namespace, serviceAccount, options) {
       const account = store.get("serviceaccounts", namespace, serviceAccount);
       if (account === null) throw notFound({ group: "", resource: "serviceaccounts" }, serviceAccount);

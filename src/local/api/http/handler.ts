@@ -18,7 +18,7 @@ import { failure, isBug, json, plain } from "./reply.ts";
 import { parseRoute } from "./route.ts";
 import type { PathRoute, ResourceRoute, Route } from "./route.ts";
 import { serveStream, streamSubresources } from "./streams.ts";
-import type { Upgrade } from "./streams.ts";
+import type { Upgrade } from "./socket-session.ts";
 import { serveSubresource } from "./subresources.ts";
 
 /** Anybody may ask whether the server is there. */

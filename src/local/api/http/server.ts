@@ -12,7 +12,7 @@ import type { Socket } from "#lib/net/socket.ts";
 import { maxBody } from "./body.ts";
 import type { Handler } from "./handler.ts";
 import { relay } from "./relay.ts";
-import type { SessionSocket, SocketSession } from "./streams.ts";
+import type { SessionSocket, SocketSession } from "./socket-session.ts";
 
 /** Bytes that may wait for a reader of a WebSocket before its source is paused; four times as many end it. */
 const socketHighWater = 1024 * 1024;
