@@ -1,5 +1,5 @@
 /** Endpoints and profiles as messages of the proxy API. */
-import { create } from "@bufbuild/protobuf";
+import { create } from "#rpc/protobuf/create.ts";
 import { duration, tcpAddress } from "#rpc/address.ts";
 import {
   AddrSetSchema,

@@ -1,5 +1,5 @@
 /** Inbound policies as messages of the proxy API. */
-import { create } from "@bufbuild/protobuf";
+import { create } from "#rpc/protobuf/create.ts";
 import { formatIp, type Cidr } from "#lib/net-addr.ts";
 import { duration, ipMessage } from "#rpc/address.ts";
 import { HttpRouteMatchSchema, PathMatchSchema } from "#rpc/gen/http_route_pb.ts";

@@ -1,5 +1,5 @@
 /** Outbound policies as messages of the proxy API. */
-import { create } from "@bufbuild/protobuf";
+import { create } from "#rpc/protobuf/create.ts";
 import { duration, tcpAddress } from "#rpc/address.ts";
 import { WeightedAddrSchema } from "#rpc/gen/destination_pb.ts";
 import { HttpRouteMatchSchema, PathMatchSchema } from "#rpc/gen/http_route_pb.ts";

@@ -1,0 +1,54 @@
+import { describe, expect, test } from "bun:test";
+import { ObjectIndex } from "./object-index.ts";
+
+interface Thing {
+  readonly metadata: { readonly namespace: string; readonly name: string; readonly resourceVersion: string };
+  readonly ip: string;
+}
+const thing = (name: string, ip: string, version = "1"): Thing => ({
+  metadata: { namespace: "web", name, resourceVersion: version },
+  ip,
+});
+
+function setup() {
+  const touched: string[] = [];
+  const index = new ObjectIndex<Thing>(
+    ({ metadata, ip }) => [`name:${metadata.name}`, `ip:${ip}`],
+    (topic) => touched.push(topic),
+  );
+  return { index, touched, take: () => touched.splice(0).toSorted() };
+}
+
+describe("ObjectIndex", () => {
+  test("touches the topics of the old and of the new object", () => {
+    const { index, take } = setup();
+    index.apply(thing("a", "1"));
+    expect(take()).toEqual(["ip:1", "name:a"]);
+    index.apply(thing("a", "2"));
+    expect(take()).toEqual(["ip:1", "ip:2", "name:a"]);
+    index.delete("web", "a");
+    expect(take()).toEqual(["ip:2", "name:a"]);
+    index.delete("web", "a");
+    expect(take()).toEqual([]);
+  });
+
+  test("finds by topic what has it now", () => {
+    const { index } = setup();
+    index.apply(thing("a", "1"));
+    index.apply(thing("b", "1"));
+    index.apply(thing("a", "2"));
+    expect(index.find("ip:1").map(({ metadata }) => metadata.name)).toEqual(["b"]);
+    expect(index.find("ip:3")).toEqual([]);
+  });
+
+  test("a reset removes what vanished and keeps the versions of the rest", () => {
+    const { index, take } = setup();
+    index.apply(thing("a", "1"));
+    index.apply(thing("b", "2"));
+    take();
+    index.reset([thing("b", "2", "9")], [{ namespace: "web", name: "a" }]);
+    expect([...index.versions()]).toEqual([["web/b", "9"]]);
+    expect(take()).toContain("ip:1");
+    expect([index.fed, index.size]).toEqual([true, 1]);
+  });
+});
