@@ -1,5 +1,5 @@
 /** Calls the control plane's gRPC services through a port-forward, as a proxy would call them directly. */
-import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from "#rpc/protobuf/types.ts";
 import { MeshError } from "#lib/errors.ts";
 import { connect } from "#lib/net/connect.ts";
 import type { KubeClient } from "#kube/client.ts";

@@ -1,6 +1,6 @@
 /** Addresses and durations between the proxy API's messages and the forms that the rest of the project uses. */
-import { create } from "@bufbuild/protobuf";
-import { DurationSchema, type Duration } from "@bufbuild/protobuf/wkt";
+import { create } from "#rpc/protobuf/create.ts";
+import { DurationSchema, type Duration } from "#rpc/protobuf/well-known.ts";
 import { formatIp, parseIp, type Cidr } from "#lib/net-addr.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import {

@@ -1,4 +1,4 @@
-import type { DescMethod, DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { DescMethod, DescMessage, MessageShape } from "#rpc/protobuf/types.ts";
 import type { Timer } from "#lib/clock.ts";
 import { MeshError, errorChain } from "#lib/errors.ts";
 import { MessageReader } from "#wire/grpc/framing.ts";

@@ -5,7 +5,7 @@ import type {
   DescMethodUnary,
   MessageInitShape,
   MessageShape,
-} from "@bufbuild/protobuf";
+} from "#rpc/protobuf/types.ts";
 import { type Clock, type Timer, systemClock } from "#lib/clock.ts";
 import { MeshError, errorChain } from "#lib/errors.ts";
 import type { ConnectHandler, PendingConnect, Socket } from "#lib/net/socket.ts";

@@ -1,11 +1,6 @@
-import {
-  type DescMessage,
-  type MessageInitShape,
-  type MessageShape,
-  create,
-  fromBinary,
-  toBinary,
-} from "@bufbuild/protobuf";
+import { fromBinary, toBinary } from "#rpc/protobuf/binary.ts";
+import { create } from "#rpc/protobuf/create.ts";
+import type { DescMessage, MessageInitShape, MessageShape } from "#rpc/protobuf/types.ts";
 import { MeshError } from "#lib/errors.ts";
 import { frameMessage } from "#wire/grpc/framing.ts";
 

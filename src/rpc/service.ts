@@ -1,4 +1,4 @@
-import type { DescMessage, DescMethod, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethod, DescService, MessageInitShape, MessageShape } from "#rpc/protobuf/types.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import type { StreamWriter } from "./stream-writer.ts";
 

@@ -1,4 +1,4 @@
-import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
+import type { DescMessage, MessageInitShape } from "#rpc/protobuf/types.ts";
 import type { Clock, Timer } from "#lib/clock.ts";
 import { type GrpcStatus, grpcCode, statusFields } from "#wire/grpc/status.ts";
 import { http2Code } from "#wire/http2/errors.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { DescFile, DescMessage, DescMethod } from "@bufbuild/protobuf";
+import type { GenFile, DescMessage, DescMethod } from "#rpc/protobuf/types.ts";
 import { file_destination } from "#rpc/gen/destination_pb.ts";
 import { file_grpc_route } from "#rpc/gen/grpc_route_pb.ts";
 import { file_http_route } from "#rpc/gen/http_route_pb.ts";
@@ -91,7 +91,7 @@ const methods: Record<string, string> = {
   "io.linkerd.proxy.tap.Tap.Observe": "server_streaming ObserveRequest TapEvent",
 };
 
-const files: readonly DescFile[] = [
+const files: readonly GenFile[] = [
   file_destination,
   file_grpc_route,
   file_http_route,
@@ -107,16 +107,18 @@ const files: readonly DescFile[] = [
   file_transport_header,
 ];
 
-function messagesOf(parent: {
-  readonly messages?: readonly DescMessage[];
-  readonly nestedMessages?: readonly DescMessage[];
-}): DescMessage[] {
-  const own = parent.messages ?? parent.nestedMessages ?? [];
-  return own.flatMap((message) => [message, ...messagesOf(message)]);
+function bare(message: DescMessage): string {
+  return message.typeName.split(".").at(-1)!;
+}
+
+function withNested(message: DescMessage): DescMessage[] {
+  return [message, ...message.nestedMessages.flatMap(withNested)];
 }
 
 describe("The proxy API", () => {
-  const messages = new Map(files.flatMap((file) => messagesOf(file)).map((message) => [message.typeName, message]));
+  const messages = new Map(
+    files.flatMap((file) => file.messages.flatMap(withNested)).map((message) => [message.typeName, message]),
+  );
   const rpcs = new Map<string, DescMethod>(
     files
       .flatMap((file) => file.services)
@@ -136,7 +138,7 @@ describe("The proxy API", () => {
   test("has exactly the services and methods that other implementations use", () => {
     const found = [...rpcs].map(([name, { methodKind, input, output }]) => [
       name,
-      `${methodKind} ${input.name} ${output.name}`,
+      `${methodKind} ${bare(input)} ${bare(output)}`,
     ]);
     expect(Object.fromEntries(found)).toEqual(methods);
   });

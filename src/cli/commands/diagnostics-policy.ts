@@ -1,5 +1,6 @@
 /** `linkerd diagnostics policy | profile`: the messages that proxies get, as they are. */
-import { type DescMessage, type MessageShape, toJson } from "@bufbuild/protobuf";
+import { toJson } from "#rpc/protobuf/json.ts";
+import type { DescMessage, MessageShape } from "#rpc/protobuf/types.ts";
 import { parseIp } from "#lib/net-addr.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { KubeClient } from "#kube/client.ts";

@@ -1,6 +1,6 @@
 /** The calls that the proxy makes to the control plane, in the form in which the rest of it asks. */
-import { create } from "@bufbuild/protobuf";
-import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { create } from "#rpc/protobuf/create.ts";
+import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from "#rpc/protobuf/types.ts";
 import type { Clock } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Registry } from "#lib/metrics/registry.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "#rpc/protobuf/create.ts";
+import type { MessageInitShape } from "#rpc/protobuf/types.ts";
 import { memoryLog } from "#lib/log.ts";
 import { Registry } from "#lib/metrics/registry.ts";
 import { text } from "#lib/metrics/text.ts";

@@ -2,8 +2,9 @@
  * A control plane whose answers a test writes: destination, policy and identity over real sockets, with the messages of
  * the real one. It can be stopped and started again on the same port.
  */
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { create } from "#rpc/protobuf/create.ts";
+import type { MessageInitShape } from "#rpc/protobuf/types.ts";
+import { timestampFromMs } from "#rpc/protobuf/well-known.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import { formatSocketAddr } from "#lib/net-addr.ts";

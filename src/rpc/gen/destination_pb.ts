@@ -4,17 +4,17 @@
 // @generated from file destination.proto (package io.linkerd.proxy.destination, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { GenFile, GenMessage, GenService } from "#rpc/protobuf/descriptor.ts";
+import { fileDesc, messageDesc, serviceDesc } from "#rpc/protobuf/descriptor.ts";
+import type { Duration } from "#rpc/protobuf/well-known.ts";
+import { file_google_protobuf_duration } from "#rpc/protobuf/well-known.ts";
 import type { HttpMethod } from "./http_types_pb.ts";
 import { file_http_types } from "./http_types_pb.ts";
 import type { Metadata } from "./meta_pb.ts";
 import { file_meta } from "./meta_pb.ts";
 import type { TcpAddress } from "./net_pb.ts";
 import { file_net } from "./net_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message } from "#rpc/protobuf/types.ts";
 
 /**
  * Describes the file destination.proto.

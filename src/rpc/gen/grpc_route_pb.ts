@@ -4,11 +4,11 @@
 // @generated from file grpc_route.proto (package io.linkerd.proxy.grpc_route, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage } from "#rpc/protobuf/descriptor.ts";
+import { fileDesc, messageDesc } from "#rpc/protobuf/descriptor.ts";
 import type { HeaderMatch, Ratio } from "./http_route_pb.ts";
 import { file_http_route } from "./http_route_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message } from "#rpc/protobuf/types.ts";
 
 /**
  * Describes the file grpc_route.proto.

@@ -4,13 +4,13 @@
 // @generated from file http_route.proto (package io.linkerd.proxy.http_route, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { GenFile, GenMessage } from "#rpc/protobuf/descriptor.ts";
+import { fileDesc, messageDesc } from "#rpc/protobuf/descriptor.ts";
+import type { Duration } from "#rpc/protobuf/well-known.ts";
+import { file_google_protobuf_duration } from "#rpc/protobuf/well-known.ts";
 import type { Headers, HttpMethod, Scheme } from "./http_types_pb.ts";
 import { file_http_types } from "./http_types_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message } from "#rpc/protobuf/types.ts";
 
 /**
  * Describes the file http_route.proto.

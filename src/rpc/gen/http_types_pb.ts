@@ -4,9 +4,9 @@
 // @generated from file http_types.proto (package io.linkerd.proxy.http_types, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Message, UnknownEnum } from "@bufbuild/protobuf";
+import type { GenEnum, GenFile, GenMessage } from "#rpc/protobuf/descriptor.ts";
+import { enumDesc, fileDesc, messageDesc } from "#rpc/protobuf/descriptor.ts";
+import type { Message, UnknownEnum } from "#rpc/protobuf/types.ts";
 
 /**
  * Describes the file http_types.proto.

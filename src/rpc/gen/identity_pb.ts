@@ -4,11 +4,11 @@
 // @generated from file identity.proto (package io.linkerd.proxy.identity, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { GenFile, GenMessage, GenService } from "#rpc/protobuf/descriptor.ts";
+import { fileDesc, messageDesc, serviceDesc } from "#rpc/protobuf/descriptor.ts";
+import type { Timestamp } from "#rpc/protobuf/well-known.ts";
+import { file_google_protobuf_timestamp } from "#rpc/protobuf/well-known.ts";
+import type { Message } from "#rpc/protobuf/types.ts";
 
 /**
  * Describes the file identity.proto.

@@ -4,10 +4,10 @@
 // @generated from file inbound.proto (package io.linkerd.proxy.inbound, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { GenFile, GenMessage, GenService } from "#rpc/protobuf/descriptor.ts";
+import { fileDesc, messageDesc, serviceDesc } from "#rpc/protobuf/descriptor.ts";
+import type { Duration } from "#rpc/protobuf/well-known.ts";
+import { file_google_protobuf_duration } from "#rpc/protobuf/well-known.ts";
 import type { GrpcFailureInjector, GrpcRouteMatch } from "./grpc_route_pb.ts";
 import { file_grpc_route } from "./grpc_route_pb.ts";
 import type { HostMatch, HttpFailureInjector, HttpRouteMatch, RequestHeaderModifier, RequestRedirect } from "./http_route_pb.ts";
@@ -16,7 +16,7 @@ import type { Metadata } from "./meta_pb.ts";
 import { file_meta } from "./meta_pb.ts";
 import type { IPAddress, IPNetwork } from "./net_pb.ts";
 import { file_net } from "./net_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message } from "#rpc/protobuf/types.ts";
 
 /**
  * Describes the file inbound.proto.

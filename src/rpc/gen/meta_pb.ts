@@ -4,9 +4,9 @@
 // @generated from file meta.proto (package io.linkerd.proxy.meta, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Message } from "@bufbuild/protobuf";
+import type { GenFile, GenMessage } from "#rpc/protobuf/descriptor.ts";
+import { fileDesc, messageDesc } from "#rpc/protobuf/descriptor.ts";
+import type { Message } from "#rpc/protobuf/types.ts";
 
 /**
  * Describes the file meta.proto.

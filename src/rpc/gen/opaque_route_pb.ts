@@ -4,9 +4,9 @@
 // @generated from file opaque_route.proto (package io.linkerd.proxy.opaque_route, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Message } from "@bufbuild/protobuf";
+import type { GenFile, GenMessage } from "#rpc/protobuf/descriptor.ts";
+import { fileDesc, messageDesc } from "#rpc/protobuf/descriptor.ts";
+import type { Message } from "#rpc/protobuf/types.ts";
 
 /**
  * Describes the file opaque_route.proto.

@@ -4,12 +4,12 @@
 // @generated from file outbound.proto (package io.linkerd.proxy.outbound, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "#rpc/protobuf/descriptor.ts";
+import { fileDesc, messageDesc, serviceDesc } from "#rpc/protobuf/descriptor.ts";
 import type { WeightedAddr } from "./destination_pb.ts";
 import { file_destination } from "./destination_pb.ts";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { Duration } from "#rpc/protobuf/well-known.ts";
+import { file_google_protobuf_duration } from "#rpc/protobuf/well-known.ts";
 import type { GrpcFailureInjector, GrpcRouteMatch } from "./grpc_route_pb.ts";
 import { file_grpc_route } from "./grpc_route_pb.ts";
 import type { HostMatch, HttpFailureInjector, HttpRouteMatch, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier, Timeouts } from "./http_route_pb.ts";
@@ -22,7 +22,7 @@ import type { Forbidden, Invalid } from "./opaque_route_pb.ts";
 import { file_opaque_route } from "./opaque_route_pb.ts";
 import type { SniMatch } from "./tls_route_pb.ts";
 import { file_tls_route } from "./tls_route_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message } from "#rpc/protobuf/types.ts";
 
 /**
  * Describes the file outbound.proto.

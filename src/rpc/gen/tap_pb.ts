@@ -4,15 +4,15 @@
 // @generated from file tap.proto (package io.linkerd.proxy.tap, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { GenEnum, GenFile, GenMessage, GenService } from "#rpc/protobuf/descriptor.ts";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "#rpc/protobuf/descriptor.ts";
+import type { Duration } from "#rpc/protobuf/well-known.ts";
+import { file_google_protobuf_duration } from "#rpc/protobuf/well-known.ts";
 import type { Headers, HttpMethod, Scheme } from "./http_types_pb.ts";
 import { file_http_types } from "./http_types_pb.ts";
 import type { IPAddress, TcpAddress } from "./net_pb.ts";
 import { file_net } from "./net_pb.ts";
-import type { Message, UnknownEnum } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "#rpc/protobuf/types.ts";
 
 /**
  * Describes the file tap.proto.
