@@ -69,8 +69,8 @@ function parseHeaders(block: Buffer): Map<string, string> | null {
 
 /** A zlib header without a dictionary (RFC 1950 §2.2). */
 const zlibStart = Uint8Array.of(0x78, 0x01);
-/** The block "no headers" (a count of 0) as a stored, unfinished deflate block (RFC 1951 §3.2.4). */
-const emptyBlock = Uint8Array.of(0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0);
+/** The block "no headers" (a count of 0) as a stored deflate block, and an empty one that makes readers flush (RFC 1951 §3.2.4). */
+const emptyBlock = Uint8Array.of(0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff);
 
 /** What a reply without headers compresses to; the first one of a connection starts the stream. */
 export function emptyHeaders(first: boolean): Uint8Array {
