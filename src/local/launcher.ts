@@ -4,6 +4,7 @@
  * The sandbox (network, mount and process namespaces) ends with this process, whatever ends it: its standard input
  * closes, and the kernel is asked to kill it with its parent. The host's network, mounts and rules are never touched.
  */
+import type { FileSink } from "bun";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { asMeshError, MeshError } from "#lib/errors.ts";
 import {
@@ -185,7 +186,7 @@ async function launch(
     logLevel: options.logLevel ?? "info",
     clusterDomain: "cluster.local",
   };
-  const stdin = child.stdin as import("bun").FileSink;
+  const stdin = child.stdin as FileSink;
   const stdout = child.stdout as ReadableStream<Uint8Array>;
   stdin.write(`${JSON.stringify(settings)}\n`);
   void stdin.flush();

@@ -4,7 +4,7 @@
  * whatever the host's bridge settings are.
  */
 import { run } from "../run.ts";
-import { gatewayIp, nodeIp, serviceNetwork, dnsIp, apiServiceIp } from "./addresses.ts";
+import { gatewayIp, nodeIp, serviceNetwork } from "./addresses.ts";
 
 export interface PodLink {
   /** Path of the network namespace. */
@@ -18,8 +18,6 @@ export async function prepareNode(): Promise<void> {
   const lines = [
     "link set lo up",
     `addr add ${nodeIp}/32 dev lo`,
-    `addr add ${dnsIp}/32 dev lo`,
-    `addr add ${apiServiceIp}/32 dev lo`,
     // The node itself needs some route to a Service before the address is translated on the way out.
     `route add ${serviceNetwork} dev lo`,
   ];

@@ -40,7 +40,7 @@ test("Other images run their command on the host's programs, and without a comma
 });
 
 test("Example images run their program of the repository", () => {
-  expect(resolveImage("buoyantio/emojivoto-emoji-svc:v11", {}, self)).toMatchObject({
-    entrypoint: ["/.linkerd/bin/bun", "--smol", "/.linkerd/examples/emojivoto/emoji.ts"],
+  expect(resolveImage("linkerd.local/emojivoto:v1", {}, self)).toMatchObject({
+    entrypoint: ["/.linkerd/bin/bun", "--smol", "/.linkerd/examples/emojivoto/main.ts"],
   });
 });

@@ -30,7 +30,7 @@ const linkerdImages: Readonly<Record<string, readonly string[]>> = {
 
 /** Example applications: image name → the program in the repository. */
 const builtin: ReadonlyArray<readonly [image: RegExp, program: (match: RegExpExecArray) => string]> = [
-  [/(?:^|\/)emojivoto-([a-z-]+)$/, (match) => `examples/emojivoto/${match[1]?.replace(/-svc$/, "")}.ts`],
+  [/(?:^|\/)linkerd\.local\/([a-z0-9-]+)$/, (match) => `examples/${match[1]}/main.ts`],
 ];
 
 /** The image without registry tag and digest: "cr.l5d.io/linkerd/proxy:edge-25.1" → "cr.l5d.io/linkerd/proxy". */

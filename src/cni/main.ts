@@ -1,8 +1,8 @@
 import { errorChain } from "#lib/errors.ts";
 import { createLog, stderrSink } from "#lib/log.ts";
-import { redirectRuleset } from "../rules.ts";
-import { installRules } from "./app.ts";
-import { readConfig } from "./config.ts";
+import { redirectRuleset } from "./rules.ts";
+import { installRules } from "./init/app.ts";
+import { readConfig } from "./init/config.ts";
 
 /** `linkerd proxy-init FLAGS`: exit code 0 when the rules are in place, 1 when nothing was changed. */
 export async function main(argv: readonly string[]): Promise<number> {

@@ -1,0 +1,16 @@
+/** `linkerd local up|down|status|kubeconfig|logs`, and the process inside the sandbox. */
+import { errorChain } from "#lib/errors.ts";
+import { readCommand } from "./config.ts";
+import { runCommand } from "./launcher/commands.ts";
+import { runNode } from "./node-process.ts";
+
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const command = readCommand(argv);
+    if (command === null) return 0;
+    return command.kind === "node" ? await runNode() : await runCommand(command);
+  } catch (thrown) {
+    process.stderr.write(`linkerd local: ${errorChain(thrown)}\n`);
+    return 1;
+  }
+}
