@@ -181,6 +181,24 @@ describe("watchResource", () => {
     expect(lines.filter((line) => line.includes("Skipped")).length).toBe(2);
   });
 
+  test("lists anew when the server keeps refusing the watch, not when it is merely away", async () => {
+    const api = newApi();
+    const recorder = new Recorder();
+    const { watch } = start(api, recorder);
+    await until(watch.listed, Boolean);
+    while (api.openWatches === 0) await Bun.sleep(1);
+    let refusals = 0;
+    api.intercept = (_request, url) => {
+      if (!url.searchParams.has("watch") || refusals++ >= 7) return null;
+      return failure(504, "Timeout", "Too large resource version");
+    };
+    api.endWatches("orderly");
+    await recorder.has("reset 0 removed ");
+    while (watch.stats.lists < 2) await Bun.sleep(1);
+    expect(watch.stats.failures).toBeGreaterThanOrEqual(5);
+    expect(api.requests.filter((line) => line.includes("limit=")).length).toBe(watch.stats.lists);
+  });
+
   test("never gives up: a server that is away for many attempts is found again, and says so in two lines", async () => {
     const api = newApi();
     let refusals = 0;

@@ -87,7 +87,7 @@ const lifeGrace = 30;
  * one where nothing happens; asking again is cheap, missing changes for minutes is not.
  */
 const silence = 60_000;
-/** Failed watches in a row after which the position is doubted and everything is listed anew. */
+/** Answers in a row that refuse a watch, after which the position is doubted and everything is listed anew. */
 const doubtAfter = 5;
 /** A watch that lived this long counts as a success for the backoff, in ms. */
 const steady = 10_000;
@@ -150,8 +150,8 @@ class WatchDriver<T extends KubeObject> {
   }
 
   async run(): Promise<void> {
-    const backoff = new Backoff({ min: 200, max: 30_000, jitter: 1 }, this.options.random);
-    let failedInRow = 0;
+    const backoff = new Backoff({ min: 200, max: 5000, jitter: 0.5 }, this.options.random);
+    let refusals = 0;
     while (!this.stopped) {
       const started = this.options.clock.now();
       const seen = this.stats.events;
@@ -159,10 +159,9 @@ class WatchDriver<T extends KubeObject> {
         if (this.position === "") await this.list();
         if (this.stopped) return;
         await this.follow();
-        failedInRow = 0;
+        refusals = 0;
       } catch (thrown) {
         if (this.stopped) return;
-        failedInRow++;
         if (isExpired(thrown)) {
           this.options.log.debug(`Position of the watch on ${this.name} expired, listing anew`);
           this.position = "";
@@ -172,7 +171,9 @@ class WatchDriver<T extends KubeObject> {
           const code = thrown instanceof MeshError ? thrown.code : "unavailable";
           const refused = code === "permission-denied" || code === "not-found";
           if (refused !== this.refused.get()) this.refused.set(refused);
-          if (failedInRow % doubtAfter === 0) this.position = "";
+          // A server that can't be reached says nothing about the position; one that answers and refuses may.
+          if (thrown instanceof MeshError && thrown.details["status"] !== undefined) refusals++;
+          if (refusals >= doubtAfter) this.position = "";
         }
       }
       if (this.stats.events > seen || this.options.clock.now() - started > steady) backoff.reset();

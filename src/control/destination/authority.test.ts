@@ -24,6 +24,7 @@ describe("parseAuthority", () => {
     "api.svc.cluster.local:80",
     "a.b.c.web.svc.cluster.local:80",
     "..svc.cluster.local:80",
+    `${"a".repeat(300)}.web.svc.cluster.local:80`,
     "api.web.svc.other.domain:80",
   ])("refuses %j", (path) => {
     expect(() => parseAuthority(path, "cluster.local")).toThrow(JSON.stringify(path).slice(0, 5));

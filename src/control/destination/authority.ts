@@ -23,7 +23,8 @@ export function parseAuthority(path: string, clusterDomain: string): Authority {
   const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(path.trim());
   const host = (match?.[1] ?? match?.[2] ?? "").toLowerCase().replace(/\.$/, "");
   const port = Number(match?.[3] ?? 80);
-  if (host === "" || port < 1 || port > 65535) {
+  // 253 is the longest DNS name (RFC 1035 §2.3.4).
+  if (host === "" || host.length > 253 || port < 1 || port > 65535) {
     throw new MeshError("invalid-argument", `"${path}" is not a host and port`);
   }
   if (parseIp(host) !== null) return { kind: "ip", ip: host, port };
