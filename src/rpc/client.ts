@@ -13,8 +13,8 @@ import { defaultMaxMessageBytes } from "#wire/grpc/framing.ts";
 import { type GrpcStatus, grpcCode } from "#wire/grpc/status.ts";
 import { formatGrpcTimeout } from "#wire/grpc/timeout.ts";
 import { requestBlock } from "#wire/http2/header-block.ts";
-import type { Http2Limits } from "#wire/http2/limits.ts";
-import type { BufferPool } from "#wire/http2/out-buffer.ts";
+import { type Http2Limits, http2Limits } from "#wire/http2/limits.ts";
+import { BufferPool } from "#wire/http2/out-buffer.ts";
 import { Call, type CallHandler } from "./call.ts";
 import { Http2Socket } from "./http2-socket.ts";
 import { encodeMessage } from "./message.ts";
@@ -59,6 +59,8 @@ export interface CallHandle {
 export class RpcClient {
   private readonly options: RpcClientOptions;
   private readonly clock: Clock;
+  private readonly pool: BufferPool;
+  private readonly limits: Http2Limits;
   private current: Http2Socket | null = null;
   private readonly sockets = new Set<Http2Socket>();
   private pending: PendingConnect | null = null;
@@ -69,6 +71,8 @@ export class RpcClient {
   constructor(options: RpcClientOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
+    this.pool = options.pool ?? new BufferPool(16 * 1024, 1);
+    this.limits = http2Limits(options.limits);
   }
 
   /** Whether there is a connection that takes calls. */
@@ -188,10 +192,10 @@ export class RpcClient {
 
   private opened(socket: Socket): void {
     this.pending = null;
-    const { pool, limits, keepalive = { interval: 10_000, timeout: 3000 } } = this.options;
+    const { keepalive = { interval: 10_000, timeout: 3000 } } = this.options;
     const opened: Http2Socket = new Http2Socket(
       socket,
-      { role: "client", clock: this.clock, keepalive, ...(pool && { pool }), ...(limits && { limits }) },
+      { role: "client", clock: this.clock, keepalive, pool: this.pool, limits: this.limits },
       {
         onRequest: (stream) => {
           throw new MeshError("protocol", `The server opened stream ${stream.id}`);

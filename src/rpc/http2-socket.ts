@@ -22,8 +22,8 @@ export interface Http2SocketHandler {
 export interface Http2SocketOptions {
   readonly role: "client" | "server";
   readonly clock: Clock;
-  readonly pool?: BufferPool;
-  readonly limits?: Partial<Http2Limits>;
+  readonly pool: BufferPool;
+  readonly limits: Http2Limits;
   /** Pings when nothing came for `interval` ms; the connection fails when nothing comes for `timeout` ms more. Null: never. */
   readonly keepalive: { readonly interval: number; readonly timeout: number } | null;
 }
@@ -56,8 +56,8 @@ export class Http2Socket implements SocketHandler, ConnectionHandler {
       handler: this,
       sink: socket,
       now: this.heard,
-      ...(pool === undefined ? {} : { pool }),
-      ...(limits === undefined ? {} : { limits }),
+      pool,
+      limits,
     });
     socket.handler = this;
     if (role === "client") this.connection.flush();

@@ -6,7 +6,7 @@ import type { Socket } from "#lib/net/socket.ts";
 import { defaultMaxMessageBytes } from "#wire/grpc/framing.ts";
 import { grpcCode, statusFields } from "#wire/grpc/status.ts";
 import { type HeaderBlock, responseBlock } from "#wire/http2/header-block.ts";
-import type { Http2Limits } from "#wire/http2/limits.ts";
+import { type Http2Limits, http2Limits } from "#wire/http2/limits.ts";
 import { BufferPool } from "#wire/http2/out-buffer.ts";
 import type { Http2Stream, StreamHandler } from "#wire/http2/stream.ts";
 import { Http2Socket } from "./http2-socket.ts";
@@ -38,12 +38,14 @@ export class RpcServer implements CallHost {
   readonly maxMessageBytes: number;
   private readonly routes: ReadonlyMap<string, Route>;
   private readonly pool = new BufferPool();
+  private readonly limits: Http2Limits;
   private readonly sockets = new Set<Http2Socket>();
   private draining = false;
 
   constructor(options: RpcServerOptions) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
+    this.limits = http2Limits({ maxConcurrentStreams: 4096, ...options.limits });
     this.writerLimits = { ...defaultWriterLimits, ...options.writer };
     this.maxMessageBytes = options.maxMessageBytes ?? defaultMaxMessageBytes;
     this.routes = new Map(options.services.flatMap((service) => [...service.routes]));
@@ -58,7 +60,7 @@ export class RpcServer implements CallHost {
         role: "server",
         clock: this.clock,
         pool: this.pool,
-        limits: { maxConcurrentStreams: 4096, ...this.options.limits },
+        limits: this.limits,
         keepalive,
       },
       {

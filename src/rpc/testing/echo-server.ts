@@ -2,7 +2,7 @@ import { systemClock } from "#lib/clock.ts";
 import { listen } from "#lib/net/listen.ts";
 import type { Listener } from "#lib/net/socket.ts";
 import { responseBlock, trailerBlock } from "#wire/http2/header-block.ts";
-import type { Http2Limits } from "#wire/http2/limits.ts";
+import { http2Limits } from "#wire/http2/limits.ts";
 import { BufferPool } from "#wire/http2/out-buffer.ts";
 import type { StreamHandler } from "#wire/http2/stream.ts";
 import { Http2Socket } from "../http2-socket.ts";
@@ -12,8 +12,9 @@ import { Http2Socket } from "../http2-socket.ts";
  * clients: `sh scripts/bun src/rpc/testing/echo-server.ts 8080`, then `h2spec -p 8080` or `curl --http2-prior-knowledge`.
  * A GET is answered with a short text, and with trailers when it asks for `/trailers`.
  */
-export function startEchoServer(port: number, limits: Partial<Http2Limits> = {}): Listener {
+export function startEchoServer(port: number): Listener {
   const pool = new BufferPool();
+  const limits = http2Limits();
   const answer = responseBlock(200, ["content-type", "text/plain"]);
   const text = Buffer.from("Hello over HTTP/2\n");
   const trailers = trailerBlock(["x-end", "yes"]);

@@ -5,8 +5,8 @@ import { ReceiveWindow, defaultWindow, maxWindow } from "./flow-control.ts";
 import { FrameParser, type FrameSink, frameFlag, frameType, preface, readUint32, writeUint32 } from "./frames.ts";
 import { type HeaderBlock, responseBlock } from "./header-block.ts";
 import { HpackDecoder } from "./hpack/decoder.ts";
-import { Budget, type Http2Limits, defaultLimits } from "./limits.ts";
-import { BufferPool, type ByteSink, OutBuffer } from "./out-buffer.ts";
+import { Budget, type Http2Limits } from "./limits.ts";
+import { type BufferPool, type ByteSink, OutBuffer } from "./out-buffer.ts";
 import { Sender, type SenderEvents } from "./sender.ts";
 import { readSettings, settingId, writeSettings } from "./settings.ts";
 import { Http2Stream, type StreamHandler, type StreamOwner } from "./stream.ts";
@@ -38,8 +38,8 @@ export interface Http2Options {
   readonly sink: ByteSink;
   /** Monotonic ms at the start. */
   readonly now: number;
-  readonly pool?: BufferPool;
-  readonly limits?: Partial<Http2Limits>;
+  readonly pool: BufferPool;
+  readonly limits: Http2Limits;
 }
 
 type State = "open" | "draining" | "failed" | "closed";
@@ -98,11 +98,11 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
   private block: { id: number; fin: boolean; pieces: Buffer[]; bytes: number; selfDependent: boolean } | null = null;
 
   constructor(options: Http2Options) {
-    const limits = (this.limits = { ...defaultLimits, ...options.limits });
+    const limits = (this.limits = options.limits);
     this.role = options.role;
     this.handler = options.handler;
     this.now = options.now;
-    this.out = new OutBuffer(options.sink, options.pool ?? new BufferPool(undefined, 0));
+    this.out = new OutBuffer(options.sink, options.pool);
     this.sender = new Sender(this.out, this, limits.outHighWater);
     this.parser = new FrameParser(this);
     this.decoder = new HpackDecoder({

@@ -32,7 +32,7 @@ export interface Rate {
   readonly perSecond: number;
 }
 
-export const defaultLimits: Http2Limits = {
+const defaultLimits: Http2Limits = {
   maxConcurrentStreams: 100,
   maxHeaderListBytes: 32 * 1024,
   maxHeaderListCount: 128,
@@ -47,6 +47,11 @@ export const defaultLimits: Http2Limits = {
   settings: { burst: 100, perSecond: 10 },
   idleFrames: { burst: 1000, perSecond: 200 },
 };
+
+/** The defaults with some of them changed. Make it once for all connections of a kind. */
+export function http2Limits(changes: Partial<Http2Limits> = {}): Http2Limits {
+  return { ...defaultLimits, ...changes };
+}
 
 /** A token bucket whose time is an argument. */
 export class Budget {

@@ -1,5 +1,6 @@
 import { connectionError, http2Code } from "../errors.ts";
 import { BlockBuilder, type HeaderBlock } from "../header-block.ts";
+import { DynamicTable } from "./dynamic-table.ts";
 import { Field } from "./field.ts";
 import { huffmanDecode } from "./huffman.ts";
 import { readLatin1 } from "./latin1.ts";
@@ -31,13 +32,7 @@ const maxRememberedBytes = 256;
 export class HpackDecoder {
   private readonly builder: BlockBuilder;
   private readonly limit: number;
-  private capacity: number;
-  private size = 0;
-  /** A ring; the newest entry is before `head`. An entry has at least 32 bytes, so that the length is bounded. */
-  private readonly ring: (Field | null)[];
-  private readonly mask: number;
-  private head = 0;
-  private count = 0;
+  private readonly table: DynamicTable<Field>;
   /** Moves with every change of the table. */
   private epoch = 0;
   private sightings: Int32Array | null = null;
@@ -47,11 +42,8 @@ export class HpackDecoder {
 
   constructor(options: DecoderOptions) {
     this.builder = new BlockBuilder(options.maxListBytes, options.maxListCount);
-    this.limit = this.capacity = options.maxTableBytes ?? 4096;
-    let length = 1;
-    while (length < this.limit / 32 + 1) length *= 2;
-    this.ring = new Array<Field | null>(length).fill(null);
-    this.mask = length - 1;
+    this.limit = options.maxTableBytes ?? 4096;
+    this.table = new DynamicTable(this.limit);
   }
 
   /** Decodes one complete header block. Throws a connection error (COMPRESSION_ERROR) when the encoding is broken. */
@@ -114,8 +106,8 @@ export class HpackDecoder {
     if (index === 0) throw broken("Index 0 was used");
     if (index <= staticCount) return staticTable[index]!;
     const back = index - staticCount;
-    if (back > this.count) throw broken("An index is beyond the table");
-    return this.ring[(this.head - back) & this.mask]!;
+    if (back > this.table.count) throw broken("An index is beyond the table");
+    return this.table.newest(back);
   }
 
   private literal(bytes: Buffer, end: number, mask: number): Field {
@@ -129,30 +121,18 @@ export class HpackDecoder {
   }
 
   private insert(field: Field): void {
+    const { table } = this;
     this.epoch++;
-    this.evict(this.capacity - field.size);
+    while (table.mustEvict(field.size)) table.evict();
     // Larger than the whole table: it stays empty (RFC 7541 §4.4).
-    if (field.size > this.capacity) return;
-    this.ring[this.head & this.mask] = field;
-    this.head = (this.head + 1) & this.mask;
-    this.count++;
-    this.size += field.size;
+    if (field.size <= table.capacity) table.add(field);
   }
 
   private resize(capacity: number): void {
     if (capacity > this.limit) throw broken("A table size update is over the limit");
-    this.capacity = capacity;
     this.epoch++;
-    this.evict(capacity);
-  }
-
-  private evict(target: number): void {
-    while (this.count > 0 && this.size > target) {
-      const oldest = (this.head - this.count) & this.mask;
-      this.size -= this.ring[oldest]!.size;
-      this.ring[oldest] = null;
-      this.count--;
-    }
+    this.table.capacity = capacity;
+    while (this.table.mustEvict(0)) this.table.evict();
   }
 
   /** RFC 7541 §5.1, up to 2^28. */

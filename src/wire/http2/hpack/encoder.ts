@@ -1,4 +1,5 @@
 import type { HeaderBlock } from "../header-block.ts";
+import { DynamicTable } from "./dynamic-table.ts";
 import { writeLatin1 } from "./latin1.ts";
 import { staticCount, staticTable } from "./static-table.ts";
 
@@ -69,13 +70,9 @@ const maxIndexedBytes = 1024;
  * network Huffman coding saves bytes that nobody misses and costs time on both ends.
  */
 export class HpackEncoder {
-  private capacity = maxTableBytes;
-  private size = 0;
-  private readonly ring: (Entry | null)[] = new Array<Entry | null>(maxTableBytes / 32).fill(null);
-  private readonly mask = maxTableBytes / 32 - 1;
+  private readonly table = new DynamicTable<Entry>(maxTableBytes);
   /** How many entries were ever inserted; the next one gets this number. Also the epoch of remembered blocks. */
   private inserted = 0;
-  private count = 0;
   /** Name → value → number of the entry. Only what is in the table. */
   private readonly entries = new Map<string, Map<string, number>>();
   private remembered: (Remembered | null)[] | null = null;
@@ -86,10 +83,10 @@ export class HpackEncoder {
   /** Takes the peer's SETTINGS_HEADER_TABLE_SIZE; we never use more than 4096 bytes. */
   setMaxTableBytes(bytes: number): void {
     const capacity = Math.min(bytes, maxTableBytes);
-    if (capacity === this.capacity) return;
+    if (capacity === this.table.capacity) return;
     this.smallest = this.announced < 0 ? capacity : Math.min(this.smallest, capacity);
-    this.announced = this.capacity = capacity;
-    this.evict(capacity);
+    this.announced = this.table.capacity = capacity;
+    this.makeRoom(0);
     this.remembered = null;
   }
 
@@ -152,25 +149,19 @@ export class HpackEncoder {
 
   private insert(name: string, value: string): boolean {
     const size = name.length + value.length + 32;
-    if (size > maxIndexedBytes || size > this.capacity) return false;
-    this.evict(this.capacity - size);
+    if (size > maxIndexedBytes || size > this.table.capacity) return false;
+    this.makeRoom(size);
     const number = this.inserted++;
-    this.ring[number & this.mask] = { name, value, size };
-    this.count++;
-    this.size += size;
+    this.table.add({ name, value, size });
     let values = this.entries.get(name);
     if (values === undefined) this.entries.set(name, (values = new Map()));
     values.set(value, number);
     return true;
   }
 
-  private evict(target: number): void {
-    while (this.count > 0 && this.size > target) {
-      const number = this.inserted - this.count;
-      const { name, value, size } = this.ring[number & this.mask]!;
-      this.ring[number & this.mask] = null;
-      this.count--;
-      this.size -= size;
+  private makeRoom(size: number): void {
+    while (this.table.mustEvict(size)) {
+      const { name, value } = this.table.evict();
       const values = this.entries.get(name)!;
       values.delete(value);
       if (values.size === 0) this.entries.delete(name);

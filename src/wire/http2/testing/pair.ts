@@ -1,5 +1,6 @@
 import { type ConnectionHandler, Http2Connection } from "../connection.ts";
-import type { Http2Limits } from "../limits.ts";
+import { type Http2Limits, http2Limits } from "../limits.ts";
+import { BufferPool } from "../out-buffer.ts";
 import type { HeaderBlock } from "../header-block.ts";
 import type { Http2Stream, Reset, StreamHandler } from "../stream.ts";
 
@@ -88,7 +89,14 @@ export function createEnd(role: "client" | "server", limits: Partial<Http2Limits
       return length;
     },
   };
-  const connection = new Http2Connection({ role, handler: recorder, sink, now: 0, limits });
+  const connection = new Http2Connection({
+    role,
+    handler: recorder,
+    sink,
+    now: 0,
+    pool: new BufferPool(),
+    limits: http2Limits(limits),
+  });
   const end: End = {
     connection,
     recorder,
