@@ -90,7 +90,7 @@ function clientMatch(message: Authn | undefined): ClientMatch | null {
       return { kind: "any" };
     case "meshTLS": {
       const { clients } = message.permit.value;
-      if (clients.case === "unauthenticated") return { kind: "meshed" };
+      if (clients.case === "unauthenticated") return { kind: "tls" };
       if (clients.case !== "identities") return null;
       return {
         kind: "identities",

@@ -1,6 +1,7 @@
 import type { MeshError } from "#lib/errors.ts";
 import { formatAddr } from "#lib/net/sockaddr.ts";
 import type { Socket, SocketAddr, SocketHandler } from "#lib/net/socket.ts";
+import { includesPort } from "#model/opaque-ports.ts";
 import { transportProtocol, type TransportHeader } from "#wire/transport-header/transport-header.ts";
 import type { Detected } from "../detect/classify.ts";
 import { Detection, type DetectionOwner } from "../detect/detection.ts";
@@ -97,7 +98,12 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
     const { options } = this.shared;
     options.credentials?.accept(
       socket,
-      { initial, alpn: [transportProtocol, "h2", "http/1.1"], timeout: options.detectTimeout },
+      {
+        initial,
+        alpn: [transportProtocol, "h2", "http/1.1"],
+        timeout: options.detectTimeout,
+        anonymous: this.anonymous(),
+      },
       {
         onSecure: (secure) => this.onSecure(secure),
         onFail: (error) => {
@@ -109,15 +115,22 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
     );
   }
 
+  private anonymous(): boolean {
+    return this.target !== null && includesPort(this.shared.options.requireTlsPorts, this.target.port);
+  }
+
   private onSecure(socket: Socket): void {
     const { options } = this.shared;
     this.socket = socket;
     const clientId = socket.tls?.peerNames.find((name) => identityPattern.test(name));
-    if (clientId === undefined) {
+    if (clientId !== undefined) {
+      this.tls = { kind: "meshed", clientId };
+    } else if (this.anonymous()) {
+      this.tls = { kind: "anonymous" };
+    } else {
       this.refuse(socket, "Client certificate without an identity");
       return;
     }
-    this.tls = { kind: "meshed", clientId };
     if (socket.tls?.alpn === transportProtocol) {
       HeaderReader.start(socket, this, options.detectTimeout, options.clock);
     } else if (this.policy === null) {

@@ -5,6 +5,7 @@ import type { ConnectOptions } from "#lib/net/connect.ts";
 import type { ConnectHandler, PendingConnect, Socket, SocketAddr } from "#lib/net/socket.ts";
 import type { UpgradeHandler } from "#lib/net/tls.ts";
 import type { Identity } from "#model/identity.ts";
+import type { PortRange } from "#model/opaque-ports.ts";
 import type { HttpContext } from "../http/exchange.ts";
 import type { ErrorResponder } from "../http/ports.ts";
 import type { AppPools } from "./app-pools.ts";
@@ -16,10 +17,15 @@ export type Connect = (options: ConnectOptions, handler: ConnectHandler) => Pend
 export interface ServerCredentials {
   /** The server name that asks for us; null until there is a certificate. */
   readonly localName: Identity | null;
-  /** The client must prove a mesh identity. `onSecure`'s socket names it in `tls.peerNames`. */
+  /** The client must prove a mesh identity, unless `anonymous`. `onSecure`'s socket names it in `tls.peerNames`. */
   accept(
     socket: Socket,
-    options: { readonly initial: Buffer; readonly alpn: readonly string[]; readonly timeout: number },
+    options: {
+      readonly initial: Buffer;
+      readonly alpn: readonly string[];
+      readonly timeout: number;
+      readonly anonymous: boolean;
+    },
     handler: UpgradeHandler,
   ): void;
 }
@@ -38,6 +44,11 @@ export interface InboundOptions {
   readonly appAddress: (target: SocketAddr) => SocketAddr;
   /** Ports of this proxy: a transport header that names one is refused. */
   readonly ownPorts: ReadonlySet<number>;
+  /**
+   * Ports that take TLS from clients without a certificate: the identity service's, which workloads ask for their first
+   * one. Clients are not known there even when they have one.
+   */
+  readonly requireTlsPorts: readonly PortRange[];
   /** For the first bytes of connections whose port is not known yet; Linkerd: 10 000. */
   readonly detectTimeout: number;
   /** Linkerd: 300, from its chart 100. */

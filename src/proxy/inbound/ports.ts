@@ -8,6 +8,8 @@ import type { HttpCells, TransportCells } from "../http/ports.ts";
 export type ClientTls =
   /** Our proxy's mutual TLS. */
   | { readonly kind: "meshed"; readonly clientId: Identity }
+  /** TLS for us from a client without a certificate, only on ports that workloads need before they have one. */
+  | { readonly kind: "anonymous" }
   /** TLS that is not for us, passed on as it is. */
   | { readonly kind: "passthrough"; readonly serverName: string | null }
   /** Plaintext; `reason` is the label no_tls_reason. */

@@ -101,6 +101,7 @@ function setup(options: Setup = {}) {
     },
     appAddress: () => ({ ip: "127.0.0.1", port: app.port }),
     ownPorts: new Set([4143]),
+    requireTlsPorts: [],
     detectTimeout: 10_000,
     connectTimeout: 300,
     poolIdleTimeout: 3_000,

@@ -23,6 +23,7 @@ export function findAuthorization(client: Client, authorizations: readonly Autho
 function matchesClient(tls: ClientTls, clients: ClientMatch): boolean {
   if (clients.kind === "any") return true;
   // Only our own handshake proves anything; TLS that is passed through was verified by nobody here.
+  if (clients.kind === "tls") return tls.kind === "meshed" || tls.kind === "anonymous";
   if (tls.kind !== "meshed") return false;
   if (clients.kind === "meshed") return true;
   const { clientId } = tls;

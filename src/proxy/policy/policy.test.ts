@@ -65,6 +65,7 @@ describe("default policies", () => {
       ["all-authenticated", outside, plain, false],
       ["all-authenticated", outside, passthrough, false],
       ["all-authenticated", outside, meshed("web.ns"), true],
+      ["all-authenticated", outside, { kind: "anonymous" }, false],
       ["cluster-unauthenticated", inside, plain, true],
       ["cluster-unauthenticated", outside, plain, false],
       ["cluster-authenticated", inside, plain, false],
@@ -92,6 +93,15 @@ describe("findAuthorization", () => {
   test("takes exceptions out of a network", () => {
     expect(find({ kind: "any" }, "10.1.0.1", plain)).toBe(true);
     expect(find({ kind: "any" }, "10.9.0.1", plain)).toBe(false);
+  });
+
+  test("tells TLS without an identity from TLS with one", () => {
+    const anonymous: ClientTls = { kind: "anonymous" };
+    expect(find({ kind: "tls" }, "10.1.0.1", anonymous)).toBe(true);
+    expect(find({ kind: "tls" }, "10.1.0.1", meshed("a.b"))).toBe(true);
+    expect(find({ kind: "tls" }, "10.1.0.1", passthrough)).toBe(false);
+    expect(find({ kind: "tls" }, "10.1.0.1", plain)).toBe(false);
+    expect(find({ kind: "meshed" }, "10.1.0.1", anonymous)).toBe(false);
   });
 
   test("compares identities exactly and suffixes by whole labels", () => {

@@ -11,6 +11,7 @@ import { includesPort, type PortRange } from "#model/opaque-ports.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
 import type { HttpCells } from "../http/ports.ts";
 import type {
+  ClientTls,
   ConnectionVerdict,
   InboundConnection,
   InboundProtocol,
@@ -47,6 +48,20 @@ interface ClientState {
   /** The answer to every request when the routes can't make a difference. */
   readonly always: RequestVerdict | null;
   readonly byRoute: Map<InboundRoute | null, RequestVerdict>;
+}
+
+/** What tells two clients of the same kind of TLS apart. */
+function tlsKeyOf(tls: ClientTls): string {
+  switch (tls.kind) {
+    case "meshed":
+      return tls.clientId;
+    case "anonymous":
+      return "";
+    case "passthrough":
+      return tls.serverName ?? "";
+    case "none":
+      return tls.reason;
+  }
 }
 
 const builtInRoute = builtIn("default");
@@ -157,7 +172,7 @@ export class LivePortPolicy implements PortPolicy {
     const known = this.byConnection.get(connection);
     if (known !== undefined) return known;
     const { tls, client, target } = connection;
-    const tlsKey = tls.kind === "meshed" ? tls.clientId : tls.kind === "none" ? tls.reason : (tls.serverName ?? "");
+    const tlsKey = tlsKeyOf(tls);
     // The client's address matters to networks, never to labels.
     const key = `${client.ip} ${target.ip}:${target.port} ${tls.kind} ${tlsKey}`;
     let state = this.clients.get(key);

@@ -20,6 +20,8 @@ export interface NetworkMatch {
 export type ClientMatch =
   /** Anybody, with or without TLS. */
   | { readonly kind: "any" }
+  /** TLS of the mesh; who the client is does not matter. */
+  | { readonly kind: "tls" }
   /** Mutual TLS of the mesh with any identity. */
   | { readonly kind: "meshed" }
   /** One of these identities, or one that ends in "." and one of these suffixes; an empty suffix is any identity. */

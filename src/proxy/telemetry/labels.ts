@@ -15,6 +15,8 @@ export function serverTlsLabels(tls: ClientTls): Labels {
   switch (tls.kind) {
     case "meshed":
       return { tls: "true", client_id: tls.clientId };
+    case "anonymous":
+      return { tls: "true" };
     case "passthrough":
       return { tls: "opaque", sni: tls.serverName ?? "" };
     case "none":

@@ -25,12 +25,16 @@ export interface AcceptTlsOptions {
   readonly alpn: readonly string[];
   /** Deadline of the handshake, ms. Default 10 s. */
   readonly timeout?: number;
+  /** Doesn't ask for a client certificate: for ports that workloads need before they have one. Default false. */
+  readonly anonymous?: boolean;
 }
 
 export class MeshTls {
   private readonly log: Log;
   private readonly stopWatching: () => void;
   private context: TlsContext | null = null;
+  /** The same credentials for servers that don't ask who the client is. */
+  private lenient: TlsContext | null = null;
   private local: Identity | null = null;
 
   constructor(credentials: ReadonlyWatchable<Credentials | null>, log: Log) {
@@ -59,9 +63,9 @@ export class MeshTls {
     };
   }
 
-  /** Terminates TLS on an accepted socket; the client must have a certificate of the mesh. */
+  /** Terminates TLS on an accepted socket; the client must have a certificate of the mesh, unless `anonymous`. */
   accept(socket: Socket, options: AcceptTlsOptions, handler: UpgradeHandler): void {
-    const { context } = this;
+    const context = options.anonymous === true ? this.lenient : this.context;
     if (context === null) {
       socket.terminate();
       queueMicrotask(() =>
@@ -79,12 +83,10 @@ export class MeshTls {
   private use(credentials: Credentials | null): void {
     if (credentials === null) return;
     try {
-      this.context = createTlsContext({
-        certPem: credentials.chainPem,
-        keyPem: credentials.keyPem,
-        caPem: credentials.anchorsPem,
-        requestPeer: true,
-      });
+      const pems = { certPem: credentials.chainPem, keyPem: credentials.keyPem, caPem: credentials.anchorsPem };
+      const context = createTlsContext({ ...pems, requestPeer: true });
+      this.lenient = createTlsContext({ ...pems, requestPeer: false });
+      this.context = context;
       this.local = credentials.name;
     } catch (error) {
       // The old context still works; a new certificate comes with the next renewal.
