@@ -3,6 +3,7 @@ import type { MeshError } from "#lib/errors.ts";
 import { memoryLog } from "#lib/log.ts";
 import { connect } from "#lib/net/connect.ts";
 import { listen } from "#lib/net/listen.ts";
+import { createTlsContext } from "#lib/net/tls.ts";
 import type { Socket } from "#lib/net/socket.ts";
 import { leafPem, testAuthority, type TestAuthority } from "#lib/net/testing/pairs.ts";
 import { Recorder } from "#lib/net/testing/recorder.ts";
@@ -104,4 +105,29 @@ test("credentials that can't be used leave the old ones in place and say so", ()
   web.stop();
   source.set(credentials("later.test"));
   expect(web.localName).toBe("web.test");
+});
+
+test("a client without a certificate is taken only where nobody asks for one", async () => {
+  const { log } = memoryLog();
+  const identity = new MeshTls(new Watchable<Credentials | null>(credentials("identity.test")), log);
+  const context = createTlsContext({ certPem: null, keyPem: null, caPem: authority.anchorPem, requestPeer: false });
+  const serve = async (anonymous: boolean): Promise<Socket | MeshError> => {
+    const served = Promise.withResolvers<Socket | MeshError>();
+    const listener = listen({ ip: "127.0.0.1", port: 0 }, (socket) => {
+      const options = { initial: Buffer.alloc(0), alpn: ["h2"], anonymous };
+      identity.accept(socket, options, { onSecure: served.resolve, onFail: served.resolve });
+    });
+    const tls = { context, serverName: "identity.test", verify: { identity: "identity.test" } } as const;
+    connect(
+      { ip: "127.0.0.1", port: listener.addr.port, timeout: 2000, tls },
+      { onOpen: (socket) => (socket.handler = new Recorder()), onFail() {} },
+    );
+    const outcome = await served.promise;
+    listener.close();
+    return outcome;
+  };
+  const taken = await serve(true);
+  expect((taken as Socket).tls).toEqual({ peerNames: [], alpn: null, serverName: "identity.test" });
+  (taken as Socket).terminate();
+  expect(await serve(false)).toBeInstanceOf(Error);
 });
