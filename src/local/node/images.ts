@@ -42,7 +42,9 @@ export function imageName(image: string): string {
 
 /** Inserts the subcommand that the image implies, unless the arguments start with it. */
 function linkerdEntrypoint(self: Self, implied: readonly string[], args: readonly string[]): string[] {
-  const given = implied.every((word, index) => args[index] === word);
+  // The proxy's image is the init container's too: a program that is named counts more than what the image implies.
+  const named = Object.values(linkerdImages).some(([program]) => program !== undefined && program === args[0]);
+  const given = named || implied.every((word, index) => args[index] === word);
   return selfCommand(self, selfMount, given ? [] : implied);
 }
 
