@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { fixedCredentials } from "./access.ts";
 import { KubeClient } from "./client.ts";
+import { failure } from "./testing/fake-api.ts";
 import { listenForward } from "./port-forward.ts";
 
 const cleanups: Array<() => unknown> = [];
@@ -18,7 +19,11 @@ function startServer(): { url: string; paths: string[] } {
       const url = new URL(request.url);
       paths.push(`${url.pathname}${url.search} ${request.headers.get("authorization") ?? ""}`);
       const pod = url.pathname.split("/")[6] ?? "";
-      if (pod === "missing") return new Response("no", { status: 404 });
+      if (!url.pathname.endsWith("/portforward")) {
+        if (pod === "missing") return failure(404, "NotFound", 'pods "missing" not found');
+        return Response.json({ metadata: { name: pod }, spec: { containers: [] }, status: { phase: "Pending" } });
+      }
+      if (pod === "missing" || pod === "pending") return new Response("no", { status: 404 });
       const headers = { "sec-websocket-protocol": "v4.channel.k8s.io" };
       return self.upgrade(request, { data: { pod }, headers })
         ? undefined
@@ -78,9 +83,22 @@ describe("listenForward", () => {
     expect(server.paths).toEqual(["/api/v1/namespaces/web/pods/echo/portforward?ports=8080 Bearer t"]);
   });
 
+  test("says when the API server itself is away", async () => {
+    const closed = Promise.withResolvers<string>();
+    const forward = listenForward(
+      clientFor("http://127.0.0.1:9"),
+      { namespace: "web", pod: "echo", port: 1 },
+      { onError: (error) => closed.resolve(error.message) },
+    );
+    cleanups.push(() => forward.close());
+    await talk(forward.port, "hello");
+    expect(await closed.promise).toContain('the API server at "http://127.0.0.1:9" refused the connection');
+  });
+
   test.each([
     ["down", "connection refused"],
-    ["missing", "refused or can't be reached"],
+    ["missing", 'pods "missing" not found'],
+    ["pending", "the pod is not running, it is Pending"],
   ])("says why pod %s can't be reached", async (pod, message) => {
     const errors: string[] = [];
     const forward = listenForward(

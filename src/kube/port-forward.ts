@@ -4,11 +4,12 @@
  * Channel 0 carries data, channel 1 an error text; the first message of each repeats the port (two bytes, little endian).
  * One WebSocket is one connection.
  */
-import { MeshError } from "#lib/errors.ts";
+import { asMeshError, MeshError } from "#lib/errors.ts";
 import { listen } from "#lib/net/listen.ts";
 import type { Socket } from "#lib/net/socket.ts";
 import { requestHeaders, tlsOptions, type KubeClient } from "./client.ts";
 import { objectPath, resources } from "./resource.ts";
+import type { Pod } from "./types/core.ts";
 
 export interface PodPort {
   readonly namespace: string;
@@ -84,12 +85,23 @@ export async function openForward(
     if (channel === 0) handler.onData(payload);
     else end(new MeshError("unavailable", `${action}: ${payload.toString("utf8").trim()}`));
   });
+  let refused = false;
+  const refuse = async (): Promise<void> => {
+    if (refused) return;
+    refused = true;
+    // The runtime does not tell what the server answered to the handshake, so the pod is looked at.
+    end(await whyRefused(client, target, action));
+  };
   socket.addEventListener("error", () => {
-    const why = opened ? "the connection broke" : `the API server at "${access.server}" refused or can't be reached`;
-    end(new MeshError("unavailable", `${action}: ${why}`));
+    if (opened) end(new MeshError("unavailable", `${action}: the connection broke`));
+    else void refuse();
   });
   socket.addEventListener("close", (event) => {
-    const orderly = opened && (event.code === 1000 || event.code === 1005 || event.code === 1001);
+    if (!opened) {
+      void refuse();
+      return;
+    }
+    const orderly = event.code === 1000 || event.code === 1005 || event.code === 1001;
     end(orderly ? null : new MeshError("unavailable", `${action}: ${event.reason || "the connection broke"}`));
   });
   return {
@@ -108,6 +120,18 @@ export async function openForward(
       socket.close();
     },
   };
+}
+
+async function whyRefused(client: KubeClient, target: PodPort, action: string): Promise<MeshError> {
+  try {
+    const pod = await client.get<Pod>(resources.pods, target.pod, target.namespace);
+    const phase = pod.status?.phase ?? "Pending";
+    const why = phase === "Running" ? "the API server refused it" : `the pod is not running, it is ${phase}`;
+    return new MeshError("unavailable", `${action}: ${why}`);
+  } catch (thrown) {
+    const error = asMeshError(thrown, "Reading the pod failed");
+    return new MeshError(error.code, `${action}: ${error.message}`, { cause: error });
+  }
 }
 
 export interface LocalForward {
