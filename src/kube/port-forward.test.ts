@@ -21,8 +21,10 @@ function startServer(): { url: string; paths: string[] } {
       const pod = url.pathname.split("/")[6] ?? "";
       if (!url.pathname.endsWith("/portforward")) {
         if (pod === "missing") return failure(404, "NotFound", 'pods "missing" not found');
-        return Response.json({ metadata: { name: pod }, spec: { containers: [] }, status: { phase: "Pending" } });
+        const phase = pod === "pending" ? "Pending" : "Running";
+        return Response.json({ metadata: { name: pod }, spec: { containers: [] }, status: { phase } });
       }
+      if (pod === "forbidden") return failure(403, "Forbidden", "pods/portforward is forbidden");
       if (pod === "missing" || pod === "pending") return new Response("no", { status: 404 });
       const headers = { "sec-websocket-protocol": "v4.channel.k8s.io" };
       return self.upgrade(request, { data: { pod }, headers })
@@ -98,6 +100,7 @@ describe("listenForward", () => {
   test.each([
     ["down", "connection refused"],
     ["missing", 'pods "missing" not found'],
+    ["forbidden", "pods/portforward is forbidden"],
     ["pending", "the pod is not running, it is Pending"],
   ])("says why pod %s can't be reached", async (pod, message) => {
     const errors: string[] = [];

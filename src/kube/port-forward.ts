@@ -48,7 +48,7 @@ export async function openForward(
 ): Promise<ForwardStream> {
   const { access } = client;
   const credentials = await access.credentials.get();
-  const path = objectPath(resources.pods, target.pod, target.namespace, "portforward");
+  const path = forwardPath(target);
   const options: RuntimeWebSocketOptions = {
     headers: requestHeaders(access, credentials),
     protocols: [subprotocol],
@@ -122,12 +122,18 @@ export async function openForward(
   };
 }
 
+function forwardPath(target: PodPort): string {
+  return objectPath(resources.pods, target.pod, target.namespace, "portforward");
+}
+
 async function whyRefused(client: KubeClient, target: PodPort, action: string): Promise<MeshError> {
   try {
     const pod = await client.get<Pod>(resources.pods, target.pod, target.namespace);
     const phase = pod.status?.phase ?? "Pending";
-    const why = phase === "Running" ? "the API server refused it" : `the pod is not running, it is ${phase}`;
-    return new MeshError("unavailable", `${action}: ${why}`);
+    if (phase !== "Running") return new MeshError("unavailable", `${action}: the pod is not running, it is ${phase}`);
+    // Without the handshake the same request is refused too, but one hears why.
+    await client.json("GET", `${forwardPath(target)}?ports=${target.port}`, { action: "open the connection" });
+    return new MeshError("unavailable", `${action}: the API server refused it`);
   } catch (thrown) {
     const error = asMeshError(thrown, "Reading the pod failed");
     return new MeshError(error.code, `${action}: ${error.message}`, { cause: error });
