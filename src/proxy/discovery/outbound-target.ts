@@ -12,7 +12,7 @@ import type {
   OutboundTarget,
   PickWaiter,
 } from "../outbound/ports.ts";
-import { findRoute, matchesEverything, type RouteMatchers } from "../route/match.ts";
+import { matchesEverything, RouteFinder, type RouteMatchers } from "../route/match.ts";
 import type { Backend, Backends } from "./backends.ts";
 import type { BackendPlan, Choice, OutboundPlan } from "./outbound-plan.ts";
 
@@ -85,7 +85,7 @@ export class LiveTarget implements OutboundTarget {
   tcp: Balancer = nowhere;
   private readonly options: TargetOptions;
   private readonly notFound: HttpRefusal;
-  private routes: LiveRoute[] = [];
+  private routes = new RouteFinder<LiveRoute>([]);
   /** The answer to every request when there is no choice. */
   private always: HttpRoute | HttpRefusal | null = null;
   private held: Backend[] = [];
@@ -111,16 +111,17 @@ export class LiveTarget implements OutboundTarget {
     this.protocol = plan.protocol;
     this.detectTimeout = plan.detectTimeout;
     this.tcp = this.tcpBalancer(plan.tcp);
-    this.routes = plan.http.map(({ match, choice }) => ({ match, ...this.outcomes(choice) }));
-    const [only] = this.routes;
-    const fixed = this.routes.length === 1 && only?.outcomes.length === 1 && matchesEverything(only.match);
+    const routes = plan.http.map(({ match, choice }) => ({ match, ...this.outcomes(choice) }));
+    this.routes = new RouteFinder(routes);
+    const [only] = routes;
+    const fixed = routes.length === 1 && only?.outcomes.length === 1 && matchesEverything(only.match);
     this.always = fixed ? (only?.outcomes[0] ?? null) : null;
     for (const backend of before) this.options.backends.release(backend);
   }
 
   route(head: RequestHead): HttpRoute | HttpRefusal {
     if (this.always !== null) return this.always;
-    const route = findRoute(this.routes, head);
+    const route = this.routes.find(head);
     if (route === null) return this.notFound;
     return route.outcomes[this.draw(route.sums)] ?? this.notFound;
   }

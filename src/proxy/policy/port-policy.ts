@@ -18,7 +18,7 @@ import type {
   PortPolicy,
   RequestVerdict,
 } from "../inbound/ports.ts";
-import { findRoute, matchesEverything } from "../route/match.ts";
+import { matchesEverything, RouteFinder } from "../route/match.ts";
 import { findAuthorization, type Client } from "./authorize.ts";
 import type { PolicyMetrics } from "./policy-metrics.ts";
 import { builtIn, originLabels, type Authorization, type InboundRoute, type ServerPolicy } from "./server-policy.ts";
@@ -88,6 +88,7 @@ class CountedCells implements HttpCells {
 
 export class LivePortPolicy implements PortPolicy {
   private policy: ServerPolicy;
+  private finder: RouteFinder<InboundRoute>;
   private readonly options: PortPolicyOptions;
   private clients = new Map<string, ClientState>();
   /** Of each connection, so that a request does not build a key. Emptied by a change of policy. */
@@ -99,6 +100,7 @@ export class LivePortPolicy implements PortPolicy {
 
   constructor(policy: ServerPolicy, options: PortPolicyOptions) {
     this.policy = policy;
+    this.finder = new RouteFinder(policy.routes ?? []);
     this.options = options;
   }
 
@@ -116,6 +118,7 @@ export class LivePortPolicy implements PortPolicy {
 
   update(policy: ServerPolicy): void {
     this.policy = policy;
+    this.finder = new RouteFinder(policy.routes ?? []);
     this.clients = new Map();
     this.byConnection = new WeakMap();
     for (const onChange of [...this.watchers]) onChange();
@@ -146,7 +149,7 @@ export class LivePortPolicy implements PortPolicy {
   authorizeRequest(connection: InboundConnection, head: RequestHead): RequestVerdict {
     const state = this.byConnection.get(connection) ?? this.stateOf(connection);
     if (state.always !== null) return state.always;
-    const route = findRoute(this.policy.routes ?? [], head);
+    const route = this.finder.find(head);
     return state.byRoute.get(route) ?? this.decide(state, route);
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { RequestHead } from "#wire/http1/head.ts";
 import { parseRequestHead } from "#wire/http1/parse-request.ts";
-import { findRoute, matchesEverything, type RequestMatch, type RouteMatchers } from "./match.ts";
+import { findRoute, matchesEverything, RouteFinder, type RequestMatch, type RouteMatchers } from "./match.ts";
 
 const head = (more: {
   path?: string;
@@ -98,5 +98,19 @@ describe("matchesEverything", () => {
     expect(matchesEverything({ hosts: [], requests: [prefix("/")] })).toBe(true);
     expect(matchesEverything({ hosts: [], requests: [prefix("/a")] })).toBe(false);
     expect(matchesEverything({ hosts: [{ kind: "exact", host: "a" }], requests: [] })).toBe(false);
+  });
+});
+
+describe("RouteFinder", () => {
+  test("answers a shared head from memory and another one anew, both as findRoute does", () => {
+    const routes = [route("a", { requests: [prefix("/a")] }), route("b", { requests: [prefix("/b")] })];
+    const finder = new RouteFinder(routes);
+    const shared = head({ path: "/b/c" });
+    shared.shared = true;
+    expect([finder.find(shared)?.name, finder.find(shared)?.name]).toEqual(["b", "b"]);
+    expect(finder.find(head({ path: "/a" }))?.name).toBe("a");
+    const missing = head({ path: "/z" });
+    missing.shared = true;
+    expect([finder.find(missing), finder.find(missing)]).toEqual([null, null]);
   });
 });

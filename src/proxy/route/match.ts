@@ -61,6 +61,29 @@ export function findRoute<T extends { readonly match: RouteMatchers }>(
   return best;
 }
 
+/**
+ * {@link findRoute} that remembers the answer for heads that come again: a head that is shared is the same object each
+ * time (wire/http1/head-cache.ts), and everything that a match looks at is in it. The memory goes with the head.
+ */
+export class RouteFinder<T extends { readonly match: RouteMatchers }> {
+  private readonly routes: readonly T[];
+  private readonly known = new WeakMap<RequestHead, { readonly route: T | null }>();
+
+  constructor(routes: readonly T[]) {
+    this.routes = routes;
+  }
+
+  find(head: RequestHead): T | null {
+    if (!head.shared) return findRoute(this.routes, head);
+    let found = this.known.get(head);
+    if (found === undefined) {
+      found = { route: findRoute(this.routes, head) };
+      this.known.set(head, found);
+    }
+    return found.route;
+  }
+}
+
 /** Whether no request can miss it, so that nobody needs to look. */
 export function matchesEverything(match: RouteMatchers): boolean {
   if (match.hosts.length > 0) return false;
