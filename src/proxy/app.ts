@@ -4,6 +4,7 @@
  */
 import type { Clock } from "#lib/clock.ts";
 import { Drain } from "#lib/drain.ts";
+import { MeshError } from "#lib/errors.ts";
 import { createLog, type LogSink } from "#lib/log.ts";
 import { registerProcessMetrics } from "#lib/metrics/process.ts";
 import { Registry } from "#lib/metrics/registry.ts";
@@ -215,23 +216,8 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     closers.push(() => inboundListener.close());
     const outboundListeners: Listener[] = [];
     for (const addr of config.outbound.listen) {
-      const listener = acceptConnections(
-        {
-          ...accept,
-          ...accepted(config.outbound),
-          addr,
-          direct: false,
-          allowedIps: [],
-          ...(context.originalDst === undefined ? {} : { destination: context.originalDst.outbound }),
-        },
-        {
-          onAccept: (socket, target) => {
-            if (target.kind === "redirected") outbound.accept(socket, target.dst);
-            else socket.terminate();
-          },
-          onRefuse,
-        },
-      );
+      const listener = listenOutbound(addr, outboundListeners.length > 0);
+      if (listener === null) continue;
       outboundListeners.push(listener);
       closers.push(() => listener.close());
     }
@@ -287,6 +273,37 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
         for (const close of closers.toReversed()) close();
       },
     };
+
+    /** `spare`: there is another one, so a machine without this address family can do without. */
+    function listenOutbound(addr: SocketAddr, spare: boolean): Listener | null {
+      try {
+        return acceptConnections(
+          {
+            ...accept,
+            ...accepted(config.outbound),
+            addr,
+            direct: false,
+            allowedIps: [],
+            ...(context.originalDst === undefined ? {} : { destination: context.originalDst.outbound }),
+          },
+          {
+            onAccept: (socket, target) => {
+              if (target.kind === "redirected") outbound.accept(socket, target.dst);
+              else socket.terminate();
+            },
+            onRefuse,
+          },
+        );
+      } catch (error) {
+        if (!spare || !(error instanceof MeshError) || error.code === "address-in-use") throw error;
+        log.warn(
+          "One of the outbound addresses can't be used and is left out",
+          { ip: addr.ip, port: addr.port },
+          error,
+        );
+        return null;
+      }
+    }
 
     function startIdentity(settings: IdentityConfig): IdentityClient {
       const anonymous = createTlsContext({

@@ -292,6 +292,15 @@ describe("failures", () => {
   });
 });
 
+describe("listening", () => {
+  test("goes on without a second outbound address that this machine does not have, but not without the first", () => {
+    const out = proxy({ env: { OUTBOUND_LISTEN_ADDRS: "127.0.0.1:0,192.0.2.1:0" } });
+    expect(out.proxy.outbound.length).toBe(1);
+    expect(out.lines.join("\n")).toContain("left out ip=192.0.2.1");
+    expect(() => proxy({ env: { OUTBOUND_LISTEN_ADDRS: "192.0.2.1:0,127.0.0.1:0" } })).toThrow("192.0.2.1");
+  });
+});
+
 describe("draining", () => {
   test("takes no new connections and lets the request in flight end", async () => {
     let answer: (() => void) | null = null;
