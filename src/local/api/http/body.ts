@@ -1,19 +1,16 @@
-/** Request bodies: JSON or YAML, bounded. */
+/** Request bodies: JSON, YAML or Kubernetes' protobuf, bounded. */
 import { parse as parseYaml } from "yaml";
+import type { Types } from "../schema/notation.ts";
+import { decodeProtobuf } from "../schema/protobuf.ts";
 import { badRequest, StatusError } from "../status-error.ts";
 
 /** Bytes; larger bodies are refused with 413. */
 export const maxBody = 3 * 1024 * 1024;
 
 /** The parsed body; undefined when it is empty. */
-export async function readBody(request: Request): Promise<unknown> {
+export async function readBody(request: Request, types: Types): Promise<unknown> {
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() ?? "application/json";
-  if (type.includes("protobuf")) {
-    throw new StatusError(
-      "UnsupportedMediaType",
-      "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml",
-    );
-  }
+  if (type.includes("protobuf")) return decodeProtobuf(types, new Uint8Array(await request.arrayBuffer()));
   const body = await request.text();
   if (body.length > maxBody) {
     throw new StatusError("RequestEntityTooLarge", `Request entity too large: limit is ${maxBody}`);

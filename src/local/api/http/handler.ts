@@ -133,7 +133,7 @@ export class Handler {
       const context = contextOf(query, user);
       const { authenticator, authorizer, tokens, types } = this.parts;
       const parts = { types, authenticator, authorizer, issuer: tokens.issuer };
-      const body = await readBody(request);
+      const body = await readBody(request, this.parts.types);
       return json(answerReview(parts, review.kind, review.version, route.namespace, body, context), 201);
     }
     const info = this.parts.catalog.require(route);

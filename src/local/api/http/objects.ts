@@ -49,17 +49,17 @@ export async function serveObject(work: ObjectRequest): Promise<Response> {
     case "create": {
       if (route.name !== "") throw notAllowed();
       const form = acceptedForm(accept);
-      const created = await parts.registry.create(info, route.namespace, await readBody(request), context);
+      const created = await parts.registry.create(info, route.namespace, await readBody(request, parts.types), context);
       return show(parts, info, created, form, query, 201, context.warnings);
     }
     case "update":
-      return update(work, await readBody(request), context);
+      return update(work, await readBody(request, parts.types), context);
     case "patch":
-      return patch(work, await readBody(request), context);
+      return patch(work, await readBody(request, parts.types), context);
     case "delete":
-      return remove(work, await readBody(request), context);
+      return remove(work, await readBody(request, parts.types), context);
     case "deletecollection":
-      return removeAll(work, await readBody(request), context);
+      return removeAll(work, await readBody(request, parts.types), context);
     default:
       throw notAllowed();
   }

@@ -39,7 +39,7 @@ async function token(work: ObjectRequest): Promise<Response> {
   const { parts, route, request } = work;
   const account = parts.store.get("serviceaccounts", route.namespace, route.name);
   if (account === null) throw notFound({ group: "", resource: "serviceaccounts" }, route.name);
-  const body = decode(parts.types, "TokenRequest", (await readBody(request)) ?? {}, "v1").value;
+  const body = decode(parts.types, "TokenRequest", (await readBody(request, parts.types)) ?? {}, "v1").value;
   const spec = (body["spec"] ?? {}) as {
     audiences?: string[];
     expirationSeconds?: number;
@@ -92,7 +92,7 @@ async function token(work: ObjectRequest): Promise<Response> {
 
 async function binding(work: ObjectRequest): Promise<Response> {
   const { parts, route, request } = work;
-  const body = decode(parts.types, "Binding", await readBody(request), "v1").value;
+  const body = decode(parts.types, "Binding", await readBody(request, parts.types), "v1").value;
   const target = body["target"] as { kind?: string; name?: string } | undefined;
   if (target?.name === undefined || target.name === "") throw badRequest("target.name: Required value");
   bindPod(parts.store, route.namespace, route.name, target.name, timestamp(parts.clock.wall()));
@@ -102,7 +102,7 @@ async function binding(work: ObjectRequest): Promise<Response> {
 /** Deletes the pod. Disruption budgets are stored and shown, but don't hold an eviction back. */
 async function eviction(work: ObjectRequest): Promise<Response> {
   const { parts, info, route, request, query, user } = work;
-  const body = decode(parts.types, "Eviction", (await readBody(request)) ?? {}, "v1").value;
+  const body = decode(parts.types, "Eviction", (await readBody(request, parts.types)) ?? {}, "v1").value;
   const { deletion, dryRun } = deletionOf(query, body["deleteOptions"]);
   const context = contextOf(query, user);
   await parts.registry.delete(info, route.namespace, route.name, deletion, dryRun ? { ...context, dryRun } : context);
@@ -111,7 +111,7 @@ async function eviction(work: ObjectRequest): Promise<Response> {
 
 async function finalize(work: ObjectRequest): Promise<Response> {
   const { parts, info, route, request, query, user } = work;
-  const body = (await readBody(request)) as KubeObject | undefined;
+  const body = (await readBody(request, parts.types)) as KubeObject | undefined;
   const finalizers = (body?.["spec"] as { finalizers?: string[] } | undefined)?.finalizers ?? [];
   const result = await parts.registry.finalizeNamespace(info, route.name, finalizers, contextOf(query, user));
   return json(result);

@@ -129,6 +129,9 @@ export function watchStream(store: Store, clock: Clock, watch: WatchRequest): Re
     {
       start(opened) {
         controller = opened;
+        // The runtime sends the head of a response with its first bytes, and clients wait for the head: JSON readers skip
+        // white space.
+        if (watch.from !== null) opened.enqueue(encoder.encode("\n"));
         begin();
         flush();
       },

@@ -1,7 +1,9 @@
 /**
  * A short notation for the built-in types, the one source of decoding, defaults, required fields, merge keys and OpenAPI.
  *
- * One line per type: `Name = field:type other!:type third:A|B=A`. `!` is required, `=` gives a default. Types: string, int,
+ * One line per type: `Name = 1.field:type 2.other!:type third:A|B=A`. The number is the field's in Kubernetes' protobuf form
+ * (two numbers when it lies in an inlined message there, none when it has no such form). `!` is required, `=` gives a
+ * default. Types: string, int,
  * number, bool, quantity, intstr, time, bytes, any, another type's name, `A|B` (one of these words), `[T]` (list, replaced
  * as a whole by a patch), `[T]@key` (list merged by that field), `[T]@` (list merged as a set), `{T}` (map).
  */
@@ -18,6 +20,8 @@ export type FieldType =
 
 export interface Field {
   readonly name: string;
+  /** "7", "2.1" for field 1 of the inlined message 2, or "" when there is none. */
+  readonly number: string;
   readonly type: FieldType;
   readonly required: boolean;
   /** Undefined: none. */
@@ -58,15 +62,17 @@ export function parseTypes(...texts: string[]): Types {
     if (name === undefined || types.has(name)) throw new MeshError("internal", `Type "${name}" is written twice`);
     const fields = new Map<string, Field>();
     for (const part of body.trim().split(/\s+/)) {
-      const match = /^([\w$]+)(!?):([^=]+)(?:=(.+))?$/.exec(part);
-      if (match?.[1] === undefined || match[3] === undefined) {
+      const match = /^([\d.]*?)\.?([A-Za-z$]\w*)(!?):([^=]+)(?:=(.+))?$/.exec(part);
+      const [, number = "", field, mark, type, fallback] = match ?? [];
+      if (field === undefined || type === undefined) {
         throw new MeshError("internal", `Type "${name}" has the unreadable field "${part}"`);
       }
-      fields.set(match[1], {
-        name: match[1],
-        type: parseType(match[3]),
-        required: match[2] === "!",
-        fallback: parseDefault(match[4]),
+      fields.set(field, {
+        name: field,
+        number,
+        type: parseType(type),
+        required: mark === "!",
+        fallback: parseDefault(fallback),
       });
     }
     types.set(name, { name, fields });
