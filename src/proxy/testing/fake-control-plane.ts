@@ -46,7 +46,7 @@ export class FakeControlPlane {
   private readonly policies = new Map<number, Server>();
   private readonly outbound = new Map<string, OutboundPolicy>();
   private readonly watchers = new Map<string, Set<Writer<never>>>();
-  private readonly root: Authority = createRoot("root.test", validFor(Date.now(), 86_400_000, 60_000));
+  private readonly root: Authority;
   private readonly log: Log;
   private server: RpcServer | null = null;
   private listener: Listener | null = null;
@@ -56,8 +56,10 @@ export class FakeControlPlane {
   /** Calls so far, by method and key, e.g. "profile 10.0.0.1:80". */
   readonly calls: string[] = [];
 
-  constructor(log: Log) {
+  /** `root` signs identities: one's own, so that several control planes can serve one mesh. */
+  constructor(log: Log, root: Authority = createRoot("root.test", validFor(Date.now(), 86_400_000, 60_000))) {
     this.log = log;
+    this.root = root;
   }
 
   get anchorsPem(): string {
@@ -72,7 +74,9 @@ export class FakeControlPlane {
     return { ip: "127.0.0.1", port: this.port };
   }
 
-  start(): void {
+  /** `port` 0: a free one, and the same one again after a stop. */
+  start(port = 0): void {
+    if (port > 0) this.port = port;
     const server = createRpcServer({ services: this.services(), log: this.log });
     this.server = server;
     this.listener = listen({ ip: "127.0.0.1", port: this.port }, server.accept);
