@@ -129,10 +129,10 @@ export function watchStream(store: Store, clock: Clock, watch: WatchRequest): Re
     {
       start(opened) {
         controller = opened;
+        begin();
         // The runtime sends the head of a response with its first bytes, and clients wait for the head: JSON readers skip
         // white space.
-        if (watch.from !== null) opened.enqueue(encoder.encode("\n"));
-        begin();
+        if (queue.length === 0) queue.push(encoder.encode("\n"));
         flush();
       },
       pull() {
