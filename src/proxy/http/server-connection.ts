@@ -1,3 +1,6 @@
+/**
+ * The client side of HTTP/1. Longer than other files: one connection is one state machine, and its parts share all of its state.
+ */
 import { MeshError } from "#lib/errors.ts";
 import type { Socket, SocketHandler } from "#lib/net/socket.ts";
 import { BodyDecoder } from "#wire/http1/body-decoder.ts";
