@@ -108,7 +108,7 @@ export class NodeRegistration {
         containerRuntimeVersion: `linkerd-local://${this.version}`,
         kernelVersion: release(),
         kubeProxyVersion: "",
-        kubeletVersion: "v1.31.0",
+        kubeletVersion: "v1.34.0",
         machineID: "",
         operatingSystem: "linux",
         osImage: "linkerd local",

@@ -28,6 +28,9 @@ import { volumeReferences } from "./volume-files.ts";
 /** The node's name, and its host name as pods see it. */
 export const nodeName = "local";
 
+/** How often a status is written when others write the same pod at the same moment. */
+const statusTries = 5;
+
 interface Entry {
   readonly worker: PodWorker;
   readonly runtime: MachineRuntime;
@@ -96,10 +99,15 @@ export class Node implements NodeExecutor {
     const { namespace = "", name, uid } = pod.metadata;
     // Only this incarnation: a new pod may have taken the name.
     if (this.client.get(resources.pods, namespace, name)?.metadata.uid !== uid) return;
-    try {
-      await this.client.patch(resources.pods, namespace, name, { status }, { subresource: "status" });
-    } catch (thrown) {
-      if (!isStatus(thrown, "NotFound")) throw thrown;
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.client.patch(resources.pods, namespace, name, { status }, { subresource: "status" });
+        return;
+      } catch (thrown) {
+        if (isStatus(thrown, "NotFound")) return;
+        // Somebody else wrote at the same moment; the status is the node's alone, so it is simply written again.
+        if (!isStatus(thrown, "Conflict") || tries === statusTries) throw thrown;
+      }
     }
   }
 

@@ -50,6 +50,7 @@ export class PodWorker {
   private setupProblem: string | null = null;
   private readonly startTime: number;
   private published = "";
+  private publishing: Promise<void> = Promise.resolve();
   private running = false;
   private again = false;
   private attempts = 0;
@@ -430,8 +431,13 @@ export class PodWorker {
     killer.cancel();
   }
 
-  /** The status to show now, or null when there is nothing new. */
-  private async publish(): Promise<void> {
+  /** Shows the status when it changed. One write after the other, so that a later state is never overwritten. */
+  private publish(): Promise<void> {
+    this.publishing = this.publishing.then(() => this.write());
+    return this.publishing;
+  }
+
+  private async write(): Promise<void> {
     if (this.force) return;
     const idle =
       this.initialized || !this.records.some(({ role }) => role !== "main") ? "ContainerCreating" : "PodInitializing";
@@ -450,7 +456,12 @@ export class PodWorker {
     });
     const text = JSON.stringify(status);
     if (text === this.published) return;
-    await this.options.publish(status);
-    this.published = text;
+    try {
+      await this.options.publish(status);
+      this.published = text;
+    } catch (thrown) {
+      this.options.log.warn("Writing a pod's status failed", { pod: this.key }, thrown);
+      this.kickAt(this.options.clock.wall() + 1_000);
+    }
   }
 }

@@ -20,7 +20,7 @@ export async function httpProbe(
   const scheme = (action.scheme ?? "HTTP").toLowerCase();
   const path = action.path ?? "/";
   const url = `${scheme}://${action.host ?? podIp}:${port}${path.startsWith("/") ? path : `/${path}`}`;
-  const headers = new Headers({ "user-agent": "kube-probe/1.31", connection: "close" });
+  const headers = new Headers({ "user-agent": "kube-probe/1.34", connection: "close" });
   for (const { name, value } of action.httpHeaders ?? []) headers.set(name, value);
   try {
     const response = await fetch(url, {
