@@ -7,6 +7,7 @@ export interface WrkResult {
   readonly requests: number;
   /** Answers other than 2xx and 3xx, and connections that broke. */
   readonly failed: number;
+  readonly perSecond: number;
 }
 
 const url = (path: string): string => `http://${server.ip}:${appPort}${path}`;
@@ -18,7 +19,7 @@ export async function wrk(path: string, connections: number, seconds: number): P
   const broken = socketErrors === null ? 0 : socketErrors.slice(1).reduce((sum, count) => sum + Number(count), 0);
   const bad = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);
   if (requests === 0) throw new Error(`wrk made no request:\n${text}`);
-  return { requests, failed: broken + bad };
+  return { requests, failed: broken + bad, perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? 0) };
 }
 
 export interface Latencies {

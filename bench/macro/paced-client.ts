@@ -1,6 +1,7 @@
 /**
  * `paced-client.ts IP PORT PATH CONNECTIONS RATE SECONDS`: sends requests at their scheduled times and prints latencies.
- * A latency counts from the scheduled time, so that a stall shows in every request it delayed.
+ * A latency counts from the millisecond in which the request was due, also when no connection was free to send it, so
+ * that a stall of whoever answers shows in every request that it delayed. Late timers of this program don't count.
  */
 const [ip = "", port = "", path = "", connectionsText = "", rateText = "", secondsText = ""] = process.argv.slice(2);
 const connections = Number(connectionsText);
@@ -70,9 +71,9 @@ for (let i = 0; i < connections; i++) {
 const start = performance.now();
 let sent = 0;
 while (sent < total) {
-  const due = Math.min(total, Math.floor(((performance.now() - start) / 1000) * rate));
+  const scheduled = performance.now();
+  const due = Math.min(total, Math.floor(((scheduled - start) / 1000) * rate));
   for (; sent < due; sent++) {
-    const scheduled = start + (sent / rate) * 1000;
     const socket = idle.pop();
     if (socket === undefined) waiting.push(scheduled);
     else send(socket, scheduled);

@@ -2,8 +2,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Pki } from "./pki.ts";
+import type { Kind, Ports } from "./ports.ts";
 import { start, waitForPort, type Started } from "./process.ts";
-import { appPort, client, inboundPort, outboundPort, proxyUid, server } from "./world.ts";
+import { appPort, client, echoPort, proxyUid, server } from "./world.ts";
 
 /** A contender's processes: `out` is on the client's side, `in` on the server's (only in pairs). */
 export interface Hop {
@@ -14,13 +15,13 @@ export interface Hop {
 
 export interface Contender {
   readonly name: string;
-  /** A plaintext hop, or a pair of proxies with mutual TLS between them. */
-  start(kind: "hop" | "pair"): Promise<Hop>;
+  /** Resolves when it can serve. */
+  start(kind: Kind, ports: Ports): Promise<Hop>;
 }
 
-export async function hopOf(out: Started, inner: Started | null): Promise<Hop> {
-  await waitForPort(client.namespace, outboundPort, out);
-  if (inner !== null) await waitForPort(server.namespace, inboundPort, inner);
+export async function hopOf(out: Started, inner: Started | null, ports: Ports): Promise<Hop> {
+  await waitForPort(client.namespace, ports.outbound, out);
+  if (inner !== null) await waitForPort(server.namespace, ports.inbound, inner);
   return {
     out,
     in: inner,
@@ -31,100 +32,111 @@ export async function hopOf(out: Started, inner: Started | null): Promise<Hop> {
   };
 }
 
+function launchHop(launch: (part: "out" | "in", namespace: string) => Started, kind: Kind, ports: Ports): Promise<Hop> {
+  return hopOf(launch("out", client.namespace), kind === "hop" ? null : launch("in", server.namespace), ports);
+}
+
 export function haproxy(folder: string, pki: Pki): Contender {
-  const base = `global
+  const tls = "ssl-min-ver TLSv1.3";
+  const configs = (kind: Kind, ports: Ports): Record<"out" | "in", string> => {
+    const http = kind !== "tcp";
+    const base = `global
   nbthread 1
-  maxconn 20000
-  tune.ssl.default-dh-param 2048
+  maxconn 8000
 defaults
-  mode http
+  mode ${http ? "http" : "tcp"}
   timeout connect 1s
-  timeout client 1m
-  timeout server 1m
-  timeout http-keep-alive 1m
-  option http-keep-alive
-  http-reuse always
-`;
-  const tls = "alpn http/1.1 ssl-min-ver TLSv1.3";
-  const configs = {
-    hop: `${base}
+  timeout client 5m
+  timeout server 5m
+${http ? "  option http-keep-alive\n  http-reuse always\n" : ""}`;
+    const pool = http ? "pool-max-conn -1" : "";
+    const verify = `ssl ${tls} verify required verifyhost ${pki.server.name} sni str(${pki.server.name}) ca-file ${pki.ca} crt ${pki.client.pair}`;
+    const next = kind === "hop" ? `${server.ip}:${appPort}` : `${server.ip}:${ports.inbound} ${verify}`;
+    const id = http ? "  http-request set-header l5d-client-id %[ssl_c_s_dn(cn)]\n" : "";
+    return {
+      out: `${base}
 listen out
-  bind 127.0.0.1:${outboundPort}
-  server app ${server.ip}:${appPort} pool-max-conn -1
+  bind 127.0.0.1:${ports.outbound}
+  server app ${next} ${pool}
 `,
-    out: `${base}
-listen out
-  bind 127.0.0.1:${outboundPort}
-  server app ${server.ip}:${inboundPort} ssl ${tls} verify required verifyhost ${pki.server.name} sni str(${pki.server.name}) ca-file ${pki.ca} crt ${pki.client.pair} pool-max-conn -1
-`,
-    in: `${base}
+      in: `${base}
 listen in
-  bind ${server.ip}:${inboundPort} ssl ${tls} crt ${pki.server.pair} ca-file ${pki.ca} verify required
-  http-request set-header l5d-client-id %[ssl_c_s_dn(cn)]
-  server app 127.0.0.1:${appPort} pool-max-conn -1
+  bind ${server.ip}:${ports.inbound} ssl ${tls} crt ${pki.server.pair} ca-file ${pki.ca} verify required
+${id}  server app 127.0.0.1:${http ? appPort : echoPort} ${pool}
 `,
-  };
-  const launch = (part: keyof typeof configs, namespace: string): Started => {
-    const path = join(folder, `haproxy-${part}.cfg`);
-    writeFileSync(path, configs[part]);
-    return start(`haproxy ${part}`, ["haproxy", "-db", "-f", path], { namespace, uid: proxyUid });
+    };
   };
   return {
     name: "HAProxy",
-    start: (kind) =>
-      kind === "hop"
-        ? hopOf(launch("hop", client.namespace), null)
-        : hopOf(launch("out", client.namespace), launch("in", server.namespace)),
+    start(kind, ports) {
+      const texts = configs(kind, ports);
+      return launchHop(
+        (part, namespace) => {
+          const path = join(folder, `haproxy-${kind}-${part}.cfg`);
+          writeFileSync(path, texts[part]);
+          return start(`haproxy ${part}`, ["haproxy", "-db", "-f", path], { namespace, uid: proxyUid });
+        },
+        kind,
+        ports,
+      );
+    },
   };
 }
 
 export function nginx(folder: string, pki: Pki): Contender {
-  const wrap = (part: string, body: string): string => `worker_processes 1;
+  const wrap = (name: string, body: string): string => `worker_processes 1;
 daemon off;
-pid ${folder}/nginx-${part}.pid;
+pid ${folder}/${name}.pid;
 error_log stderr error;
-events { worker_connections 20000; }
+events { worker_connections 8000; }
 http {
   access_log off;
-  client_body_temp_path ${folder}/${part}-b; proxy_temp_path ${folder}/${part}-p; fastcgi_temp_path ${folder}/${part}-f;
-  uwsgi_temp_path ${folder}/${part}-u; scgi_temp_path ${folder}/${part}-s;
+  client_body_temp_path ${folder}/${name}-b; proxy_temp_path ${folder}/${name}-p; fastcgi_temp_path ${folder}/${name}-f;
+  uwsgi_temp_path ${folder}/${name}-u; scgi_temp_path ${folder}/${name}-s;
   keepalive_requests 100000000; keepalive_timeout 75s;
 ${body}
 }
 `;
   const proxied = 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;';
-  const configs = {
-    hop: wrap(
-      "hop",
-      `  upstream app { server ${server.ip}:${appPort}; keepalive 256; keepalive_requests 100000000; }
-  server { listen 127.0.0.1:${outboundPort}; location / { proxy_pass http://app; ${proxied} } }`,
-    ),
-    out: wrap(
-      "out",
-      `  upstream app { server ${server.ip}:${inboundPort}; keepalive 256; keepalive_requests 100000000; }
-  server { listen 127.0.0.1:${outboundPort};
+  const upstream = (addr: string): string =>
+    `  upstream app { server ${addr}; keepalive 256; keepalive_requests 100000000; }`;
+  const configs = (kind: Kind, ports: Ports, name: string): Record<"out" | "in", string> => ({
+    out:
+      kind === "hop"
+        ? wrap(
+            name,
+            `${upstream(`${server.ip}:${appPort}`)}
+  server { listen 127.0.0.1:${ports.outbound}; location / { proxy_pass http://app; ${proxied} } }`,
+          )
+        : wrap(
+            name,
+            `${upstream(`${server.ip}:${ports.inbound}`)}
+  server { listen 127.0.0.1:${ports.outbound};
     location / { proxy_pass https://app; ${proxied}
       proxy_ssl_protocols TLSv1.3; proxy_ssl_name ${pki.server.name}; proxy_ssl_server_name on; proxy_ssl_verify on;
       proxy_ssl_trusted_certificate ${pki.ca}; proxy_ssl_certificate ${pki.client.cert}; proxy_ssl_certificate_key ${pki.client.key}; } }`,
-    ),
+          ),
     in: wrap(
-      "in",
-      `  upstream app { server 127.0.0.1:${appPort}; keepalive 256; keepalive_requests 100000000; }
-  server { listen ${server.ip}:${inboundPort} ssl; ssl_protocols TLSv1.3; ssl_certificate ${pki.server.cert}; ssl_certificate_key ${pki.server.key};
+      name,
+      `${upstream(`127.0.0.1:${appPort}`)}
+  server { listen ${server.ip}:${ports.inbound} ssl; ssl_protocols TLSv1.3; ssl_certificate ${pki.server.cert}; ssl_certificate_key ${pki.server.key};
     ssl_client_certificate ${pki.ca}; ssl_verify_client on;
     location / { proxy_pass http://app; ${proxied} proxy_set_header l5d-client-id $ssl_client_s_dn; } }`,
     ),
-  };
-  const launch = (part: keyof typeof configs, namespace: string): Started => {
-    const path = join(folder, `nginx-${part}.conf`);
-    writeFileSync(path, configs[part]);
-    return start(`nginx ${part}`, ["nginx", "-p", folder, "-c", path], { namespace, uid: proxyUid });
-  };
+  });
   return {
     name: "nginx",
-    start: (kind) =>
-      kind === "hop"
-        ? hopOf(launch("hop", client.namespace), null)
-        : hopOf(launch("out", client.namespace), launch("in", server.namespace)),
+    start(kind, ports) {
+      return launchHop(
+        (part, namespace) => {
+          const name = `nginx-${kind}-${part}`;
+          const path = join(folder, `${name}.conf`);
+          writeFileSync(path, configs(kind, ports, name)[part]);
+          return start(name, ["nginx", "-p", folder, "-c", path], { namespace, uid: proxyUid });
+        },
+        kind,
+        ports,
+      );
+    },
   };
 }

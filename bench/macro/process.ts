@@ -18,20 +18,32 @@ export interface StartOptions {
   readonly cwd?: string;
 }
 
+/** What runs now, so that it can be ended whatever happens. */
+const running = new Set<Bun.Subprocess>();
+
+/** Ends all that was started and has not ended, at once. */
+export function killAll(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
 /** Starts a program in a namespace. It must not fork into the background. */
 export function start(name: string, argv: readonly string[], options: StartOptions): Started {
   const user =
     options.uid === undefined
       ? []
-      : ["setpriv", `--reuid=${options.uid}`, `--regid=${options.uid}`, "--clear-groups", "--no-new-privs"];
+      : [`--reuid=${options.uid}`, `--regid=${options.uid}`, "--clear-groups", "--no-new-privs"];
   // nsenter and setpriv replace themselves, so that the child's pid is the program's.
-  const child = Bun.spawn(["nsenter", `--net=/run/netns/${options.namespace}`, ...user, ...argv], {
+  // They die with the bench, even when it is killed.
+  const enter = ["nsenter", `--net=/run/netns/${options.namespace}`, "setpriv", "--pdeathsig=KILL", ...user];
+  const child = Bun.spawn([...enter, ...argv], {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
     env: { ...process.env, ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
+  running.add(child);
+  void child.exited.then(() => running.delete(child));
   let text = "";
   const collect = async (stream: ReadableStream<Uint8Array>): Promise<void> => {
     const decoder = new TextDecoder();
@@ -56,11 +68,13 @@ export function start(name: string, argv: readonly string[], options: StartOptio
 export async function run(argv: readonly string[], namespace?: string): Promise<string> {
   const inside = namespace === undefined ? [] : ["nsenter", `--net=/run/netns/${namespace}`];
   const child = Bun.spawn([...inside, ...argv], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  running.add(child);
   const [out, err, code] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
     child.exited,
   ]);
+  running.delete(child);
   if (code !== 0) throw new Error(`${argv.join(" ")} failed with ${code}: ${err.trim() || out.trim()}`);
   return out;
 }

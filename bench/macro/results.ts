@@ -23,6 +23,7 @@ export interface LatencyMeasure {
   readonly contender: string;
   readonly kind: "direct" | "hop" | "pair";
   readonly rate: number;
+  /** ms */
   readonly p50: number;
   readonly p99: number;
   readonly failed: number;

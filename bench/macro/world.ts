@@ -5,8 +5,8 @@ export const client = { namespace: "lbench-client", ip: "10.201.7.1" } as const;
 export const server = { namespace: "lbench-server", ip: "10.201.7.2" } as const;
 /** The application's port, which the client's traffic is redirected from. */
 export const appPort = 8080;
-export const outboundPort = 4140;
-export const inboundPort = 4143;
+/** The port of the application that echoes bytes and keeps idle connections. */
+export const echoPort = 8081;
 /** The user whose traffic is not redirected, as in a pod. */
 export const proxyUid = 2102;
 
@@ -41,28 +41,37 @@ export async function createWorld(): Promise<void> {
   }
 }
 
+/** Removes the namespaces and whatever still runs in them. */
 export async function destroyWorld(): Promise<void> {
   const existing = await run(["ip", "netns", "list"]);
   for (const { namespace } of [client, server]) {
-    if (new RegExp(`^${namespace}\\b`, "m").test(existing)) await run(["ip", "netns", "del", namespace]);
+    if (!new RegExp(`^${namespace}\\b`, "m").test(existing)) continue;
+    for (const pid of (await run(["ip", "netns", "pids", namespace])).split("\n").filter((line) => line !== "")) {
+      try {
+        process.kill(Number(pid), "SIGKILL");
+      } catch {
+        // It ended by itself meanwhile.
+      }
+    }
+    await run(["ip", "netns", "del", namespace]);
   }
 }
 
-/** Redirects the client's connections to the application into the proxy on port 4140, or stops doing so. */
-export async function redirect(on: boolean): Promise<void> {
-  const rules = on
-    ? `table inet lbench
+/** Redirects the client's connections to the applications into a proxy's port, or into none. */
+export async function redirect(outbound: number | null): Promise<void> {
+  const rule =
+    outbound === null
+      ? ""
+      : `meta skuid ${proxyUid} return; tcp dport { ${appPort}, ${echoPort} } redirect to :${outbound}`;
+  // Declared, deleted and made again in one transaction: no connection falls between two states.
+  const rules = `table inet lbench
 delete table inet lbench
 table inet lbench {
   chain out {
     type nat hook output priority -100; policy accept;
-    meta skuid ${proxyUid} return
-    tcp dport ${appPort} redirect to :${outboundPort}
+    ${rule}
   }
 }
-`
-    : "table inet lbench\ndelete table inet lbench\n";
-  const path = `/tmp/lbench-${process.pid}.nft`;
-  await Bun.write(path, rules);
-  await run(["nft", "-f", path], client.namespace);
+`;
+  await run(["nft", rules], client.namespace);
 }
