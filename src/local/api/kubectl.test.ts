@@ -219,7 +219,9 @@ withKubectl(
       metadata,
       data: { a: "1" },
     });
-    const line = Buffer.from((await reader.read()).value ?? []).toString();
+    // kubectl writes a line in several pieces.
+    let line = "";
+    while (!line.includes("\n")) line += Buffer.from((await reader.read()).value ?? Buffer.from("\n")).toString();
     expect(line).toMatch(/^watched\s+1\s/);
     child.kill();
     await child.exited;

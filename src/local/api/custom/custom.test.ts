@@ -121,11 +121,11 @@ test("a definition that can't be served is refused", async () => {
   const { api } = await createFixture();
   const twoStored = definition();
   for (const version of twoStored.spec.versions) version.storage = true;
-  expect(api.client.create(resources.customResourceDefinitions, twoStored)).rejects.toThrow(
+  await expect(api.client.create(resources.customResourceDefinitions, twoStored)).rejects.toThrow(
     "exactly one version marked as storage version",
   );
   const converting = definition({ conversion: { strategy: "Webhook" } });
-  expect(api.client.create(resources.customResourceDefinitions, converting)).rejects.toThrow(
+  await expect(api.client.create(resources.customResourceDefinitions, converting)).rejects.toThrow(
     "conversion webhooks are not served",
   );
 });
