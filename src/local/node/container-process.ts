@@ -121,7 +121,7 @@ export function setprivArguments(credentials: Credentials, mode: Mode): string[]
 const setup = `
 (
   exec 3>&-
-  { echo "$1" >/proc/sys/kernel/hostname &&
+  { { hostname "$1" 2>/dev/null || echo "$1" >/proc/sys/kernel/hostname; } &&
     mount --bind "$2" "$2" && mount -a -T "$3" && cd "$2" && pivot_root . .old && umount -l /.old && rmdir /.old &&
     { [ "$4" = rw ] || mount -o remount,bind,ro /; } &&
     { mkdir -p "$5" 2>/dev/null || true; } && cd "$5"; } || exit 125

@@ -9,7 +9,7 @@ import type { Self } from "../launcher/self.ts";
 import { apiServiceIp, dnsIp, nodeIp, type AddressPool } from "../network/addresses.ts";
 import { createPodLink, type PodLink } from "../network/pod-link.ts";
 import type { Container, Handler, Pod, Probe } from "../types.ts";
-import { ContainerProcess, credentialsOf, socketMark } from "./container-process.ts";
+import { ContainerProcess, credentialsOf, setupFailed, socketMark } from "./container-process.ts";
 import { containerArguments, containerEnvironment, expand, type Capacity, type PodFacts } from "./environment.ts";
 import { runInContainer, type ExecTarget } from "./exec.ts";
 import { imageName, resolveImage, selfMount } from "./images.ts";
@@ -142,14 +142,20 @@ export class MachineRuntime implements PodRuntime {
       mode: machine.mode,
       log,
     });
+    let message = "";
     const run: ContainerRun = {
       id: `linkerd-local://${crypto.randomUUID().replaceAll("-", "")}`,
-      exited: process.exited,
+      exited: process.exited.then((exit) => {
+        message = readTerminationMessage(join(root, "dev/termination-log"));
+        // Otherwise only the log would say that it was not the program that failed.
+        if (exit.code === setupFailed && message === "") message = log.lastLine;
+        rmSync(root, { recursive: true, force: true });
+        return exit;
+      }),
       signal: (name) => process.signal(name),
-      terminationMessage: () => readTerminationMessage(join(root, "dev/termination-log")),
+      terminationMessage: () => message,
     };
     this.runs.set(run, { process, env, target: { env, credentials, mode: machine.mode, workingDirectory } });
-    void process.exited.then(() => rmSync(root, { recursive: true, force: true }));
     return run;
   }
 
