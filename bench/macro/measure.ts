@@ -164,15 +164,15 @@ export async function measureMemory(contenders: readonly Contender[], plan: Plan
     await Bun.sleep(1000);
     note(contender.name, "fresh, client's side", anonymousKib(hop.out.pid));
     let [out, inner] = [0, 0];
-    const load = wrk(paths.small, 100, plan.seconds * 2 + 2);
-    let busy = true;
-    void load.finally(() => (busy = false));
-    while (busy) {
-      await Bun.sleep(200);
+    const sample = setInterval(() => {
       out = Math.max(out, anonymousKib(hop.out.pid));
       inner = Math.max(inner, hop.in === null ? 0 : anonymousKib(hop.in.pid));
+    }, 200);
+    try {
+      await wrk(paths.small, 100, plan.seconds * 2 + 2);
+    } finally {
+      clearInterval(sample);
     }
-    await load;
     note(contender.name, "100 busy connections, peak, client's side", out);
     note(contender.name, "100 busy connections, peak, server's side", inner);
     await hop.stop();

@@ -50,7 +50,7 @@ for (let i = 0; i < connections; i++) {
           slot.head += chunk.toString("latin1");
           const end = slot.head.indexOf("\r\n\r\n");
           if (end < 0) return;
-          if (!/^HTTP\/1\.1 200/.test(slot.head)) failed++;
+          if (!slot.head.startsWith("HTTP/1.1 200")) failed++;
           slot.left = Number(/content-length: (\d+)/i.exec(slot.head)?.[1] ?? 0) - (slot.head.length - end - 4);
         } else {
           slot.left -= chunk.length;
