@@ -156,7 +156,8 @@ export function checkTree(tree: SourceTree): string[] {
   const offences = forbidden(edges);
   for (const group of cycles(edges)) offences.push(`import cycle: ${group.map((path) => `src/${path}`).join(" ⇄ ")}`);
   for (const path of tree.keys()) {
-    if (path === "index.ts" || path.endsWith("/index.ts")) offences.push(`src/${path}: barrel files are not used here; import the file itself`);
+    if (path === "index.ts" || path.endsWith("/index.ts"))
+      offences.push(`src/${path}: barrel files are not used here; import the file itself`);
   }
   for (const edge of edges) {
     if (edge.to.endsWith(".ts") && !tree.has(edge.to)) {

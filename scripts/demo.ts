@@ -50,7 +50,7 @@ async function up(): Promise<void> {
     await waitForDeployments(client, "linkerd", 60_000, note);
   });
   await stage("Viz extension and sample application, meshed", async (note) => {
-    await installViz(client, 5000);
+    await installViz(client, 2000);
     await applyFile(client, emojivotoFile);
     await waitForDeployments(client, "linkerd-viz", 60_000, note);
     await waitForDeployments(client, "emojivoto", 60_000, note);
@@ -73,7 +73,9 @@ async function up(): Promise<void> {
 
 function votingLine(rows: readonly StatRow[]): string {
   const voting = rows.find((row) => row.name === "voting");
-  return voting === undefined || voting.success === null ? "" : ` Votes succeed at ${percent(voting.success)}: one emoji fails on purpose.`;
+  return voting === undefined || voting.success === null
+    ? ""
+    : ` Votes succeed at ${percent(voting.success)}: one emoji fails on purpose.`;
 }
 
 function help(kubeconfigPath: string): string {

@@ -27,7 +27,11 @@ const asManifests = (objects: readonly JsonObject[]): KubeManifest[] => objects 
 
 /** Resource types and control plane; `values` as for `linkerd install -f`. Does not wait for pods. */
 export async function installControlPlane(client: KubeClient, values: Json = {}): Promise<void> {
-  await applyAll(client, asManifests(renderCrds({ controlPlaneNamespace: "linkerd", createdBy: `linkerd/cli ${version}` })), { clock: systemClock });
+  await applyAll(
+    client,
+    asManifests(renderCrds({ controlPlaneNamespace: "linkerd", createdBy: `linkerd/cli ${version}` })),
+    { clock: systemClock },
+  );
   const { manifests } = renderInstall({ version, layers: [values], now: Date.now() });
   await applyAll(client, asManifests(manifests), { clock: systemClock });
 }

@@ -171,7 +171,10 @@ describe.skipIf(!hasKubectl)("first steps", () => {
         selector: { matchLabels: { app: "own" } },
         template: {
           metadata: { labels: { app: "own" }, annotations: { "linkerd.io/inject": "enabled" } },
-          spec: { containers: [{ name: "main", image: "debian:12", command: ["sleep", "1000"] }] },
+          spec: {
+            containers: [{ name: "main", image: "debian:12", command: ["sleep", "1000"] }],
+            terminationGracePeriodSeconds: 1,
+          },
         },
       },
     };
@@ -188,8 +191,9 @@ describe.skipIf(!hasKubectl)("first steps", () => {
     const refused = await cluster.linkerd(["uninstall"]);
     expect(refused.code).toBe(1);
     expect(refused.err).toContain("emojivoto/");
-    await ok(cluster.kubectl(["delete", "namespace", "emojivoto", "linkerd-viz"]));
-    await ok(cluster.kubectl(["delete", "deployment", "own"]));
+    await ok(cluster.kubectl(["delete", "-f", "-"], await ok(cluster.linkerd(["viz", "uninstall"]))));
+    await ok(cluster.kubectl(["delete", "namespace", "emojivoto"]));
+    await ok(cluster.kubectl(["delete", "deployment", "own", "--grace-period=1"]));
     const list = await eventually("uninstall's list", 60_000, async () => {
       const { code, out } = await cluster.linkerd(["uninstall"]);
       return code === 0 ? out : null;

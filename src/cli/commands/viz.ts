@@ -7,11 +7,13 @@ import { parseResource } from "#viz/client/resource-kinds.ts";
 import type { StatRequest } from "#viz/client/stat-row.ts";
 import { kubernetesApi } from "../check/categories/kubernetes.ts";
 import { linkerdViz } from "../check/categories/viz.ts";
+import { installedObjects } from "../installed-objects.ts";
 import { parseDuration } from "../output/format.ts";
 import { statJson, statTable } from "../output/stat-table.ts";
 import { cluster, namespaceOr, oneOf, type Register } from "../shell.ts";
 import { vizStat } from "../viz-api.ts";
 import { addCheckOptions, printChecks, type CheckOptions } from "./check.ts";
+import { print } from "./install.ts";
 
 interface VizOptions {
   readonly vizNamespace: string;
@@ -53,6 +55,22 @@ export const register: Register = (parent, shell) => {
           scrapeInterval: duration("--scrape-interval", options.scrapeInterval),
         });
         context.terminal.out(toYaml(objects));
+      }),
+    );
+
+  viz
+    .command("uninstall")
+    .description("Print the resources of the viz extension, for kubectl delete")
+    .option(...vizNamespaceFlag)
+    .option("-o, --output <format>", "yaml or json", "yaml")
+    .addHelpText("after", "\nExamples:\n  linkerd viz uninstall | kubectl delete -f -")
+    .action(
+      shell.action<VizOptions & { output: string }>(async (context, _args, options) => {
+        const { vizNamespace } = options;
+        const found = await installedObjects(cluster(context), "linkerd.io/extension=viz", vizNamespace);
+        if (found.length === 0)
+          throw new MeshError("not-found", `There is no viz extension in namespace "${vizNamespace}" to uninstall`);
+        print(context, found, options.output);
       }),
     );
 

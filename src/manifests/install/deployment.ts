@@ -153,8 +153,10 @@ function controllerContainer(values: Values, container: ControllerContainer): Js
       timeoutSeconds: livenessProbe.timeoutSeconds,
     },
     readinessProbe: {
-      failureThreshold: 7,
+      failureThreshold: 30,
       httpGet: { path: "/ready", port: container.adminPort },
+      // Kubernetes' default of 10 s is most of the time that an installation would take.
+      periodSeconds: 2,
       timeoutSeconds: readinessProbe.timeoutSeconds,
     },
     resources: containerResources(container.resources),
