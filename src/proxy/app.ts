@@ -91,7 +91,9 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
   function start(): Proxy {
     // Identity
     const resolver = new Resolver({ minTtl: config.control.dnsMinTtl, maxTtl: config.control.dnsMaxTtl, clock });
-    const shared = { resolver, clock, random, registry, connectTimeout: config.control.connectTimeout };
+    const mark = config.socketMark === 0 ? {} : { mark: config.socketMark };
+    const dial: typeof connect = (options, handler) => connect({ ...options, ...mark }, handler);
+    const shared = { resolver, clock, random, registry, connectTimeout: config.control.connectTimeout, ...mark };
     const identity = config.identity === null ? null : startIdentity(config.identity);
     const meshTls = identity === null ? null : new MeshTls(identity.credentials, log.child("tls"));
     if (identity !== null) registerIdentityMetrics(registry, identity, clock);
@@ -165,7 +167,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     // Stacks. Ports of our own are added as they are bound.
     const ownPorts = new Set<number>();
     const credentials = meshTls;
-    const common = { clock, drain, connect, credentials };
+    const common = { clock, drain, connect: config.socketMark === 0 ? connect : dial, credentials };
     const inbound = createInboundStack({
       ...config.inbound,
       ...common,

@@ -130,6 +130,11 @@ export interface ProxyConfig {
   /** Null: no mutual TLS, everything is plaintext. */
   readonly identity: IdentityConfig | null;
   readonly control: ControlConfig;
+  /**
+   * SO_MARK of every connection that is made, by which the interception rules tell the proxy apart where it can't have a
+   * user of its own (a user namespace with one user). 0: none, the default. Needs CAP_NET_RAW. Our own extension.
+   */
+  readonly socketMark: number;
   /** How long a draining process may take. Default 2 min. */
   readonly shutdownGracePeriod: number;
   /** How long a metric series without change is kept. Default 10 min. */
@@ -158,6 +163,7 @@ export function readConfig(map: EnvMap): ProxyConfig {
     outbound: readOutbound(env),
     identity,
     control: readControl(env, identity !== null),
+    socketMark: env.count("SOCKET_MARK", 0),
     shutdownGracePeriod: env.duration("SHUTDOWN_GRACE_PERIOD", 120_000),
     metricsRetainIdle: env.duration("METRICS_RETAIN_IDLE", 600_000),
     unknown: markWithoutEffect(env),

@@ -64,7 +64,7 @@ const rootCapabilities = [
 const allCapabilities = "all";
 
 /** Environment variable that tells a proxy to mark its sockets, where it can't have a user of its own. */
-export const socketMark: readonly [name: string, value: string] = ["LINKERD2_PROXY_SOCKET_MARK", "0x539"];
+export const socketMark: readonly [name: string, value: string] = ["LINKERD2_PROXY_SOCKET_MARK", String(0x539)];
 
 /** Works out user, groups and capabilities. Throws "invalid-argument" when the pod forbids root and asks for it. */
 export function credentialsOf(pod: Pod, container: Container, mode: Mode, isProxy: boolean): Credentials {

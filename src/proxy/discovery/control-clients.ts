@@ -34,6 +34,8 @@ export interface ClientOptions {
   readonly registry: Registry;
   /** Of one address, ms. */
   readonly connectTimeout: number;
+  /** See {@link ControlConnection}. */
+  readonly mark?: number;
 }
 
 /** Streams and calls that may wait for a connection: one for each destination, policy and port at most. */
@@ -41,7 +43,8 @@ const maxWaiting = 50_000;
 
 export function createControlClient(service: ServiceOptions, options: ClientOptions): RpcClient {
   const { resolver, clock, random, connectTimeout: timeout } = options;
-  const connection = new ControlConnection({ ...service, resolver, clock, random, timeout });
+  const mark = options.mark === undefined ? {} : { mark: options.mark };
+  const connection = new ControlConnection({ ...service, resolver, clock, random, timeout, ...mark });
   return new RpcClient({
     connect: connection.connect,
     authority: `${service.host.replace(/\.$/, "")}:${service.port}`,

@@ -18,6 +18,8 @@ export interface ControlConnectionOptions {
   readonly tls: () => ClientTls | "plaintext" | null;
   /** Of one address, ms. */
   readonly timeout: number;
+  /** SO_MARK of the connections; default none. */
+  readonly mark?: number;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -54,9 +56,10 @@ export class ControlConnection {
             return;
           }
           const secure = tls === "plaintext" ? {} : { tls };
+          const { mark } = this.options;
           const onFail = (error: MeshError): void => tryFrom(index + 1, error);
           attempt = connect(
-            { ...addr, timeout: this.options.timeout, ...secure },
+            { ...addr, timeout: this.options.timeout, ...secure, ...(mark === undefined ? {} : { mark }) },
             { onOpen: (socket) => handler.onOpen(socket), onFail },
           );
         };
