@@ -1,4 +1,7 @@
-/** `idle-peers.ts echo PORT` answers each byte with itself; `idle-peers.ts hold IP PORT COUNT` keeps connections open. Both print "ready". */
+/**
+ * `echo PORT` answers each byte with itself. `hold IP PORT COUNT` keeps connections open, each proven by one byte there
+ * and back. `stall IP PORT COUNT` asks on each for many large bodies and never reads on. All print "ready".
+ */
 const [role = "", ...rest] = process.argv.slice(2);
 
 if (role === "echo") {
@@ -15,7 +18,8 @@ if (role === "echo") {
 } else {
   const [ip = "", port = "", count = ""] = rest;
   const total = Number(count);
-  const hello = Buffer.from("x");
+  const stalls = role === "stall";
+  const hello = Buffer.from(stalls ? "GET /large HTTP/1.1\r\nhost: app\r\n\r\n".repeat(100) : "x");
   let answered = 0;
   let started = 0;
   const open = (): void => {
@@ -26,9 +30,10 @@ if (role === "echo") {
       port: Number(port),
       socket: {
         open(socket) {
-          socket.write(hello, 0, 1);
+          socket.write(hello, 0, hello.length);
         },
-        data() {
+        data(socket) {
+          if (stalls) socket.pause();
           answered++;
           if (answered === total) console.log("ready");
           open();

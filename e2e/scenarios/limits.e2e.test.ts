@@ -13,7 +13,16 @@ import type { Hop } from "../../bench/macro/peers.ts";
 import { createPki } from "../../bench/macro/pki.ts";
 import { portsOf } from "../../bench/macro/ports.ts";
 import { anonymousKib, killAll, run, start, type Started } from "../../bench/macro/process.ts";
-import { appPort, client, createWorld, destroyWorld, echoPort, proxyUid, redirect, server } from "../../bench/macro/world.ts";
+import {
+  appPort,
+  client,
+  createWorld,
+  destroyWorld,
+  echoPort,
+  proxyUid,
+  redirect,
+  server,
+} from "../../bench/macro/world.ts";
 
 const tools = ["ip", "nft", "nginx", "wrk", "setpriv", "curl"].filter((tool) => Bun.which(tool) === null);
 const reason = process.getuid?.() !== 0 ? "needs root" : tools.length > 0 ? `needs ${tools.join(", ")}` : null;
@@ -50,6 +59,16 @@ describe.skipIf(reason !== null)(`limits of a proxy process${reason === null ? "
     expect(process.kill(hop.out.pid, 0) && process.kill(hop.in?.pid ?? 0, 0)).toBe(true);
   }
 
+  test("9,000 idle connections stand, and another one is served", async () => {
+    const before = memory();
+    const holders = await ready(client_("hold", 9000));
+    const each = ((memory() - before) * 1024) / 9000;
+    console.log(`9,000 idle mTLS connection pairs: ${each.toFixed(1)} KiB each, ${memory().toFixed(0)} MiB in all`);
+    expect(each).toBeLessThan(40);
+    await serves();
+    await holders.stop();
+  }, 60_000);
+
   test("1,000 readers that stop reading cost a bounded amount of memory", async () => {
     const before = memory();
     const readers = await ready(client_("stall", 1000));
@@ -61,23 +80,20 @@ describe.skipIf(reason !== null)(`limits of a proxy process${reason === null ? "
     await readers.stop();
   }, 40_000);
 
-  test("9,000 idle connections stand, and another one is served", async () => {
-    const before = memory();
-    const holders = await ready(client_("hold", 9000));
-    const each = ((memory() - before) * 1024) / 9000;
-    console.log(`9,000 idle mTLS connection pairs: ${each.toFixed(1)} KiB each, ${memory().toFixed(0)} MiB in all`);
-    expect(each).toBeLessThan(40);
-    await serves();
-    await holders.stop();
-  }, 60_000);
-
   test("garbage at every port, and a ClientHello split at every byte, do no harm", async () => {
     const before = memory();
-    const hello = helloBytes(`${"server"}.bench.serviceaccount.identity.linkerd.cluster.local`);
+    const hello = await helloBytes("server.bench.serviceaccount.identity.linkerd.cluster.local");
     const argv = [process.execPath, join(import.meta.dir, "limits-garbage.ts"), hello.toString("hex")];
-    const inside = [`127.0.0.1:${ports.admin}`, `127.0.0.1:${ports.inbound}`, `127.0.0.1:${ports.outbound}`, `127.0.0.1:${appPort}`];
+    const inside = [
+      `127.0.0.1:${ports.admin}`,
+      `127.0.0.1:${ports.inbound}`,
+      `127.0.0.1:${ports.outbound}`,
+      `127.0.0.1:${appPort}`,
+    ];
     for (const { namespace } of [client, server]) console.log((await run([...argv, ...inside], namespace)).trim());
-    console.log((await run([...argv, `${server.ip}:${ports.inbound}`, `${server.ip}:${appPort}`], client.namespace)).trim());
+    console.log(
+      (await run([...argv, `${server.ip}:${ports.inbound}`, `${server.ip}:${appPort}`], client.namespace)).trim(),
+    );
     console.log(`memory grew by ${(memory() - before).toFixed(0)} MiB`);
     expect(memory() - before).toBeLessThan(64);
     await serves();
