@@ -199,9 +199,7 @@ function readOutbound(env: Env): OutboundConfig {
   return {
     ...readDirection(env, "OUTBOUND", { connect: 1000, backoffMax: 60_000, idle: 5000, failfast }),
     // The plural form came later and wins; the injector sets both for a while.
-    listen: env.has("OUTBOUND_LISTEN_ADDRS")
-      ? env.listenAddrs("OUTBOUND_LISTEN_ADDRS", "127.0.0.1:4140")
-      : env.listenAddrs("OUTBOUND_LISTEN_ADDR", "127.0.0.1:4140"),
+    listen: env.listenAddrs("OUTBOUND_LISTEN_ADDRS", env.text("OUTBOUND_LISTEN_ADDR", "127.0.0.1:4140")),
     tcpQueueCapacity: env.count("OUTBOUND_TCP_QUEUE_CAPACITY", 10_000, 1),
     tcpFailfastTimeout: env.duration("OUTBOUND_TCP_FAILFAST_TIMEOUT", failfast),
     maxIdlePerEndpoint: env.count("OUTBOUND_MAX_IDLE_CONNS_PER_ENDPOINT", 10_000),

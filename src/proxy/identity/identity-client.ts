@@ -37,7 +37,7 @@ export interface IdentityClientOptions {
   readonly limits: RenewalLimits;
   /** Deadline of one attempt, ms. Default 5 s. */
   readonly timeout?: number;
-  /** Between failed attempts. Default 100 ms to 10 s with jitter 0.1. */
+  /** Between failed attempts. Default 100 ms to 3 s with jitter 0.1: a pod that starts with its control plane must not wait long for it. */
   readonly backoff?: { readonly min: number; readonly max: number; readonly jitter: number };
   readonly clock: Clock;
   readonly random: Random;
@@ -46,7 +46,7 @@ export interface IdentityClientOptions {
 
 const defaultTimeout = 5000;
 const lookInterval = 60_000;
-const defaultBackoff = { min: 100, max: 10_000, jitter: 0.1 };
+const defaultBackoff = { min: 100, max: 3000, jitter: 0.1 };
 
 export class IdentityClient {
   /** Null until the first certificate. Changes with every renewal and with the anchors. */
