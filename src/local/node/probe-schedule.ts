@@ -17,8 +17,11 @@ export interface ProbeEvents {
   onFailure(kind: ProbeKind, reason: string): void;
 }
 
-/** The first tries of a probe that never succeeded come sooner than its period, and don't count, ms. */
-const firstDelays = [100, 200, 400, 800];
+/**
+ * Until a readiness or startup probe succeeds for the first time it is tried more often than its period says, so that
+ * nobody waits 10 s for a program that needs two. Only one failure a period counts. Delays in ms; the last one repeats.
+ */
+const firstDelays = [100, 200, 400, 800, 1_000];
 
 /** One probe of one container run. */
 export class ProbeSchedule {
@@ -31,7 +34,8 @@ export class ProbeSchedule {
   private stopped = false;
   private successes = 0;
   private failures = 0;
-  private early = 0;
+  private tries = 0;
+  private countedAt: number;
   private state: boolean | null = null;
 
   constructor(kind: ProbeKind, probe: Probe, options: { clock: Clock; run: ProbeRun; events: ProbeEvents }) {
@@ -40,7 +44,9 @@ export class ProbeSchedule {
     this.clock = options.clock;
     this.run = options.run;
     this.events = options.events;
-    this.plan((probe.initialDelaySeconds ?? 0) * 1000);
+    const delay = (probe.initialDelaySeconds ?? 0) * 1000;
+    this.countedAt = this.clock.now() + delay;
+    this.plan(delay);
   }
 
   stop(): void {
@@ -61,8 +67,8 @@ export class ProbeSchedule {
       this.successes++;
       if (this.successes >= (this.probe.successThreshold ?? 1)) this.change(true);
     } else {
-      const early = this.state === null && this.kind !== "liveness" ? firstDelays[this.early++] : undefined;
-      if (early !== undefined && early < period) {
+      const early = this.early(period);
+      if (early !== null) {
         this.plan(early);
         return;
       }
@@ -71,7 +77,16 @@ export class ProbeSchedule {
       this.events.onFailure(this.kind, reason);
       if (this.failures >= (this.probe.failureThreshold ?? 3)) this.change(false);
     }
-    if (!this.stopped) this.plan(period);
+    if (!this.stopped) this.plan(this.state === null && this.kind !== "liveness" ? Math.min(period, 1_000) : period);
+  }
+
+  /** The delay to the next try when this failure doesn't count, else null. */
+  private early(period: number): number | null {
+    if (this.state !== null || this.kind === "liveness") return null;
+    const delay = firstDelays[Math.min(this.tries++, firstDelays.length - 1)] ?? period;
+    if (this.clock.now() - this.countedAt < period) return Math.min(delay, period);
+    this.countedAt = this.clock.now();
+    return null;
   }
 
   private change(success: boolean): void {
