@@ -1,5 +1,6 @@
 /** Everything inside the sandbox: network → store → API server → controllers, DNS, Service rules, node. */
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Clock } from "#lib/clock.ts";
 import type { Log } from "#lib/log.ts";
 import { version } from "#lib/version.ts";
@@ -16,6 +17,7 @@ import { ServiceProxy } from "./network/service-proxy.ts";
 import { machineCapacity, NodeRegistration } from "./node/node-registration.ts";
 import { Node } from "./node/node.ts";
 import { run } from "./run.ts";
+import { openSqlite } from "./store/sqlite.ts";
 import { Store } from "./store/store.ts";
 
 const runFolder = "/run/linkerd-local";
@@ -40,7 +42,9 @@ export async function startNode(
     log.warn("Some of the host's mounts stay writable for containers", { mounts: unprotected.join(" ") });
 
   const credentials = clusterCredentials(settings.persist, clock.wall(), settings.clusterDomain);
-  const store = new Store();
+  const store = new Store({
+    persistence: settings.persist === null ? null : openSqlite(join(settings.persist, "objects.sqlite")),
+  });
   const api = await createApi({
     store,
     clock,
