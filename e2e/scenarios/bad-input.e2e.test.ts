@@ -60,7 +60,7 @@ describe("bad input", () => {
     const err = await fails(["inject", path]);
     rmSync(folder, { recursive: true });
     expect(err).toContain("app.yaml");
-    expect(err).toMatch(/line \d/);
+    expect(err).toMatch(/app\.yaml:\d+:\d+/);
   });
 
   test("a bad annotation is refused with object, annotation and value", async () => {
