@@ -7,6 +7,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { MeshError } from "#lib/errors.ts";
 import type { Mode } from "../launcher/capability.ts";
 import type { Container, Pod } from "../types.ts";
+import { withHiddenCommand } from "./hidden-command.ts";
 import type { LogFile } from "./log-file.ts";
 
 /** Who the program runs as. */
@@ -114,7 +115,8 @@ export function setprivArguments(credentials: Credentials, mode: Mode): string[]
   return args;
 }
 
-// $1 host name, $2 root, $3 fstab, $4 "ro" or "rw", $5 working directory; the rest is the command.
+// $1 host name, $2 root, $3 fstab, $4 "ro" or "rw", $5 working directory; descriptor 3 takes the process number,
+// descriptor 4 has the command.
 // The shell's first child is the first process of the new process namespace: it builds the tree and becomes the program.
 // The shell itself stays to pass on how the program ended, which `unshare --fork` of util-linux 2.38 gets wrong for
 // signals. Ports below 1024 are free for every user, as container runtimes have it.
@@ -126,11 +128,10 @@ const setup = `
     { [ "$4" = rw ] || mount -o remount,bind,ro /; } &&
     { mkdir -p "$5" 2>/dev/null || true; } && cd "$5"; } || exit 125
   { echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start; } 2>/dev/null || true
-  shift 5
-  exec setpriv "$@"
+  . /proc/self/fd/4
 ) &
 echo "$!" >&3
-exec 3>&- >/dev/null 2>&1
+exec 3>&- 4<&- >/dev/null 2>&1
 wait "$!"`;
 
 /** Setting the container up failed; the reason is in its log. */
@@ -148,21 +149,18 @@ export class ContainerProcess {
     this.pidFile = `${options.root}.pid`;
     const pidFd = openSync(this.pidFile, "w");
     const variables = [...options.env].map(([name, value]) => `${name}=${value}`);
-    const child = Bun.spawn(
-      [
-        ...enter,
-        ...["unshare", "--mount", "--uts", "--ipc", "--pid", "--propagation", "private"],
-        ...["--", "sh", "-c", setup, "sh"],
-        ...[
-          options.hostname,
-          options.root,
-          options.fstab,
-          options.readOnlyRoot ? "ro" : "rw",
+    const command = ["setpriv", ...setprivArguments(options.credentials, options.mode), "--", "env", "-i"];
+    const child = withHiddenCommand([...command, ...variables, ...options.argv], 4, (fd) =>
+      Bun.spawn(
+        [
+          ...enter,
+          ...["unshare", "--mount", "--uts", "--ipc", "--pid", "--propagation", "private"],
+          ...["--", "sh", "-c", setup, "sh"],
+          ...[options.hostname, options.root, options.fstab, options.readOnlyRoot ? "ro" : "rw"],
           options.workingDirectory,
         ],
-        ...[...setprivArguments(options.credentials, options.mode), "--", "env", "-i", ...variables, ...options.argv],
-      ],
-      { stdio: ["ignore", "pipe", "pipe", pidFd] },
+        { stdio: ["ignore", "pipe", "pipe", pidFd, fd] },
+      ),
     );
     closeSync(pidFd);
     this.exited = this.wait(child, options.log);

@@ -4,6 +4,7 @@ import { MeshError } from "#lib/errors.ts";
 import type { Mode } from "../launcher/capability.ts";
 import type { ExecOptions, ExecSession, ExecSink } from "../api/executor.ts";
 import { firstChild, setprivArguments, type Credentials } from "./container-process.ts";
+import { withHiddenCommand } from "./hidden-command.ts";
 
 /** Where and as whom a command runs. */
 export interface ExecTarget {
@@ -15,14 +16,18 @@ export interface ExecTarget {
   readonly workingDirectory: string;
 }
 
-function commandLine(target: ExecTarget, command: readonly string[]): string[] {
+/** What the container's shell runs: hidden, because it carries the container's environment. */
+function hiddenWords(target: ExecTarget, command: readonly string[]): string[] {
   const variables = [...target.env].map(([name, value]) => `${name}=${value}`);
+  return ["setpriv", ...setprivArguments(target.credentials, target.mode), "--", "env", "-i", ...variables, ...command];
+}
+
+/** The visible command line; descriptor 3 has the rest. */
+function commandLine(target: ExecTarget): string[] {
   return [
     ...["nsenter", "-t", String(target.pid), "-m", "-u", "-i", "-n", "-p", "--"],
     // Entering leaves us at the container's root; its programs expect their working directory.
-    ...["sh", "-c", 'cd "$1" 2>/dev/null || cd /; shift; exec setpriv "$@"', "sh", target.workingDirectory],
-    ...setprivArguments(target.credentials, target.mode),
-    ...["--", "env", "-i", ...variables, ...command],
+    ...["sh", "-c", 'cd "$1" 2>/dev/null || cd /; . /proc/self/fd/3', "sh", target.workingDirectory],
   ];
 }
 
@@ -42,7 +47,9 @@ export async function runInContainer(
   command: readonly string[],
   timeout: number,
 ): Promise<{ readonly code: number; readonly output: string; readonly timedOut: boolean }> {
-  const child = Bun.spawn(commandLine(target, command), { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const child = withHiddenCommand(hiddenWords(target, command), 3, (fd) =>
+    Bun.spawn(commandLine(target), { stdio: ["ignore", "pipe", "pipe", fd] }),
+  );
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
@@ -63,8 +70,7 @@ async function text(stream: ReadableStream<Uint8Array>): Promise<string> {
 export function execSession(target: ExecTarget, options: ExecOptions, sink: ExecSink): ExecSession {
   if (options.command.length === 0)
     throw new MeshError("invalid-argument", "you must specify at least one command for the container");
-  const argv = commandLine(target, options.command);
-  return options.tty ? terminalSession(argv, sink) : pipeSession(argv, options, sink);
+  return options.tty ? terminalSession(target, options, sink) : pipeSession(target, options, sink);
 }
 
 /** 126 and 127 of `env` mean that the program could not be run. */
@@ -74,8 +80,10 @@ function finish(code: number, command: string, sink: ExecSink): void {
   else sink.end({ kind: "exited", code });
 }
 
-function pipeSession(argv: string[], options: ExecOptions, sink: ExecSink): ExecSession {
-  const child = Bun.spawn(argv, { stdin: options.stdin ? "pipe" : "ignore", stdout: "pipe", stderr: "pipe" });
+function pipeSession(target: ExecTarget, options: ExecOptions, sink: ExecSink): ExecSession {
+  const child = withHiddenCommand(hiddenWords(target, options.command), 3, (fd) =>
+    Bun.spawn(commandLine(target), { stdio: [options.stdin ? "pipe" : "ignore", "pipe", "pipe", fd] }),
+  );
   const stdin = (child.stdin as FileSink | undefined) ?? null;
   const read = async (stream: ReadableStream<Uint8Array>, take: (chunk: Uint8Array) => void): Promise<void> => {
     for await (const chunk of stream) take(chunk);
@@ -101,13 +109,16 @@ function pipeSession(argv: string[], options: ExecOptions, sink: ExecSink): Exec
   };
 }
 
-function terminalSession(argv: string[], sink: ExecSink): ExecSession {
-  const child = Bun.spawn(argv, {
-    terminal: { cols: 80, rows: 24, data: (_terminal, chunk) => sink.stdout(chunk) },
-  });
+function terminalSession(target: ExecTarget, options: ExecOptions, sink: ExecSink): ExecSession {
+  const child = withHiddenCommand(hiddenWords(target, options.command), 3, (fd) =>
+    Bun.spawn(commandLine(target), {
+      stdio: ["ignore", "ignore", "ignore", fd],
+      terminal: { cols: 80, rows: 24, data: (_terminal, chunk) => sink.stdout(chunk) },
+    }),
+  );
   void child.exited.then((code) => {
     child.terminal?.close();
-    finish(code, argv.at(-1) ?? "", sink);
+    finish(code, options.command[0] ?? "", sink);
   });
   return {
     stdin: (chunk) => void child.terminal?.write(chunk),
