@@ -21,14 +21,17 @@ export async function runVoteBot(): Promise<void> {
     sent++;
     try {
       const answer = await fetch(`${web}/api/vote?choice=${encodeURIComponent(choice)}`, { method: "POST" });
-      await answer.arrayBuffer();
+      const body = (await answer.text()).trim().slice(0, 200);
       if (!answer.ok && choice !== ":doughnut:") {
         failed++;
-        console.error(`vote for ${choice}: status ${answer.status}`);
+        const proxy = answer.headers.get("l5d-proxy-error") ?? "";
+        console.error(`vote for ${choice} at ${new Date().toISOString()}: status ${answer.status} ${body} ${proxy}`);
       }
     } catch (error) {
       failed++;
-      console.error(`vote for ${choice}: ${error instanceof Error ? error.message : String(error)}`);
+      console.error(
+        `vote for ${choice} at ${new Date().toISOString()}: ${error instanceof Error ? error.message : String(error)}`,
+      );
     } finally {
       inFlight--;
     }

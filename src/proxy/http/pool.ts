@@ -22,8 +22,15 @@ export interface PoolOptions {
 }
 
 /**
+ * How long a request whose connection attempt failed may wait for a connection in use to become idle, ms. Connections
+ * that live prove that the server does; new ones can still fail, for example while certificates can't be renewed.
+ */
+const patience = 1000;
+
+/**
  * Connections to one server. A request takes the idle connection that was used last; when there is none it waits for
- * whichever comes first, a new connection or one that becomes idle. There are never more attempts than waiters.
+ * whichever comes first, a new connection or one that becomes idle. There are never more attempts than waiters. An
+ * attempt that fails counts against the server only if no other connection to it is left.
  */
 export class HttpPool implements UpstreamPool, ClientConnectionOwner {
   private readonly options: PoolOptions;
@@ -33,6 +40,10 @@ export class HttpPool implements UpstreamPool, ClientConnectionOwner {
   private readonly idle: ClientConnection[] = [];
   private readonly all = new Set<ClientConnection>();
   private readonly waiting: Downstream[] = [];
+  /** Their own attempt failed: they wait for a connection in use, until `giveUp`. */
+  private readonly stranded: Downstream[] = [];
+  private giveUp: Timer | null = null;
+  private lastFailure: MeshError | null = null;
   private dialing = 0;
   private sweep: Timer | null = null;
   private retired = false;
@@ -49,7 +60,7 @@ export class HttpPool implements UpstreamPool, ClientConnectionOwner {
   }
 
   get empty(): boolean {
-    return this.all.size === 0 && this.dialing === 0 && this.waiting.length === 0;
+    return this.all.size === 0 && this.dialing === 0 && this.waiting.length === 0 && this.stranded.length === 0;
   }
 
   acquire(downstream: Downstream): void {
@@ -64,8 +75,11 @@ export class HttpPool implements UpstreamPool, ClientConnectionOwner {
   }
 
   cancel(downstream: Downstream): void {
-    const index = this.waiting.indexOf(downstream);
-    if (index >= 0) this.waiting.splice(index, 1);
+    for (const list of [this.waiting, this.stranded]) {
+      const index = list.indexOf(downstream);
+      if (index >= 0) list.splice(index, 1);
+    }
+    if (this.stranded.length === 0) this.settled();
   }
 
   /** The server is gone: idle connections end now, those in use after their exchange. */
@@ -77,8 +91,9 @@ export class HttpPool implements UpstreamPool, ClientConnectionOwner {
   }
 
   onIdle(connection: ClientConnection): void {
-    const next = this.waiting.shift();
+    const next = this.stranded.shift() ?? this.waiting.shift();
     if (next !== undefined) {
+      if (this.stranded.length === 0) this.settled();
       connection.begin(next);
       return;
     }
@@ -96,11 +111,13 @@ export class HttpPool implements UpstreamPool, ClientConnectionOwner {
     const index = this.idle.lastIndexOf(connection);
     if (index >= 0) this.idle.splice(index, 1);
     this.options.cells.closed(error);
+    if (this.all.size === 0) this.abandonStranded();
     if (this.empty) this.options.onEmpty();
   }
 
   onHandedOver(connection: ClientConnection): void {
     this.all.delete(connection);
+    if (this.all.size === 0) this.abandonStranded();
     if (this.empty) this.options.onEmpty();
   }
 
@@ -124,10 +141,38 @@ export class HttpPool implements UpstreamPool, ClientConnectionOwner {
 
   private failed(error: MeshError): void {
     this.dialing--;
+    if (this.all.size > 0 && !this.retired) {
+      const waiter = this.waiting.shift();
+      if (waiter === undefined) return;
+      this.lastFailure = error;
+      this.stranded.push(waiter);
+      this.giveUp ??= this.clock.after(patience, () => {
+        this.abandonStranded();
+        this.context.flusher.run();
+      });
+      return;
+    }
     this.options.onConnectFailed(error);
     this.waiting.shift()?.onUnsent(error);
     if (this.empty) this.options.onEmpty();
     this.context.flusher.run();
+  }
+
+  /** Nobody is stranded any more. */
+  private settled(): void {
+    this.giveUp?.cancel();
+    this.giveUp = null;
+    this.lastFailure = null;
+  }
+
+  /** No connection came free in time, or none is left: the failed attempts count after all. */
+  private abandonStranded(): void {
+    const error = this.lastFailure;
+    const left = this.stranded.splice(0);
+    this.settled();
+    if (error === null || left.length === 0) return;
+    this.options.onConnectFailed(error);
+    for (const downstream of left) downstream.onUnsent(error);
   }
 
   private expire(): void {

@@ -1,0 +1,134 @@
+import { describe, expect, test } from "bun:test";
+import { MeshError } from "#lib/errors.ts";
+import type { ConnectHandler } from "#lib/net/socket.ts";
+import { FakeClock } from "#lib/testing/fake-clock.ts";
+import { parseRequestHead } from "#wire/http1/parse-request.ts";
+import { createHttpContext } from "./context.ts";
+import type { Downstream } from "./exchange.ts";
+import { HttpPool } from "./pool.ts";
+import { CountingTransport } from "./testing/cells.ts";
+import { FarEnd } from "./testing/hop.ts";
+import { socketPair } from "./testing/socket-pair.ts";
+
+/** A request that only notes what becomes of it. */
+function request(name: string, seen: string[]): Downstream {
+  return {
+    request: parseRequestHead("GET / HTTP/1.1\r\nhost: a\r\n"),
+    extraFields: "",
+    authority: null,
+    blocked: false,
+    onUpstream: (upstream) => {
+      seen.push(`${name} sent`);
+      upstream.endRequest([]);
+    },
+    onUnsent: (error) => seen.push(`${name} unsent: ${error.code}`),
+    onInformational() {},
+    onResponse() {},
+    onResponseBody() {},
+    onResponseEnd: () => seen.push(`${name} answered`),
+    onSwitched() {},
+    onBroken: (error) => seen.push(`${name} broken: ${error.code}`),
+    onUpstreamBlocked() {},
+  };
+}
+
+function build() {
+  const clock = new FakeClock();
+  const seen: string[] = [];
+  const dials: ConnectHandler[] = [];
+  const context = createHttpContext(clock, new Set());
+  const pool = new HttpPool(
+    {
+      dial: (handler) => {
+        dials.push(handler);
+        return { cancel() {} };
+      },
+      prologue: null,
+      cells: new CountingTransport(),
+      idleTimeout: 3000,
+      maxIdle: 10,
+      onConnected() {},
+      onConnectFailed: (error) => seen.push(`endpoint failed: ${error.code}`),
+      onEmpty() {},
+    },
+    context,
+  );
+  /** Lets the oldest attempt succeed. */
+  const open = (): FarEnd => {
+    const [near, far] = socketPair({});
+    const server = new FarEnd(far);
+    dials.shift()?.onOpen(near);
+    return server;
+  };
+  const fail = (): void => dials.shift()?.onFail(new MeshError("tls-handshake", "The certificate has expired"));
+  return { clock, seen, pool, open, fail, context };
+}
+
+const answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+describe("HttpPool, when a new connection fails while another one is in use", () => {
+  test("lets the request wait for the one in use, and does not blame the endpoint", () => {
+    const { seen, pool, open, fail, context, clock } = build();
+    pool.acquire(request("first", seen));
+    const server = open();
+    pool.acquire(request("second", seen));
+    fail();
+    expect(seen).toEqual(["first sent"]);
+    server.send(answer);
+    server.socket.flushPair();
+    context.flusher.run();
+    expect(seen).toEqual(["first sent", "first answered", "second sent"]);
+    server.send(answer);
+    server.socket.flushPair();
+    pool.retire();
+    server.socket.flushPair();
+    expect(pool.empty).toBe(true);
+    expect(clock.timers).toBe(0);
+  });
+
+  test("gives up after a second, and only then counts the failure", () => {
+    const { seen, pool, open, fail, clock } = build();
+    pool.acquire(request("first", seen));
+    open();
+    pool.acquire(request("second", seen));
+    fail();
+    clock.advance(999);
+    expect(seen).toEqual(["first sent"]);
+    clock.advance(1);
+    expect(seen).toEqual(["first sent", "endpoint failed: tls-handshake", "second unsent: tls-handshake"]);
+    expect(clock.timers).toBe(0);
+  });
+
+  test("gives up at once when the one in use breaks", () => {
+    const { seen, pool, open, fail, clock } = build();
+    pool.acquire(request("first", seen));
+    const server = open();
+    pool.acquire(request("second", seen));
+    fail();
+    server.socket.terminate();
+    server.socket.flushPair();
+    expect(seen).toContain("second unsent: tls-handshake");
+    expect(pool.empty).toBe(true);
+    expect(clock.timers).toBe(0);
+  });
+
+  test("forgets a request that is given up meanwhile", () => {
+    const { seen, pool, open, fail, clock } = build();
+    pool.acquire(request("first", seen));
+    open();
+    const second = request("second", seen);
+    pool.acquire(second);
+    fail();
+    pool.cancel(second);
+    clock.advance(2000);
+    expect(seen).toEqual(["first sent"]);
+    expect(clock.timers).toBe(0);
+  });
+});
+
+test("HttpPool without another connection passes the failure on at once", () => {
+  const { seen, pool, fail } = build();
+  pool.acquire(request("only", seen));
+  fail();
+  expect(seen).toEqual(["endpoint failed: tls-handshake", "only unsent: tls-handshake"]);
+});
