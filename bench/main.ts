@@ -24,12 +24,22 @@ const full: Plan = {
   connections: [1, 16, 64],
   largeConnections: [1, 16, 64],
   rounds: 3,
-  seconds: 3,
+  seconds: 2,
   warmUp: 5,
+  pacedSeconds: 5,
+  busySeconds: 8,
   rate: 1000,
   idleConnections: 2000,
 };
-const quick: Plan = { ...full, connections: [16, 64], largeConnections: [16], rounds: 1, seconds: 2, warmUp: 3 };
+const quick: Plan = {
+  ...full,
+  connections: [16, 64],
+  largeConnections: [16],
+  rounds: 1,
+  warmUp: 3,
+  pacedSeconds: 2,
+  busySeconds: 4,
+};
 
 /** Above its limit by this factor, even a noisy machine means that something is broken. */
 const broken = 2;

@@ -24,6 +24,9 @@ export interface Plan {
   /** Seconds of one measured run, and of the warm-up of each set-up. */
   readonly seconds: number;
   readonly warmUp: number;
+  /** Seconds of a run at a fixed rate, and of one under full load whose memory is watched. */
+  readonly pacedSeconds: number;
+  readonly busySeconds: number;
   readonly rate: number;
   readonly idleConnections: number;
 }
@@ -134,7 +137,7 @@ export async function measureLatency(all: readonly Running[], plan: Plan, say: S
   const measures: LatencyMeasure[] = [];
   const measure = async (contender: string, kind: LatencyMeasure["kind"]): Promise<void> => {
     await wrk(paths.small, 16, 1);
-    const { p50, p99, failed } = await paced(paths.small, 16, plan.rate, plan.seconds + 2);
+    const { p50, p99, failed } = await paced(paths.small, 16, plan.rate, plan.pacedSeconds);
     measures.push({ contender, kind, rate: plan.rate, p50, p99, failed });
     say(
       `latency at ${plan.rate}/s, ${kind}, ${contender}: p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms${failures(failed)}`,
@@ -169,7 +172,7 @@ export async function measureMemory(contenders: readonly Contender[], plan: Plan
       inner = Math.max(inner, hop.in === null ? 0 : anonymousKib(hop.in.pid));
     }, 200);
     try {
-      await wrk(paths.small, 100, plan.seconds * 2 + 2);
+      await wrk(paths.small, 100, plan.busySeconds);
     } finally {
       clearInterval(sample);
     }
