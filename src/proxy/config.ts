@@ -304,7 +304,8 @@ function readControl(env: Env, withIdentity: boolean): ControlConfig {
     streamInitialTimeout: env.duration("CONTROL_STREAM_INITIAL_TIMEOUT", 3000),
     streamIdleTimeout: env.duration("CONTROL_STREAM_IDLE_TIMEOUT", 300_000),
     streamLifetime: env.duration("CONTROL_STREAM_LIFETIME", 3_600_000),
-    backoff: { min: 100, max: 10_000, jitter: 0.1 },
+    // Whoever comes back late balances over pods that a rollout has replaced meanwhile; the jitter keeps proxies apart.
+    backoff: { min: 100, max: 2000, jitter: 0.5 },
     dnsMinTtl: env.duration("DNS_MIN_TTL", 5000),
     dnsMaxTtl: env.duration("DNS_MAX_TTL", 300_000),
   };

@@ -9,7 +9,6 @@ import type { ControllerContext } from "./context.ts";
 import { startDaemonSets } from "./daemon-set.ts";
 import { startDeployments } from "./deployment.ts";
 import { startEndpoints } from "./endpoints.ts";
-import { startGarbageCollector } from "./garbage.ts";
 import { startJobs } from "./job.ts";
 import { startNamespaces } from "./namespace.ts";
 import { startReplicaSets } from "./replica-set.ts";
@@ -33,7 +32,6 @@ export async function startControllers(options: {
   const context: ControllerContext = { ...options, events, onStop: (stop) => stops.push(stop) };
   startNamespaces(context);
   await startClusterServices(context);
-  startGarbageCollector(context);
   startScheduler(context);
   startEndpoints(context);
   startReplicaSets(context);

@@ -77,7 +77,7 @@ describe("HttpPool, when a new connection fails while another one is in use", ()
     server.send(answer);
     server.socket.flushPair();
     context.flusher.run();
-    expect(seen).toEqual(["first sent", "first answered", "second sent"]);
+    expect(seen).toEqual(["first sent", "second sent", "first answered"]);
     server.send(answer);
     server.socket.flushPair();
     pool.retire();
