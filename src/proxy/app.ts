@@ -166,8 +166,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
 
     // Stacks. Ports of our own are added as they are bound.
     const ownPorts = new Set<number>();
-    const credentials = meshTls;
-    const common = { clock, drain, connect: config.socketMark === 0 ? connect : dial, credentials };
+    const common = { clock, drain, connect: config.socketMark === 0 ? connect : dial, credentials: meshTls };
     const inbound = createInboundStack({
       ...config.inbound,
       ...common,
@@ -181,6 +180,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     const outbound = createOutboundStack({
       ...config.outbound,
       ...common,
+      credentials: meshTls === null ? null : { client: (peer, alpn) => meshTls.workload(peer, alpn, clock.wall()) },
       log: log.child("outbound"),
       discovery,
       errors: createErrorResponder({

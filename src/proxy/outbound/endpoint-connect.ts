@@ -42,7 +42,7 @@ export function connectEndpoint(shared: OutboundShared, endpoint: Endpoint, hand
   if (endpoint.tls === null || options.credentials === null) return options.connect(target, handler);
   const tls = options.credentials.client(endpoint.tls, header ? [transportProtocol] : []);
   if (tls === null) {
-    handler.onFail(new MeshError("unavailable", "Connect: there is no certificate yet to prove our identity with"));
+    handler.onFail(new MeshError("unavailable", "Connect: there is no valid certificate to prove our identity with"));
     return nothingPending;
   }
   if (!header) return options.connect({ ...target, tls }, handler);

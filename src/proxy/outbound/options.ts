@@ -13,7 +13,7 @@ export type Connect = (options: ConnectOptions, handler: ConnectHandler) => Pend
 
 /** Mutual TLS with the credentials of the moment. */
 export interface EndpointCredentials {
-  /** Null as long as there is no certificate. */
+  /** Null as long as there is no valid certificate. */
   client(peer: EndpointTls, alpn: readonly string[]): ClientTls | null;
 }
 

@@ -51,6 +51,16 @@ test("two workloads with credentials meet and know each other", async () => {
   (client as Socket).terminate();
 });
 
+test("an expired certificate is not used towards workloads, and still where nobody asks for it", () => {
+  const { log } = memoryLog();
+  const own = credentials("web.test");
+  const web = new MeshTls(new Watchable<Credentials | null>(own), log);
+  const peer = { identity: "a.test", serverName: "a.test" };
+  expect(web.workload(peer, [], own.notAfter - 1000)).not.toBeNull();
+  expect(web.workload(peer, [], own.notAfter - 100)).toBeNull();
+  expect(web.client(peer)).not.toBeNull();
+});
+
 test("without credentials there is no client context, and a connection is refused", async () => {
   const { log } = memoryLog();
   const empty = new MeshTls(new Watchable<Credentials | null>(null), log);

@@ -29,6 +29,9 @@ export interface AcceptTlsOptions {
   readonly anonymous?: boolean;
 }
 
+/** The certificate must outlive the handshake, ms. */
+const handshakeMargin = 500;
+
 export class MeshTls {
   private readonly log: Log;
   private readonly stopWatching: () => void;
@@ -36,6 +39,7 @@ export class MeshTls {
   /** The same credentials for servers that don't ask who the client is. */
   private lenient: TlsContext | null = null;
   private local: Identity | null = null;
+  private notAfter = 0;
 
   constructor(credentials: ReadonlyWatchable<Credentials | null>, log: Log) {
     this.log = log;
@@ -52,7 +56,16 @@ export class MeshTls {
     return this.context !== null;
   }
 
-  /** What to connect with; null until there is a certificate. */
+  /**
+   * What to connect to a workload with; null while there is no certificate that is valid at `wall` (ms since 1970). In TLS
+   * 1.3 a client learns that the server refused its certificate only after it has sent its request, which may then not
+   * be sent again: better not to send it.
+   */
+  workload(peer: PeerIdentity, alpn: readonly string[], wall: number): ClientTls | null {
+    return wall + handshakeMargin < this.notAfter ? this.client(peer, alpn) : null;
+  }
+
+  /** What to connect with; null until there is a certificate. An expired one still does where nobody asks for it. */
   client(peer: PeerIdentity, alpn: readonly string[] = []): ClientTls | null {
     if (this.context === null) return null;
     return {
@@ -88,6 +101,7 @@ export class MeshTls {
       this.lenient = createTlsContext({ ...pems, requestPeer: false });
       this.context = context;
       this.local = credentials.name;
+      this.notAfter = credentials.notAfter;
     } catch (error) {
       // The old context still works; a new certificate comes with the next renewal.
       this.log.error("New credentials can't be used", { id: credentials.name }, error);
