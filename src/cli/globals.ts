@@ -25,6 +25,8 @@ export interface Terminal {
   readonly err: (text: string) => void;
   /** True when standard error is a terminal that may be redrawn. */
   readonly interactive: boolean;
+  /** Width of the terminal behind standard error; lines that are redrawn must not be longer. */
+  readonly columns: () => number;
   /** True when colours are welcome on standard output: a terminal, no NO_COLOR, TERM not "dumb". */
   readonly colour: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -38,6 +40,7 @@ export function processTerminal(): Terminal {
     out: (text) => writeAll(1, text),
     err: (text) => writeAll(2, text),
     interactive: process.stderr.isTTY === true && !dumb,
+    columns: () => process.stderr.columns ?? 80,
     colour: process.stdout.isTTY === true && !dumb && (env["NO_COLOR"] ?? "") === "",
     env,
     stdin: () => Bun.stdin.text(),

@@ -23,6 +23,7 @@ import { runChecks, succeeded } from "../check/run.ts";
 import { ExitSignal } from "../exit-code.ts";
 import type { Context } from "../globals.ts";
 import { parseDuration } from "../output/format.ts";
+import { redraw } from "../output/progress.ts";
 import { cluster, oneOf, type Register } from "../shell.ts";
 
 export interface CheckOptions {
@@ -97,7 +98,7 @@ export async function printChecks(
   categories: readonly Category[],
   vizNamespace = "linkerd-viz",
 ): Promise<void> {
-  const { out, err, colour, interactive } = context.terminal;
+  const { out, colour } = context.terminal;
   const output = oneOf("--output", options.output, ["table", "json", "short"]);
   const wait = parseDuration(options.wait);
   if (wait === null)
@@ -126,10 +127,10 @@ export async function printChecks(
       firstCategory = false;
     },
     onRetry: (check, error) => {
-      if (interactive) err(`\r\u001b[2K| ${check.description}: ${error.split("\n")[0]}`);
+      redraw(context.terminal, `| ${check.description}: ${error.split("\n")[0] ?? ""}`);
     },
     onResult: (result) => {
-      if (interactive) err("\r\u001b[2K");
+      redraw(context.terminal, "");
       if (live) out(checkLine(result, colour));
     },
   });

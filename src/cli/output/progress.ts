@@ -10,6 +10,14 @@ export interface Step {
 
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
+/** Replaces the line that was drawn last; a longer text than fits is cut, since a wrapped line can't be redrawn. */
+export function redraw(terminal: Terminal, text: string): void {
+  if (!terminal.interactive) return;
+  const room = Math.max(10, terminal.columns() - 1);
+  const shown = text.length > room ? `${text.slice(0, room - 1)}…` : text;
+  terminal.err(`\r\u001b[2K${shown}`);
+}
+
 /** Starts a step: spinner and elapsed seconds on a terminal; in a pipe or log just the line that says how it ended. */
 export function step(terminal: Terminal, title: string): Step {
   const start = performance.now();
@@ -21,13 +29,13 @@ export function step(terminal: Terminal, title: string): Step {
   if (terminal.interactive) {
     timer = setInterval(() => {
       frame = (frame + 1) % frames.length;
-      terminal.err(`\r\u001b[2K${line(frames[frame] ?? "", `${note} (${seconds()})`)}`);
+      redraw(terminal, line(frames[frame] ?? "", `(${seconds()}) ${note}`));
     }, 100);
   }
   const end = (glyph: string, text: string): void => {
     if (timer !== null) {
       clearInterval(timer);
-      terminal.err("\r\u001b[2K");
+      redraw(terminal, "");
     }
     terminal.err(`${line(glyph, text)} (${seconds()})\n`);
   };
