@@ -1,15 +1,15 @@
 /**
  * What must not bring a proxy down: thousands of idle connections, readers that stop reading, garbage, a ClientHello in
- * pieces. One pair of proxy processes between two namespaces, as the bench makes it; each test prints its figure.
+ * pieces. A pair of proxy processes between two namespaces, as the bench makes it; each test prints its figure.
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { helloBytes } from "./limits-hello.ts";
 import { paths, startApp } from "../../bench/macro/app.ts";
 import { linkerd } from "../../bench/macro/linkerd.ts";
-import type { Hop } from "../../bench/macro/peers.ts";
+import type { Contender, Hop } from "../../bench/macro/peers.ts";
 import { createPki } from "../../bench/macro/pki.ts";
 import { portsOf } from "../../bench/macro/ports.ts";
 import { anonymousKib, killAll, run, start, type Started } from "../../bench/macro/process.ts";
@@ -31,6 +31,7 @@ const bench = join(import.meta.dir, "../../bench/macro");
 
 describe.skipIf(reason !== null)(`limits of a proxy process${reason === null ? "" : ` (${reason})`}`, () => {
   let folder = "";
+  let proxies: Contender;
   let hop: Hop;
 
   beforeAll(async () => {
@@ -39,10 +40,18 @@ describe.skipIf(reason !== null)(`limits of a proxy process${reason === null ? "
     chmodSync(folder, 0o755);
     await createWorld();
     await startApp(folder);
-    hop = await linkerd(folder, createPki(folder)).start("pair", ports);
+    proxies = linkerd(folder, createPki(folder));
     await redirect(ports.outbound);
     await ready(start("echo", [process.execPath, join(bench, "idle-peers.ts"), "echo", String(echoPort)], server));
   }, 30_000);
+
+  // A pair of its own for each test: memory that an earlier one gave back must not hide what a later one takes.
+  beforeEach(async () => {
+    hop = await proxies.start("pair", ports);
+  });
+  afterEach(async () => {
+    await hop.stop();
+  });
 
   afterAll(async () => {
     killAll();
