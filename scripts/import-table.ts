@@ -27,6 +27,21 @@ export const importTable: Readonly<Record<string, ImportRule>> = {
   },
 };
 
+/** What a direction of traffic is put together from; never the other direction. */
+const stackMayImport: readonly string[] = [
+  "policy",
+  "route",
+  "balance",
+  "http",
+  "discovery",
+  "telemetry",
+  "errors",
+  "tls",
+  "identity",
+  "detect",
+  "listen",
+];
+
 /** Inside src/proxy: a folder may import folders of its own layer's rules only. Files directly in src/proxy wire everything. */
 export const proxyTable: Readonly<Record<string, readonly string[]>> = {
   listen: [],
@@ -40,44 +55,8 @@ export const proxyTable: Readonly<Record<string, readonly string[]>> = {
   telemetry: ["listen", "detect", "tls", "identity"],
   errors: ["http", "listen", "detect", "tls", "identity"],
   discovery: ["balance", "policy", "route", "telemetry", "listen", "detect", "tls", "identity"],
-  inbound: [
-    "policy",
-    "route",
-    "balance",
-    "http",
-    "discovery",
-    "telemetry",
-    "errors",
-    "tls",
-    "identity",
-    "detect",
-    "listen",
-  ],
-  outbound: [
-    "policy",
-    "route",
-    "balance",
-    "http",
-    "discovery",
-    "telemetry",
-    "errors",
-    "tls",
-    "identity",
-    "detect",
-    "listen",
-  ],
-  gateway: [
-    "policy",
-    "route",
-    "balance",
-    "http",
-    "discovery",
-    "telemetry",
-    "errors",
-    "tls",
-    "identity",
-    "detect",
-    "listen",
-  ],
+  inbound: stackMayImport,
+  outbound: stackMayImport,
+  gateway: stackMayImport,
   admin: ["telemetry", "http", "tls", "identity", "detect", "listen", "errors"],
 };

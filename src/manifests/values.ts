@@ -6,6 +6,7 @@
  * Kubernetes API, pprof, the heartbeat); they are read and kept so that existing values files work. Asking for a whole
  * feature that does not exist is refused instead.
  */
+import { defaultPolicies } from "#model/default-policy.ts";
 import { MeshError } from "#lib/errors.ts";
 import { defaultOpaquePorts } from "#model/opaque-ports.ts";
 import { isJsonObject, mergeJson, type Json, type JsonObject } from "./json.ts";
@@ -29,16 +30,6 @@ import { isCidr, isCidrList, isDomain, isDuration, isQuantity } from "./values/f
 
 /** Where images come from unless a value, an annotation or LINKERD_DOCKER_REGISTRY says otherwise. */
 export const defaultRegistry = "cr.l5d.io/linkerd";
-
-/** Default policies for ports without a Server: who may connect, and whether a mesh identity is needed. */
-export const inboundPolicies = [
-  "all-unauthenticated",
-  "all-authenticated",
-  "cluster-unauthenticated",
-  "cluster-authenticated",
-  "deny",
-  "audit",
-] as const;
 
 export const pullPolicies = ["Always", "IfNotPresent", "Never"] as const;
 
@@ -112,7 +103,7 @@ const proxy = group({
   }),
   resources,
   securityContext: passthrough({}),
-  defaultInboundPolicy: choice(inboundPolicies, "all-unauthenticated"),
+  defaultInboundPolicy: choice(defaultPolicies, "all-unauthenticated"),
   opaquePorts: ports(defaultOpaquePorts),
   requireIdentityOnInboundPorts: ports(""),
   requireTLSOnInboundPorts: ports(""),

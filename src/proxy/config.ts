@@ -9,21 +9,12 @@ import { MeshError } from "#lib/errors.ts";
 import type { Cidr } from "#lib/net-addr.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import { assertIdentity, type Identity } from "#model/identity.ts";
+import { defaultPolicies, type DefaultPolicyName } from "#model/default-policy.ts";
 import type { PortRange } from "#model/opaque-ports.ts";
 import { Env, type EnvMap, type HostPort } from "./env.ts";
 
 /** Exit code for settings that can't be used (EX_USAGE of sysexits.h), as Linkerd's proxy has it. */
 export const badConfigExitCode = 64;
-
-export const defaultPolicies = [
-  "all-unauthenticated",
-  "all-authenticated",
-  "cluster-unauthenticated",
-  "cluster-authenticated",
-  "deny",
-  "audit",
-] as const;
-export type DefaultPolicyName = (typeof defaultPolicies)[number];
 
 /** One of the control plane's services. */
 export interface ControlService {

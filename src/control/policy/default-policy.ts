@@ -1,22 +1,11 @@
 /** The six policies that apply where no Server resource does. */
 import { MeshError } from "#lib/errors.ts";
 import { type Cidr, parseCidr } from "#lib/net-addr.ts";
+import { defaultPolicies, type DefaultPolicyName } from "#model/default-policy.ts";
 import { type Authorization, builtIn, type NetworkMatch } from "./inbound-policy.ts";
 
-export const defaultPolicyNames = [
-  "all-unauthenticated",
-  "all-authenticated",
-  "cluster-unauthenticated",
-  "cluster-authenticated",
-  "deny",
-  /** Lets everybody in; proxies count and log whom "deny" would have refused. */
-  "audit",
-] as const;
-
-export type DefaultPolicyName = (typeof defaultPolicyNames)[number];
-
 export function isDefaultPolicyName(text: string): text is DefaultPolicyName {
-  return defaultPolicyNames.some((name) => name === text);
+  return defaultPolicies.some((name) => name === text);
 }
 
 /** Throws "invalid-argument" with the possible names. */
@@ -24,7 +13,7 @@ export function parseDefaultPolicyName(text: string): DefaultPolicyName {
   if (isDefaultPolicyName(text)) return text;
   throw new MeshError(
     "invalid-argument",
-    `"${text}" is not a default policy; use one of ${defaultPolicyNames.join(", ")}`,
+    `"${text}" is not a default policy; use one of ${defaultPolicies.join(", ")}`,
   );
 }
 

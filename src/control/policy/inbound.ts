@@ -10,7 +10,8 @@ import {
   requireIdentityAnnotation,
   type Workload,
 } from "../index/workload.ts";
-import { type DefaultPolicyName, defaultAuthorizations, isDefaultPolicyName, withIdentity } from "./default-policy.ts";
+import type { DefaultPolicyName } from "#model/default-policy.ts";
+import { defaultAuthorizations, isDefaultPolicyName, withIdentity } from "./default-policy.ts";
 import { builtIn, type InboundPolicy, type InboundRoute } from "./inbound-policy.ts";
 
 export interface InboundSettings {

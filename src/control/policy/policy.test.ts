@@ -3,7 +3,8 @@ import { parseCidrs } from "#lib/net-addr.ts";
 import { parseAuthority } from "../destination/authority.ts";
 import { namespace, pod, service } from "../testing/builders.ts";
 import { TestCluster } from "../testing/test-cluster.ts";
-import { type DefaultPolicyName, defaultPolicyNames, parseDefaultPolicyName } from "./default-policy.ts";
+import { type DefaultPolicyName, defaultPolicies } from "#model/default-policy.ts";
+import { parseDefaultPolicyName } from "./default-policy.ts";
 import { type InboundSettings, watchInbound } from "./inbound.ts";
 import type { InboundPolicy } from "./inbound-policy.ts";
 import { type OutboundPolicy, watchOutbound } from "./outbound.ts";
@@ -63,7 +64,7 @@ describe("watchInbound", () => {
     expect(name(withPod({ [policyKey]: "deny" }, { [policyKey]: "all-authenticated" }))).toBe("deny");
     expect(name(withPod({}, { [policyKey]: "all-authenticated" }))).toBe("all-authenticated");
     expect(name(withPod({ [policyKey]: "everybody" }))).toBe("audit");
-    expect(() => parseDefaultPolicyName("everybody")).toThrow(defaultPolicyNames.join(", "));
+    expect(() => parseDefaultPolicyName("everybody")).toThrow(defaultPolicies.join(", "));
   });
 
   test("ports that require an identity get one", () => {

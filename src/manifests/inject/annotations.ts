@@ -7,7 +7,8 @@
 import { MeshError } from "#lib/errors.ts";
 import { parsePortRanges } from "#model/opaque-ports.ts";
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
-import { inboundPolicies, pullPolicies } from "../values.ts";
+import { defaultPolicies } from "#model/default-policy.ts";
+import { pullPolicies } from "../values.ts";
 import { isCidrList, isQuantity, parseDuration, wholeCores } from "../values/formats.ts";
 import { nearest } from "../values/nearest.ts";
 import { configPrefix } from "./keys.ts";
@@ -198,7 +199,7 @@ const table: Readonly<Record<string, Rule>> = {
   "access-log": rule(oneOf("apache", "json", ""), (s, value) => (s.values.proxy.accessLog = value)),
   "enable-external-profiles": rule(yesNo, (s, value) => (s.values.proxy.enableExternalProfiles = value)),
   "default-inbound-policy": rule(
-    oneOf(...inboundPolicies),
+    oneOf(...defaultPolicies),
     (s, value) => (s.values.proxy.defaultInboundPolicy = value),
   ),
   "proxy-admin-shutdown": rule(enabled, (s, value) => (s.values.proxy.enableShutdownEndpoint = value)),
