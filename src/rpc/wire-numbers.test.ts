@@ -13,6 +13,7 @@ import { file_outbound } from "#rpc/gen/outbound_pb.ts";
 import { file_tap } from "#rpc/gen/tap_pb.ts";
 import { file_tls_route } from "#rpc/gen/tls_route_pb.ts";
 import { file_transport_header } from "#rpc/gen/transport_header_pb.ts";
+import { file_trust_anchors } from "#rpc/gen/trust_anchors_pb.ts";
 
 /** Message → fields in the order of their numbers, as other implementations of the API know them. */
 const numbers: Record<string, string> = {
@@ -26,6 +27,9 @@ const numbers: Record<string, string> = {
   "io.linkerd.proxy.http_types.Headers.Header": "name=1 value=2",
   "io.linkerd.proxy.identity.CertifyRequest": "identity=1 token=2 certificate_signing_request=3",
   "io.linkerd.proxy.identity.CertifyResponse": "leaf_certificate=1 intermediate_certificates=2 valid_until=3",
+  // Ours alone.
+  "io.linkerd.proxy.identity.WatchRequest": "",
+  "io.linkerd.proxy.identity.Anchors": "bundle_pem=1",
   "io.linkerd.proxy.destination.GetDestination": "scheme=1 path=2 context_token=3",
   "io.linkerd.proxy.destination.Update": "add=1 remove=2 no_endpoints=3",
   "io.linkerd.proxy.destination.WeightedAddrSet": "addrs=1 metric_labels=2",
@@ -84,6 +88,8 @@ const methods: Record<string, string> = {
   "io.linkerd.proxy.destination.Destination.Get": "server_streaming GetDestination Update",
   "io.linkerd.proxy.destination.Destination.GetProfile": "server_streaming GetDestination DestinationProfile",
   "io.linkerd.proxy.identity.Identity.Certify": "unary CertifyRequest CertifyResponse",
+  // Ours alone.
+  "io.linkerd.proxy.identity.TrustAnchors.Watch": "server_streaming WatchRequest Anchors",
   "io.linkerd.proxy.inbound.InboundServerPolicies.GetPort": "unary PortSpec Server",
   "io.linkerd.proxy.inbound.InboundServerPolicies.WatchPort": "server_streaming PortSpec Server",
   "io.linkerd.proxy.outbound.OutboundPolicies.Get": "unary TrafficSpec OutboundPolicy",
@@ -105,6 +111,7 @@ const files: readonly GenFile[] = [
   file_tap,
   file_tls_route,
   file_transport_header,
+  file_trust_anchors,
 ];
 
 function bare(message: DescMessage): string {
@@ -135,7 +142,7 @@ describe("The proxy API", () => {
     }
   });
 
-  test("has exactly the services and methods that other implementations use", () => {
+  test("has exactly the services and methods that other implementations use, and ours", () => {
     const found = [...rpcs].map(([name, { methodKind, input, output }]) => [
       name,
       `${methodKind} ${bare(input)} ${bare(output)}`,
