@@ -27,6 +27,7 @@ import { OutboundDiscovery } from "./discovery/outbound-discovery.ts";
 import { createErrorResponder } from "./errors/responder.ts";
 import { IdentityClient, readTokenFile } from "./identity/identity-client.ts";
 import { openKeyStore } from "./identity/key-store.ts";
+import type { AccessLog } from "./inbound/ports.ts";
 import { createInboundStack } from "./inbound/stack.ts";
 import { acceptConnections } from "./listen/accept.ts";
 import { createOutboundStack } from "./outbound/stack.ts";
@@ -53,6 +54,8 @@ export interface ProxyContext {
   };
   /** Where the application listens. Default: on the loopback address, at the target's port. */
   readonly appAddress?: (target: SocketAddr) => SocketAddr;
+  /** Made by the caller, because only few proxies need the code. Default: none. */
+  readonly accessLog?: AccessLog | null;
 }
 
 export interface Proxy {
@@ -172,6 +175,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       ...common,
       log: log.child("inbound"),
       policies,
+      accessLog: context.accessLog ?? null,
       errors: createErrorResponder({ direction: "inbound", registry, informationalHeaders: true }),
       appAddress: context.appAddress ?? loopback,
       ownPorts,

@@ -41,11 +41,12 @@ async function waitFor(stream: ReadableStream<Uint8Array>, text: string): Promis
 
 describe("linkerd proxy", () => {
   test("names every bad setting and exits with 64", async () => {
-    const child = run({ OUTBOUND_CONNECT_TIMEOUT: "soon", INBOUND_LISTEN_ADDR: "here" });
+    const child = run({ OUTBOUND_CONNECT_TIMEOUT: "soon", INBOUND_LISTEN_ADDR: "here", ACCESS_LOG: "common" });
     expect(await child.exited).toBe(64);
     const message = await new Response(child.stderr).text();
     expect(message).toContain('LINKERD2_PROXY_OUTBOUND_CONNECT_TIMEOUT="soon" is not a duration');
     expect(message).toContain('LINKERD2_PROXY_INBOUND_LISTEN_ADDR="here" is not an address');
+    expect(message).toContain('LINKERD2_PROXY_ACCESS_LOG="common" is not one of apache, json');
     expect(message).toContain("LINKERD2_PROXY_DESTINATION_SVC_ADDR is not set");
     expect(message).not.toContain("    at ");
   });

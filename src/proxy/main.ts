@@ -28,7 +28,11 @@ export async function main(_argv: readonly string[]): Promise<number> {
         return entry[0].startsWith("LINKERD2_PROXY_") && entry[1] !== undefined;
       }),
     );
-    const context = { clock: systemClock, random: systemRandom, sink, env, maxConnections: connectionLimit() };
+    const { accessLog: format } = config.inbound;
+    const accessLog =
+      format === null ? null : (await import("./telemetry/access-log.ts")).stderrAccessLog(format, systemClock);
+    const shared = { clock: systemClock, random: systemRandom, maxConnections: connectionLimit() };
+    const context = { ...shared, sink, env, accessLog };
     proxy = startProxy(config, context);
   } catch (thrown) {
     process.stderr.write(`The proxy can't start: ${errorChain(thrown)}\n`);

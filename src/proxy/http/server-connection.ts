@@ -32,7 +32,7 @@ export interface RequestHandler {
   /** The server broke the exchange before its answer. Call `answer`. */
   onNoAnswer(connection: ServerConnection, error: MeshError): void;
   /** The response's head came. */
-  onResponse(status: number): void;
+  onResponse(head: ResponseHead): void;
   /** `status` is 0 when no response was begun. */
   onExchangeEnd(status: number, end: ExchangeEnd): void;
   /** The client is gone while the request waits for the handler's `send` or `answer`. */
@@ -317,7 +317,7 @@ export class ServerConnection implements Downstream, SocketHandler, OutBufferOwn
       const text = forwardedResponse(head, this.context.stripResponse);
       this.out.text(text + extra + (this.chunkedResponse ? chunkedEnd : "\r\n"));
     }
-    this.handler.onResponse(head.status);
+    this.handler.onResponse(head);
   }
 
   onResponseBody(chunk: Buffer, start: number, end: number): void {
@@ -370,7 +370,7 @@ export class ServerConnection implements Downstream, SocketHandler, OutBufferOwn
     this.status = head.status;
     this.out.text(`${forwardedResponse(head, this.context.stripResponse)}\r\n`);
     this.out.flush();
-    this.handler.onResponse(head.status);
+    this.handler.onResponse(head);
     this.phase = "tunnel";
     this.upstream = null;
     const open = (): void => {

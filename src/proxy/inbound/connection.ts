@@ -173,7 +173,8 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
       this.pooled = true;
       const session = new InboundHttpSession(shared, facts, policy, pool, (error) => this.end(error));
       const extra = tls.kind === "meshed" ? `l5d-client-id: ${tls.clientId}\r\n` : "";
-      this.http = new ServerConnection(socket, shared.http, session, verdict.source, extra);
+      const handler = shared.options.accessLog?.wrap(session, facts) ?? session;
+      this.http = new ServerConnection(socket, shared.http, handler, verdict.source, extra);
       this.http.start(initial, ended);
       if (shared.options.drain.draining) this.http.finish();
       return;

@@ -9,7 +9,7 @@ import type { PortRange } from "#model/opaque-ports.ts";
 import type { HttpContext } from "../http/exchange.ts";
 import type { ErrorResponder } from "../http/ports.ts";
 import type { AppPools } from "./app-pools.ts";
-import type { InboundPolicies } from "./ports.ts";
+import type { AccessLog, InboundPolicies } from "./ports.ts";
 
 export type Connect = (options: ConnectOptions, handler: ConnectHandler) => PendingConnect;
 
@@ -38,6 +38,8 @@ export interface InboundOptions {
   readonly policies: InboundPolicies;
   readonly errors: ErrorResponder;
   readonly connect: Connect;
+  /** Null: no line per request. */
+  readonly accessLog: AccessLog | null;
   /** Null: mutual TLS is disabled. */
   readonly credentials: ServerCredentials | null;
   /** Where the application listens for connections to a target; Linkerd: 127.0.0.1 and the target's port. */

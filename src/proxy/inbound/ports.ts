@@ -3,6 +3,7 @@ import type { Identity } from "#model/identity.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
 import type { HttpCells, TransportCells } from "../http/ports.ts";
+import type { RequestHandler } from "../http/server-connection.ts";
 
 /** What the TLS layer of an accepted connection established. */
 export type ClientTls =
@@ -61,4 +62,10 @@ export interface ConnectionVerdict {
 export interface RequestVerdict {
   readonly kind: "allow" | "unauthorized" | "route-not-found" | "rate-limited";
   readonly http: HttpCells;
+}
+
+/** Writes a line per request. */
+export interface AccessLog {
+  /** Stands between a connection and what decides about its requests; once per connection. */
+  wrap(session: RequestHandler, connection: InboundConnection): RequestHandler;
 }

@@ -8,12 +8,13 @@ import { testAuthority, testContext, type TestAuthority } from "#lib/net/testing
 import { upgradeServer, type ClientTls } from "#lib/net/tls.ts";
 import { seededRandom } from "#lib/random.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
+import type { ResponseHead } from "#wire/http1/head.ts";
 import { encodeTransportHeader, transportProtocol } from "#wire/transport-header/transport-header.ts";
 import { clientHello } from "#wire/tls-hello/testing/hello.ts";
 import type { Failure } from "../http/ports.ts";
 import { CountingHttp, CountingTransport } from "../http/testing/cells.ts";
 import { dial, endOf, WireServer } from "../http/testing/wire.ts";
-import type { InboundConnection, InboundProtocol, PortPolicy, RequestVerdict } from "./ports.ts";
+import type { AccessLog, InboundConnection, InboundProtocol, PortPolicy, RequestVerdict } from "./ports.ts";
 import { createInboundStack } from "./stack.ts";
 
 const closers: Array<() => void> = [];
@@ -42,6 +43,7 @@ interface Setup {
   readonly verdict?: RequestVerdict["kind"];
   readonly allowed?: boolean;
   readonly maxInFlight?: number;
+  readonly accessLog?: AccessLog;
 }
 
 function setup(options: Setup = {}) {
@@ -95,6 +97,7 @@ function setup(options: Setup = {}) {
       tcpFailed: (cause) => tcpFailures.push(cause),
     },
     connect,
+    accessLog: options.accessLog ?? null,
     credentials: {
       localName: "voting.test",
       accept: (socket, tls, handler) => upgradeServer(socket, { context: serverContext, ...tls }, handler),
@@ -161,6 +164,32 @@ describe("plaintext", () => {
       [200, true],
     ]);
     expect([t.source.open, t.source.total, t.state.holds, t.stack.inFlight]).toEqual([0, 1, 0, 0]);
+  });
+
+  test("the access log sees every request with what is known of its client", async () => {
+    const seen: string[] = [];
+    const accessLog: AccessLog = {
+      wrap(session, { client, tls }) {
+        seen.push(`${client.ip} ${tls.kind}`);
+        return Object.assign(Object.create(session) as typeof session, {
+          onResponse(head: ResponseHead) {
+            seen.push(String(head.status));
+            session.onResponse(head);
+          },
+        });
+      },
+    };
+    const t = setup({ accessLog });
+    const client = await t.client();
+    for (let count = 0; count < 2; count++) client.send(get);
+    const app = await t.app.next();
+    app.send(ok);
+    await client.take("ok");
+    await app.take((text) => text.split("\r\n\r\n").length === 3);
+    app.send(ok.replace("200 OK", "404 No"));
+    await client.take("ok");
+    expect(seen).toEqual(["127.0.0.1 none", "200", "404"]);
+    client.socket.close();
   });
 
   test("bytes reach the application both ways", async () => {

@@ -1,5 +1,5 @@
 import type { MeshError } from "#lib/errors.ts";
-import { header, type RequestHead } from "#wire/http1/head.ts";
+import { header, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
 import type { FailureCause, HttpCells } from "../http/ports.ts";
 import type { ExchangeEnd, RequestHandler, ServerConnection } from "../http/server-connection.ts";
 import { endpointPool } from "./endpoint-connect.ts";
@@ -104,9 +104,9 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
     this.fail(error.code === "protocol" ? "bad-response" : "connect-failed", error.message);
   }
 
-  onResponse(status: number): void {
+  onResponse(head: ResponseHead): void {
     this.count();
-    this.endpoint?.responded(this.shared.options.clock.now() - this.sentAt, status);
+    this.endpoint?.responded(this.shared.options.clock.now() - this.sentAt, head.status);
   }
 
   onExchangeEnd(status: number, end: ExchangeEnd): void {
