@@ -11,4 +11,5 @@ export const programs: Readonly<Record<string, () => Promise<{ readonly main: Pr
   controller: () => import("#control/main.ts"),
   "metrics-api": () => import("#viz/main.ts"),
   local: () => import("#local/main.ts"),
+  await: () => import("./await.ts"),
 };

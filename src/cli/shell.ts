@@ -1,12 +1,32 @@
-/** What command files share: reading the global flags, reaching the cluster, running an action. */
+/** What command files share: reading the global flags, running an action. */
 import type { Command } from "commander";
 import { MeshError } from "#lib/errors.ts";
-import { KubeClient } from "#kube/client.ts";
-import { loadClusterAccess } from "#kube/config.ts";
 import type { Context, GlobalOptions, Terminal } from "./globals.ts";
 
 /** A command's file exports one of these; `shell.action` wraps what it does. */
 export type Register = (parent: Command, shell: Shell) => void;
+
+/** Global flags whose value is the next word. */
+const flagsWithValue = new Set([
+  "-L",
+  "--linkerd-namespace",
+  "--cni-namespace",
+  "--kubeconfig",
+  "--context",
+  "--as",
+  "--as-group",
+  "--api-addr",
+]);
+
+/** Where the command's name is on a command line that may begin with global flags; -1 when there is none. */
+export function commandIndex(argv: readonly string[]): number {
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at] ?? "";
+    if (flagsWithValue.has(word)) at++;
+    else if (!word.startsWith("-")) return at;
+  }
+  return -1;
+}
 
 export interface Shell {
   readonly terminal: Terminal;
@@ -67,24 +87,6 @@ export function createShell(terminal: Terminal): Shell {
       };
     },
   };
-}
-
-/** A client for the cluster that the global flags name. */
-export function cluster({ globals, terminal }: Context): KubeClient {
-  return new KubeClient(
-    loadClusterAccess({
-      env: terminal.env,
-      ...(globals.kubeconfig === undefined ? {} : { kubeconfig: globals.kubeconfig }),
-      ...(globals.context === undefined ? {} : { context: globals.context }),
-      ...(globals.as === undefined ? {} : { as: globals.as }),
-      ...(globals.asGroup.length === 0 ? {} : { asGroups: globals.asGroup }),
-    }),
-  );
-}
-
-/** The namespace of `-n`, else the kubeconfig context's, else "default". */
-export function namespaceOr(client: KubeClient, given: string | undefined): string {
-  return given ?? client.access.namespace ?? "default";
 }
 
 /** One of the allowed values, or an error that lists them. */

@@ -24,7 +24,8 @@ import { ExitSignal } from "../exit-code.ts";
 import type { Context } from "../globals.ts";
 import { parseDuration } from "../output/format.ts";
 import { redraw } from "../output/progress.ts";
-import { cluster, oneOf, type Register } from "../shell.ts";
+import { cluster } from "../cluster.ts";
+import { oneOf, type Register } from "../shell.ts";
 
 export interface CheckOptions {
   readonly pre?: boolean;

@@ -5,7 +5,8 @@ import { Destination, type WeightedAddr } from "#rpc/gen/destination_pb.ts";
 import { destinationPort, firstMessage, withControlRpc } from "../control-rpc.ts";
 import { ExitSignal } from "../exit-code.ts";
 import { table } from "../output/table.ts";
-import { cluster, oneOf, type Register } from "../shell.ts";
+import { cluster } from "../cluster.ts";
+import { oneOf, type Register } from "../shell.ts";
 
 interface Options {
   readonly output: string;

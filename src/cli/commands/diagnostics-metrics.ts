@@ -6,7 +6,8 @@ import type { Pod } from "#kube/types/core.ts";
 import { parseDuration } from "../output/format.ts";
 import { withPodHttp } from "../pod-http.ts";
 import { containerPort, podsOf } from "../pods-of.ts";
-import { cluster, namespaceOr, type Register } from "../shell.ts";
+import { cluster, namespaceOr } from "../cluster.ts";
+import { type Register } from "../shell.ts";
 
 interface ProxyOptions {
   readonly namespace?: string;

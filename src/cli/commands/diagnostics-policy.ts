@@ -14,7 +14,8 @@ import { InboundServerPolicies, ServerSchema } from "#rpc/gen/inbound_pb.ts";
 import { OutboundPolicies, OutboundPolicySchema } from "#rpc/gen/outbound_pb.ts";
 import { parseResource } from "#viz/client/resource-kinds.ts";
 import { destinationPort, firstMessage, policyPort, withControlRpc } from "../control-rpc.ts";
-import { cluster, namespaceOr, oneOf, type Register } from "../shell.ts";
+import { cluster, namespaceOr } from "../cluster.ts";
+import { oneOf, type Register } from "../shell.ts";
 
 interface Options {
   readonly namespace?: string;

@@ -8,7 +8,8 @@ import { resources } from "#kube/resource.ts";
 import type { Pod } from "#kube/types/core.ts";
 import { certificateText } from "../output/certificate-text.ts";
 import { containerPort, podsOf } from "../pods-of.ts";
-import { cluster, namespaceOr, type Register } from "../shell.ts";
+import { cluster, namespaceOr } from "../cluster.ts";
+import { type Register } from "../shell.ts";
 
 interface Options {
   readonly namespace?: string;

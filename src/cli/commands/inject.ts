@@ -8,7 +8,8 @@ import { MeshError } from "#lib/errors.ts";
 import { installedValues, type ConfigMap } from "../control-plane.ts";
 import type { Context } from "../globals.ts";
 import { readInputs } from "../input-files.ts";
-import { cluster, type Register } from "../shell.ts";
+import { cluster } from "../cluster.ts";
+import { type Register } from "../shell.ts";
 import { addValueFlags, annotationsOf, proxyFlags } from "../value-flags.ts";
 
 interface Options {

@@ -8,7 +8,8 @@ import { renderInstall } from "#manifests/render-install.ts";
 import { toYaml } from "#manifests/yaml.ts";
 import { installedValues } from "../control-plane.ts";
 import type { Context } from "../globals.ts";
-import { cluster, oneOf, type Register } from "../shell.ts";
+import { cluster } from "../cluster.ts";
+import { oneOf, type Register } from "../shell.ts";
 import { addValueFlags, installFlags, proxyFlags, valuesOf } from "../value-flags.ts";
 import { addValuesOptions, readText, valuesLayers, type ValuesOptions } from "../values-layers.ts";
 

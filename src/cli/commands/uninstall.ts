@@ -5,7 +5,8 @@ import type { KubeClient } from "#kube/client.ts";
 import { resources } from "#kube/resource.ts";
 import type { Pod } from "#kube/types/core.ts";
 import { installedObjects } from "../installed-objects.ts";
-import { cluster, type Register } from "../shell.ts";
+import { cluster } from "../cluster.ts";
+import { type Register } from "../shell.ts";
 import { print } from "./install.ts";
 
 export const register: Register = (parent, shell) => {
