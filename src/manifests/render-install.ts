@@ -2,6 +2,7 @@
 import { isJsonObject, mergeJson, type Json, type JsonObject, type Manifest } from "./json.ts";
 import { renderControlPlane } from "./install.ts";
 import { checkTrust, generateTrust, generateWebhookTls } from "./trust.ts";
+import type { WebhookTls } from "./install/webhook.ts";
 import { highAvailabilityLayer, registryLayer, resolveValues, trustDomainOf, type Values } from "./values.ts";
 
 export interface InstallOptions {
@@ -17,6 +18,8 @@ export interface InstallOptions {
   readonly registry?: string;
   /** Milliseconds since 1970: certificates start here. */
   readonly now: number;
+  /** Certificates of webhook servers that exist and are kept, by the Service's name; the others are made. */
+  readonly webhookTls?: Readonly<Record<string, WebhookTls>>;
   /** Whether the validating webhooks are part of it. Default false, until their programs exist. */
   readonly validators?: boolean;
 }
@@ -36,7 +39,8 @@ export function renderInstall(options: InstallOptions): RenderedInstall {
   const given = resolveValues(...under, user);
   const trust = trustLayer(given, namespace, options.now);
   const values = resolveValues(...under, user, trust);
-  const webhook = (service: string) => generateWebhookTls(service, namespace, options.now);
+  const webhook = (service: string) =>
+    options.webhookTls?.[service] ?? generateWebhookTls(service, namespace, options.now);
   const manifests = renderControlPlane(values, {
     namespace,
     createdBy: `linkerd/cli ${options.version}`,
