@@ -206,6 +206,43 @@ describe("connection: close", () => {
     expect(hop.pool.size).toBe(0);
     expect(hop.request(get, 1)).toBe(get);
   });
+  test("whose head does not come whole within 30 s are answered with 408, however often a byte comes", () => {
+    const hop = new Hop();
+    hop.request("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    hop.respond("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    hop.clock.advance(600_000);
+    hop.run();
+    expect([hop.closed, hop.clock.timers]).toEqual([false, 0]);
+    hop.client.send("GET / HTTP/1.1\r\nX: ");
+    hop.run();
+    for (let second = 0; second < 29; second++) {
+      hop.clock.advance(1000);
+      hop.client.send("y");
+      hop.run();
+    }
+    expect(hop.client.take()).toBe("");
+    hop.clock.advance(1000);
+    hop.run();
+    expect(hop.client.take()).toBe("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    expect([hop.closed, hop.client.ended, hop.clock.timers, hop.ends.length]).toEqual([true, true, 0, 1]);
+  });
+  test("whose heads come in pieces in time leave no timer behind", () => {
+    const hop = new Hop();
+    for (let count = 0; count < 3; count++) {
+      hop.client.send("GET / HTTP/1.1\r\nHo");
+      hop.run();
+      hop.clock.advance(20_000);
+      expect(hop.clock.timers).toBeGreaterThan(0);
+      hop.request("st: a\r\n\r\n", count);
+      hop.respond("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", count);
+      expect(hop.clock.timers).toBe(0);
+    }
+    hop.client.send("GET");
+    hop.run();
+    hop.client.socket.terminate();
+    hop.run();
+    expect(hop.clock.timers).toBe(0);
+  });
   test("finish lets the request under way end", () => {
     const hop = new Hop();
     hop.request(get);

@@ -1,6 +1,7 @@
 /**
  * The client side of HTTP/1. Longer than other files: one connection is one state machine, and its parts share all of its state.
  */
+import type { Timer } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Socket, SocketHandler } from "#lib/net/socket.ts";
 import { BodyDecoder } from "#wire/http1/body-decoder.ts";
@@ -45,6 +46,9 @@ const crlf = Buffer.from("\r\n");
 const chunkedEnd = "transfer-encoding: chunked\r\n\r\n";
 /** Bytes of further requests that are kept while one is answered; then the client is not read from. */
 const maxPipelined = 65_536;
+
+/** How long a request's head may take from its first byte to its last, ms: who sends it drop by drop must not hold a connection. */
+export const headTimeout = 30_000;
 
 /** How often a request is sent again because the server had closed a kept connection. */
 const maxRetries = 3;
@@ -94,6 +98,8 @@ export class ServerConnection implements Downstream, SocketHandler, OutBufferOwn
   private status = 0;
   private chunkedResponse = false;
   private retries = 0;
+  /** Runs while a head has begun and is not complete. */
+  private headTimer: Timer | null = null;
 
   /** @param extraFields header lines for every request that passes, each with CRLF */
   constructor(
@@ -227,7 +233,27 @@ export class ServerConnection implements Downstream, SocketHandler, OutBufferOwn
       const rest = chunk.subarray(at);
       this.stash = this.stash === null ? rest : Buffer.concat([rest, this.stash]);
     }
+    // Nearly every head comes in one piece: then there is neither a timer nor anything to compare.
+    if (this.headTimer !== null || this.heads.partial) this.watchHead();
     this.checkEnd();
+  }
+
+  private watchHead(): void {
+    if (this.heads.partial && this.phase === "head") {
+      this.headTimer ??= this.context.clock.after(headTimeout, () => this.headTimedOut());
+      return;
+    }
+    this.headTimer?.cancel();
+    this.headTimer = null;
+  }
+
+  private headTimedOut(): void {
+    this.headTimer = null;
+    const details = { status: 408 };
+    this.refuse(new MeshError("timeout", `A request's head is not complete after ${headTimeout} ms`, { details }));
+    // A client that doesn't read either is not waited for.
+    if (!this.out.empty) this.socket.terminate();
+    this.context.flusher.run();
   }
 
   private begin(head: RequestHead): void {
@@ -511,6 +537,8 @@ export class ServerConnection implements Downstream, SocketHandler, OutBufferOwn
     if (this.phase === "closed") return;
     this.phase = "closed";
     this.stash = null;
+    this.headTimer?.cancel();
+    this.headTimer = null;
     this.out.discard();
     this.handler.onClosed(error);
   }
