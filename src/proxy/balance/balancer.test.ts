@@ -129,6 +129,20 @@ describe("P2cBalancer", () => {
     expect(clock.timers).toBe(0);
   });
 
+  test("takes a probe's answer as proof, also when no new connection was needed for it", () => {
+    const { subject, clock } = balancer();
+    subject.update([info("10.0.0.1")]);
+    subject.pick()?.connectFailed(refused);
+    clock.advance(100);
+    const probe = subject.pick();
+    probe?.started();
+    expect(subject.pick()).toBeNull();
+    probe?.responded(3, 200);
+    expect([subject.pick(), subject.counts.ready]).toEqual([probe, 1]);
+    probe?.ended(false);
+    expect([subject.pick(), subject.counts.ready]).toEqual([probe, 1]);
+  });
+
   test("lets the next request probe when the probing one went away without an outcome", () => {
     const { subject, clock } = balancer();
     subject.update([info("10.0.0.1")]);

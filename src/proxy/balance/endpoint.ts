@@ -24,7 +24,7 @@ export interface EndpointInfo {
  * - ready: anyone may use it.
  * - backoff: the last connection attempt failed; nobody may, until the backoff is over.
  * - probe: the backoff is over; exactly one request may try.
- * - probing: that request is under way.
+ * - probing: that request is under way; a connection or an answer makes the endpoint ready.
  */
 type State = "ready" | "backoff" | "probe" | "probing";
 
@@ -101,6 +101,8 @@ export class BalancedEndpoint implements Endpoint {
 
   responded(rtt: number, _status: number): void {
     this.load.add(rtt, this.clock.now());
+    // The probe may have gone by a connection that was kept: its answer is the proof then.
+    if (this.state === "probing") this.connected();
   }
 
   ended(_failed: boolean): void {

@@ -61,7 +61,7 @@ function addr(ip: string, meshed = false): MessageInitShape<typeof WeightedAddrS
 const add = (...addrs: Array<MessageInitShape<typeof WeightedAddrSchema>>): Update =>
   create(UpdateSchema, { update: { case: "add", value: { addrs, metricLabels: { namespace: "ns" } } } });
 
-function setup() {
+function setup(options: { readonly maxDestinations?: number } = {}) {
   const clock = new FakeClock();
   const registry = new Registry({ clock });
   const { log, lines } = memoryLog();
@@ -103,6 +103,7 @@ function setup() {
     profileNetworks: [parseCidr("10.0.0.0/8")],
     profileTimeout: 500,
     idleTimeout: 5000,
+    ...options,
     getProfile: (path) => profiles.of(path),
     watchPolicy: (target) => policies.of(`${target.ip}:${target.port}`),
     stream,
@@ -169,6 +170,39 @@ describe("OutboundDiscovery", () => {
       'request_total{authority="web.ns.svc.cluster.local:80",direction="outbound",dst_deployment="web",dst_namespace="ns",' +
         `server_id="${id}",target_addr="10.1.0.1:8080",target_ip="10.1.0.1",target_port="8080",tls="true"} 1`,
     );
+  });
+
+  test("forgets the destination that was unused for longest when it is full, and asks for the new one", () => {
+    const { lookup, found, discovery, profiles, clock } = setup({ maxDestinations: 3 });
+    const at = (port: number): SocketAddr => ({ ip: "10.96.0.1", port });
+    for (const port of [1, 2, 3]) lookup(at(port));
+    clock.advance(500);
+    for (const target of found) target.hold();
+    found[1]?.release();
+    clock.advance(1);
+    found[0]?.release();
+    // Used again: no longer the oldest.
+    found[1]?.hold();
+    found[1]?.release();
+    lookup(at(4));
+    expect([discovery.size, profiles.opened]).toEqual([3, 4]);
+    expect([...profiles.open.keys()]).toEqual(["10.96.0.1:2", "10.96.0.1:3", "10.96.0.1:4"]);
+  });
+
+  test("refuses a destination when it is full of used ones, never reaching it in plaintext, until there is room", () => {
+    const { lookup, found, discovery, profiles, clock, lines, registry } = setup({ maxDestinations: 2 });
+    const at = (port: number): SocketAddr => ({ ip: "10.96.0.1", port });
+    for (const port of [1, 2]) lookup(at(port));
+    clock.advance(500);
+    for (const target of found) target.hold();
+    for (let port = 3; port < 100; port++) lookup(at(port));
+    expect(found.slice(2).every((target) => target.protocol === "shed" && target.tcp.pick() === null)).toBe(true);
+    expect([discovery.size, profiles.opened]).toEqual([2, 2]);
+    expect(lines.filter((line) => line.includes("Too many destinations")).length).toBe(1);
+    expect(text(registry).match(/^tcp_open_total{.*peer="src"/gm)?.length).toBe(3);
+    found[0]?.release();
+    lookup(at(3));
+    expect([discovery.size, profiles.opened]).toEqual([2, 3]);
   });
 
   test("goes to the address itself when nobody answers in time, and takes the answer when it comes", () => {

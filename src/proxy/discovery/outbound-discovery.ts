@@ -37,10 +37,16 @@ export interface OutboundDiscoveryOptions {
   /** Opens OutboundPolicies.Watch; null without a policy service. */
   readonly watchPolicy: ((addr: SocketAddr) => OpenStream<OutboundPolicy>) | null;
   readonly stream: Omit<WatchStreamOptions, "what">;
+  /**
+   * Destinations known at a time: one more takes the place of the one that has been unused for longest, and is refused
+   * when all are in use. It is never reached without asking, which would be in plaintext. Default 10,000.
+   */
+  readonly maxDestinations?: number;
 }
 
-/** Destinations known at a time. Further ones are reached without asking anybody, in plaintext. */
-const maxDestinations = 10_000;
+const defaultMaxDestinations = 10_000;
+/** How often refusals for lack of room are logged at most, ms. */
+const warnInterval = 10_000;
 /** How long a control plane that does not serve outbound policies is not asked for them, ms. */
 const unservedPause = 60_000;
 
@@ -139,7 +145,12 @@ class Destination {
 export class OutboundDiscovery implements Discovery {
   private readonly options: OutboundDiscoveryOptions;
   private readonly destinations = new Map<string, Destination>();
+  /** Keys of those that nobody uses, the longest unused first. */
+  private readonly unused = new Set<string>();
   private policyUnservedUntil = 0;
+  /** What connections get when there is no room for their destination. */
+  private refusing: LiveTarget | null = null;
+  private warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: OutboundDiscoveryOptions) {
     this.options = options;
@@ -148,6 +159,10 @@ export class OutboundDiscovery implements Discovery {
   lookup(addr: SocketAddr, onFound: (target: OutboundTarget) => void): () => void {
     const key = formatSocketAddr(addr);
     const destination = this.destinations.get(key) ?? this.open(key, addr);
+    if (destination === null) {
+      onFound(this.refuse(key));
+      return () => {};
+    }
     const { waiting } = destination;
     if (waiting === null) {
       onFound(destination.target);
@@ -169,14 +184,17 @@ export class OutboundDiscovery implements Discovery {
     for (const key of [...this.destinations.keys()]) this.drop(key);
   }
 
-  private open(key: string, addr: SocketAddr): Destination {
+  /** Null: there is no room. */
+  private open(key: string, addr: SocketAddr): Destination | null {
     const { options } = this;
-    const full = this.destinations.size >= maxDestinations;
-    if (full)
-      options.log.warn("Too many destinations are in use, reaching one more without asking", { destination: key });
+    if (this.destinations.size >= (options.maxDestinations ?? defaultMaxDestinations)) {
+      const [oldest] = this.unused;
+      if (oldest === undefined) return null;
+      this.drop(oldest);
+    }
     const asks = {
-      profile: !full && this.hasProfile(addr),
-      policy: !full && options.clock.now() >= this.policyUnservedUntil,
+      profile: this.hasProfile(addr),
+      policy: options.clock.now() >= this.policyUnservedUntil,
     };
     const destination = new Destination(addr, options, asks, {
       onHolders: (held) => this.holders(key, held),
@@ -187,6 +205,27 @@ export class OutboundDiscovery implements Discovery {
     this.destinations.set(key, destination);
     this.holders(key, false);
     return destination;
+  }
+
+  private refuse(key: string): LiveTarget {
+    const { clock, log, random, backends, transport, http } = this.options;
+    if (clock.now() - this.warnedAt >= warnInterval) {
+      this.warnedAt = clock.now();
+      log.warn("Too many destinations are in use, a connection to one more is refused", { destination: key });
+    }
+    this.refusing ??= new LiveTarget(
+      { ip: "0.0.0.0", port: 0 },
+      {
+        random,
+        backends,
+        // Without the address: however many are refused, there is one series.
+        source: transport.cells({ direction: "outbound", peer: "src", tls: "no_identity", no_tls_reason: "loopback" }),
+        unrouted: http.cells({ direction: "outbound" }),
+        onHolders() {},
+      },
+    );
+    this.refusing.protocol = "shed";
+    return this.refusing;
   }
 
   private hasProfile(addr: SocketAddr): boolean {
@@ -200,6 +239,9 @@ export class OutboundDiscovery implements Discovery {
     const destination = this.destinations.get(key);
     if (destination === undefined) return;
     destination.idle?.cancel();
+    this.unused.delete(key);
+    // One whose connections still wait for the decision is about to be used.
+    if (!held && destination.waiting === null) this.unused.add(key);
     destination.idle = held ? null : this.options.clock.after(this.options.idleTimeout, () => this.expire(key));
   }
 
@@ -212,5 +254,6 @@ export class OutboundDiscovery implements Discovery {
   private drop(key: string): void {
     this.destinations.get(key)?.close();
     this.destinations.delete(key);
+    this.unused.delete(key);
   }
 }

@@ -62,6 +62,10 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
         shared.options.errors.tcpFailed("route-not-found", null);
         socket.terminate();
         return;
+      case "shed":
+        shared.options.errors.tcpFailed("load-shed", null);
+        socket.terminate();
+        return;
       case "opaque":
         this.passBytes(null, this.early, this.earlyEnd);
         return;

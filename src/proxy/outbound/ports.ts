@@ -15,8 +15,8 @@ export interface Discovery {
   lookup(addr: SocketAddr, onFound: (target: OutboundTarget) => void): () => void;
 }
 
-/** How to treat connections to a destination. */
-export type OutboundProtocol = "detect" | "opaque" | "http1" | "http2" | "forbidden";
+/** How to treat connections to a destination. `forbidden`: its service has no such port. `shed`: too many destinations are in use. */
+export type OutboundProtocol = "detect" | "opaque" | "http1" | "http2" | "forbidden" | "shed";
 
 /**
  * One destination. Its fields are live: they may change while connections use it, and every request reads them anew.

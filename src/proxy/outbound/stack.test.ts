@@ -404,6 +404,14 @@ describe("other connections", () => {
     expect(t.holds()).toBe(0);
   });
 
+  test("to one destination too many are reset", async () => {
+    const t = setup({ protocol: "shed" });
+    expect(await endOf(t.client())).toBe("connection-reset");
+    expect(t.tcpFailures).toEqual(["load-shed"]);
+    await t.drain.start();
+    expect(t.holds()).toBe(0);
+  });
+
   test("keep what they said while the destination is looked up", async () => {
     const app = server();
     const t = setup({ endpoints: [new FakeEndpoint(app.port)], heldLookup: true });
