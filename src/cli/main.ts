@@ -2,9 +2,9 @@
 /** The `linkerd` executable: picks a program or a command, and turns whatever happens into an exit code. */
 import { processTerminal } from "./globals.ts";
 import { reportFailure } from "./exit-code.ts";
-import { programs } from "./programs.ts";
+import { programs, programWords } from "./programs.ts";
 
-const [first = "", ...rest] = process.argv.slice(2);
+const [first = "", ...rest] = programWords(process.argv.slice(2));
 const terminal = processTerminal();
 const load = Object.hasOwn(programs, first) ? programs[first] : undefined;
 

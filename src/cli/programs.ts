@@ -13,3 +13,16 @@ export const programs: Readonly<Record<string, () => Promise<{ readonly main: Pr
   local: () => import("#local/main.ts"),
   await: () => import("./await.ts"),
 };
+
+/**
+ * The words without what an image's entrypoint said before the container named its program itself: the image "proxy" runs
+ * `linkerd proxy` and the init container's arguments begin with "proxy-init"; "controller policy" may be said twice.
+ * Only the words before the first flag count, at most four.
+ */
+export function programWords(words: readonly string[]): readonly string[] {
+  const isProgram = (word: string | undefined): boolean => word !== undefined && Object.hasOwn(programs, word);
+  if (!isProgram(words[0]) || words[0] === "local") return words;
+  const flag = words.findIndex((word) => word.startsWith("-"));
+  const named = words.slice(0, Math.min(4, flag < 0 ? words.length : flag)).findLastIndex(isProgram);
+  return words.slice(named);
+}

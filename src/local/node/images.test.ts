@@ -9,14 +9,13 @@ test("Tags and digests are no part of a name, a registry's port is", () => {
   expect(imageName("localhost:5000/app@sha256:12")).toBe("localhost:5000/app");
 });
 
-test("Linkerd's images run this program with the implied subcommand, given once", () => {
-  const run = (image: string, args?: string[]) => resolveImage(image, { ...(args && { args }) }, self);
+test("Linkerd's images run this program with the words of their entrypoint", () => {
+  const run = (image: string) => resolveImage(image, {}, self);
   expect(run("cr.l5d.io/linkerd/proxy:1")).toEqual({ kind: "run", entrypoint: [...linkerd, "proxy"], host: false });
-  expect(run("cr.l5d.io/linkerd/proxy:1", ["proxy"])).toEqual({ kind: "run", entrypoint: linkerd, host: false });
-  expect(run("cr.l5d.io/linkerd/controller:1", ["destination"])).toMatchObject({
-    entrypoint: [...linkerd, "controller"],
+  expect(run("mirror:5000/linkerd/policy-controller:1")).toMatchObject({
+    entrypoint: [...linkerd, "controller", "policy"],
   });
-  expect(run("cr.l5d.io/linkerd/controller:1", ["controller", "destination"])).toMatchObject({ entrypoint: linkerd });
+  expect(run("cr.l5d.io/linkerd/other:1")).toMatchObject({ kind: "missing" });
 });
 
 test("A command named linkerd is this program", () => {

@@ -14,18 +14,20 @@ export type ImageProgram =
   /** Nothing to run: the reason, for the user. */
   | { readonly kind: "missing"; readonly message: string };
 
-/** Linkerd's images by their last name: the subcommand that the image's entrypoint implies. */
-const linkerdImages: Readonly<Record<string, readonly string[]>> = {
+/**
+ * Linkerd's images by their last name: the words that the entrypoint puts before the container's arguments, here and in
+ * the images that scripts/image writes. Arguments may name their program again, or another one: src/cli/programs.ts.
+ */
+export const linkerdEntrypoints: Readonly<Record<string, readonly string[]>> = {
   proxy: ["proxy"],
   "proxy-init": ["proxy-init"],
   controller: ["controller"],
   "policy-controller": ["controller", "policy"],
   "metrics-api": ["metrics-api"],
   tap: ["tap"],
-  web: ["viz", "web"],
-  linkerd: [],
+  web: ["web"],
+  "cni-plugin": ["cni"],
   cli: [],
-  "cli-bin": [],
 };
 
 /** Example applications: image name → the program in the repository. */
@@ -40,23 +42,15 @@ export function imageName(image: string): string {
   return colon > name.lastIndexOf("/") ? name.slice(0, colon) : name;
 }
 
-/** Inserts the subcommand that the image implies, unless the arguments start with it. */
-function linkerdEntrypoint(self: Self, implied: readonly string[], args: readonly string[]): string[] {
-  // The proxy's image is the init container's too: a program that is named counts more than what the image implies.
-  const named = Object.values(linkerdImages).some(([program]) => program !== undefined && program === args[0]);
-  const given = named || implied.every((word, index) => args[index] === word);
-  return selfCommand(self, selfMount, given ? [] : implied);
-}
-
 export function resolveImage(
   image: string,
-  container: { readonly command?: readonly string[]; readonly args?: readonly string[] },
+  container: { readonly command?: readonly string[] },
   self: Self,
 ): ImageProgram {
   const name = imageName(image);
   const last = name.slice(name.lastIndexOf("/") + 1);
   const command = container.command ?? [];
-  const ours = /(^|\/)linkerd\/[a-z-]+$/.test(name) || last === "linkerd";
+  const ours = /(^|\/)linkerd\/[a-z-]+$/.test(name);
   if (ours && command.length > 0) {
     const [program = "", ...rest] = command;
     const isLinkerd = /(^|\/)linkerd$/.test(program);
@@ -66,9 +60,9 @@ export function resolveImage(
       host: false,
     };
   }
-  const implied = linkerdImages[last];
+  const implied = linkerdEntrypoints[last];
   if (ours && implied !== undefined) {
-    return { kind: "run", entrypoint: linkerdEntrypoint(self, implied, container.args ?? []), host: false };
+    return { kind: "run", entrypoint: selfCommand(self, selfMount, implied), host: false };
   }
   for (const [pattern, program] of builtin) {
     const match = pattern.exec(name);

@@ -1,0 +1,126 @@
+/**
+ * `npm run image [-- OPTIONS]`: writes the container images, from scratch, with no daemon and no registry.
+ *
+ *   --out FOLDER    default dist/image
+ *   --arch LIST     default amd64,arm64
+ *   --only LIST     linkerd, emojivoto; default both
+ *   --no-layout     only the archives: for a cluster on this machine, quicker
+ *
+ * FOLDER gets `oci/` (an OCI image layout of all images), and per architecture `linkerd-ARCH.tar` and
+ * `emojivoto-ARCH.tar` for `ctr images import`, `kind load image-archive` and `docker load`.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { errorChain, MeshError } from "#lib/errors.ts";
+import { version } from "#lib/version.ts";
+import { linkerdExecutable } from "../executable.ts";
+import { baseEntries } from "./contents.ts";
+import { emojivotoImage, linkerdImages } from "./images.ts";
+import { libraryEntries } from "./libraries.ts";
+import { dockerArchive, makeLayer, writeLayout, type Arch, type Image, type Layer } from "./oci.ts";
+import { fileCapabilities } from "./file-capabilities.ts";
+import { debianSysroot } from "./sysroot.ts";
+
+const repository = resolve(import.meta.dir, "../..");
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+/** Layers that all images of one architecture share: libraries and nft below, the executable on top. */
+async function layersFor(arch: Arch): Promise<{ readonly layers: readonly Layer[]; readonly origin: string }> {
+  const file = join(repository, "dist/executable", `linux-${arch}`, "linkerd");
+  await linkerdExecutable(`linux-${arch}`, file);
+  const executable = readFileSync(file);
+  const sysroot = await debianSysroot(arch);
+  const nft = readFileSync(join(sysroot.root, "usr/sbin/nft"));
+  const programs = new Map([
+    ["linkerd", executable],
+    ["nft", nft],
+  ]);
+  const base = makeLayer([
+    ...baseEntries(),
+    // libc.so.6 is what the program calls directly; name services of old C libraries are opened by name.
+    ...libraryEntries(sysroot.root, arch, programs, ["libc.so.6", "libnss_files.so.2", "libnss_dns.so.2"]),
+    {
+      kind: "file",
+      path: "usr/sbin/nft",
+      mode: 0o755,
+      data: nft,
+      capabilities: fileCapabilities(["NET_ADMIN", "NET_RAW"], true),
+    },
+  ]);
+  const program = makeLayer([
+    {
+      kind: "file",
+      path: "usr/bin/linkerd",
+      mode: 0o755,
+      data: executable,
+      // The init container runs as a plain user: its NET_ADMIN must pass through this program to nft.
+      capabilities: fileCapabilities(["NET_ADMIN", "NET_RAW"], false),
+    },
+    { kind: "link", path: "usr/bin/bun", target: "linkerd" },
+  ]);
+  return { layers: [base, program], origin: sysroot.origin };
+}
+
+function parseList<T extends string>(text: string, allowed: readonly T[], flag: string): T[] {
+  return text.split(",").map((word) => {
+    const known = allowed.find((entry) => entry === word);
+    if (known === undefined) {
+      throw new MeshError("invalid-argument", `${flag} has "${word}"; use ${allowed.join(", ")}`);
+    }
+    return known;
+  });
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      out: { type: "string", default: join(repository, "dist/image") },
+      arch: { type: "string", default: "amd64,arm64" },
+      only: { type: "string", default: "linkerd,emojivoto" },
+      "no-layout": { type: "boolean", default: false },
+    },
+  });
+  const archs = parseList(values.arch, ["amd64", "arm64"], "--arch");
+  const groups = parseList(values.only, ["linkerd", "emojivoto"], "--only");
+  const created = new Date(Number(process.env["SOURCE_DATE_EPOCH"] ?? 0) * 1000).toISOString().replace(".000Z", "Z");
+  const registry = process.env["LINKERD_DOCKER_REGISTRY"];
+  const layers = new Map<Arch, readonly Layer[]>();
+  for (const arch of archs) {
+    const began = performance.now();
+    const made = await layersFor(arch);
+    layers.set(arch, made.layers);
+    const stored = made.layers.reduce((sum, { compressed }) => sum + compressed.length, 0);
+    const unpacked = made.layers.reduce((sum, { archive }) => sum + archive.length, 0);
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    console.log(`${arch}: ${megabytes(unpacked)} unpacked, ${megabytes(stored)} compressed (${seconds} s)`);
+    console.log(`  libraries: ${made.origin}`);
+  }
+  const images: Record<(typeof groups)[number], Image[]> = {
+    linkerd: linkerdImages({ registry, version, layers }),
+    emojivoto: groups.includes("emojivoto") ? [await emojivotoImage(layers)] : [],
+  };
+  mkdirSync(values.out, { recursive: true });
+  for (const group of groups) {
+    for (const arch of archs) {
+      const path = join(values.out, `${group}-${arch}.tar`);
+      writeFileSync(path, dockerArchive(images[group], arch, created));
+      console.log(`${path}: ${images[group].map(({ name }) => name).join(", ")}`);
+    }
+  }
+  if (values["no-layout"]) return;
+  const layout = join(values.out, "oci");
+  writeLayout(
+    layout,
+    groups.flatMap((group) => images[group]),
+    created,
+  );
+  console.log(`${layout}: OCI image layout`);
+}
+
+try {
+  await main();
+} catch (thrown) {
+  console.error(`Error: ${errorChain(thrown)}`);
+  process.exit(1);
+}
