@@ -17,6 +17,7 @@ import { destinationConfig, type ListenAddr, policyConfig } from "./config.ts";
 import type { ControlContext, RunningProgram, StartProgram } from "./context.ts";
 import { ClusterIndex } from "./index/cluster-index.ts";
 import { startSelfCheck } from "./self-check.ts";
+import { servePolicyWebhook } from "./policy/webhook.ts";
 import { indexSources, startWatches } from "./watches.ts";
 
 export const startDestination: StartProgram = async (context) => {
@@ -26,9 +27,22 @@ export const startDestination: StartProgram = async (context) => {
   ]);
 };
 
-export const startPolicy: StartProgram = async (context) => {
+export async function startPolicy(
+  context: ControlContext,
+): Promise<ServingProgram & { readonly webhookPort: number | null }> {
   const config = policyConfig(context.args);
-  return await serve(context, config, (index) =>
+  const stop = new AbortController();
+  // The webhook judges objects by themselves: it need not wait for the cluster to be read.
+  const webhook =
+    config.webhook === null
+      ? null
+      : servePolicyWebhook(config.webhook, {
+          ...context,
+          client: kubeClient(context, config),
+          log: context.log.child("webhook"),
+          signal: stop.signal,
+        });
+  const running = await serve(context, config, (index) =>
     policyServices({
       ...context,
       index,
@@ -37,7 +51,16 @@ export const startPolicy: StartProgram = async (context) => {
       log: context.log.child("api"),
     }),
   );
-};
+  return {
+    ...running,
+    webhookPort: webhook?.port ?? null,
+    async stop() {
+      stop.abort();
+      await webhook?.stop();
+      await running.stop();
+    },
+  };
+}
 
 /** What both programs are told. */
 interface ServeConfig {
@@ -53,6 +76,13 @@ export interface ServingProgram extends RunningProgram {
   readonly adminPort: number;
 }
 
+function kubeClient({ env, clock }: ControlContext, { kubeconfig }: Pick<ServeConfig, "kubeconfig">): KubeClient {
+  if (kubeconfig === "" && env["KUBERNETES_SERVICE_HOST"] !== undefined) {
+    return new KubeClient(inClusterAccess(env, { clock }));
+  }
+  return new KubeClient(loadClusterAccess({ env, clock, ...(kubeconfig === "" ? {} : { kubeconfig }) }));
+}
+
 /** How long changes are gathered before anything is computed, ms: a rolling Deployment brings many at once. */
 const gather = 5;
 /** How long streams get to hear that the program stops, ms. */
@@ -63,18 +93,14 @@ async function serve(
   config: ServeConfig,
   services: (index: ClusterIndex) => readonly ServiceRoutes[],
 ): Promise<ServingProgram> {
-  const { clock, random, log, registry, drain, env } = context;
-  const access =
-    config.kubeconfig === "" && env["KUBERNETES_SERVICE_HOST"] !== undefined
-      ? inClusterAccess(env, { clock })
-      : loadClusterAccess({ env, clock, ...(config.kubeconfig === "" ? {} : { kubeconfig: config.kubeconfig }) });
-  const client = new KubeClient(access);
+  const { clock, random, log, registry, drain } = context;
+  const client = kubeClient(context, config);
   const index = new ClusterIndex((run) => clock.after(gather, run), log.child("index"));
   const sources = indexSources(index);
 
   const ready = new Watchable(false);
   const admin = serveAdmin({ ...config.admin, registry, ready });
-  log.info("Reading the cluster", { server: access.server });
+  log.info("Reading the cluster", { server: client.access.server });
   const watches = startWatches(client, sources, registry, { clock, random, log: log.child("watch") });
   await until(watches.ready, Boolean);
 

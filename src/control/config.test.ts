@@ -74,8 +74,17 @@ describe("policyConfig", () => {
     });
   });
 
-  test("says that the webhook is not there, and what else is wrong", () => {
-    expect(() => policyConfig(["--server-addr=[::]:9443"])).toThrow("pass --admission-controller-disabled");
+  test("has a webhook where it is told where to listen and not to stay away", () => {
+    const args = ["--server-addr=[::]:9443", "--server-tls-key=/tls/k", "--server-tls-certs=/tls/c"];
+    expect(policyConfig(args).webhook).toEqual({
+      listen: { ip: "::", port: 9443 },
+      tls: { cert: "/tls/c", key: "/tls/k" },
+    });
+    expect(policyConfig([...args, "--admission-controller-disabled"]).webhook).toBeNull();
+    expect(policyConfig([]).webhook).toBeNull();
+  });
+
+  test("says what is wrong", () => {
     expect(() => policyConfig(["--default-policy=open"])).toThrow('Flag "--default-policy" is not valid');
     expect(() => policyConfig(["--cluster-networks=10.0.0.0/99"])).toThrow('Flag "--cluster-networks" is not valid');
   });

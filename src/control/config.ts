@@ -1,6 +1,7 @@
-/** Settings of the destination, policy and sp-validator programs: the only reader of their flags. */
+/** Settings of the destination and policy programs: the only reader of their flags. */
 import { MeshError } from "#lib/errors.ts";
 import { type Cidr, parseCidrs } from "#lib/net-addr.ts";
+import type { KeyPairFiles } from "#kube/key-pair-files.ts";
 import { defaultOpaquePorts, parsePortRanges } from "#model/opaque-ports.ts";
 import type { DestinationSettings } from "./destination/settings.ts";
 import { Flags, type FlagSpecs } from "./flags.ts";
@@ -123,6 +124,13 @@ export interface PolicyConfig {
   readonly queueCapacity: number;
   readonly inbound: InboundSettings;
   readonly outbound: OutboundSettings;
+  /** The validating webhook; null: none. */
+  readonly webhook: PolicyWebhookConfig | null;
+}
+
+export interface PolicyWebhookConfig {
+  readonly listen: ListenAddr;
+  readonly tls: KeyPairFiles;
 }
 
 /** Private IPv4 ranges, shared address space and unique local IPv6, as Linkerd's charts have it. */
@@ -131,9 +139,6 @@ export const defaultClusterNetworks = "10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,19
 export function policyConfig(args: readonly string[]): PolicyConfig {
   const flags = new Flags(args, policyFlags);
   const clusterDomain = domain(flags, "cluster-domain", "cluster.local");
-  if (flags.text("server-addr", "") !== "" && !flags.boolean("admission-controller-disabled", false)) {
-    throw new MeshError("unimplemented", "There is no policy webhook yet; pass --admission-controller-disabled");
-  }
   const clusterNetworks: readonly Cidr[] = flags.parsed("cluster-networks", defaultClusterNetworks, parseCidrs);
   const opaque = flags.parsed("default-opaque-ports", defaultOpaquePorts, parsePortRanges);
   return {
@@ -156,6 +161,19 @@ export function policyConfig(args: readonly string[]): PolicyConfig {
       transportMode: flags.oneOf("outbound-transport-mode", "transport-header", ["transport-header", "transparent"]),
       enableIpv6: flags.boolean("enable-ipv6", false),
       clusterNetworks,
+    },
+    webhook: policyWebhook(flags),
+  };
+}
+
+/** The webhook runs where it was told where to listen and not to stay away. */
+function policyWebhook(flags: Flags): PolicyWebhookConfig | null {
+  if (flags.boolean("admission-controller-disabled", false) || flags.text("server-addr", "") === "") return null;
+  return {
+    listen: flags.listenAddr("server-addr", ":9443"),
+    tls: {
+      cert: flags.text("server-tls-certs", "/var/run/linkerd/tls/tls.crt"),
+      key: flags.text("server-tls-key", "/var/run/linkerd/tls/tls.key"),
     },
   };
 }

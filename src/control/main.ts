@@ -13,6 +13,7 @@ const programs: Readonly<Record<string, () => Promise<{ start: StartProgram }>>>
   destination: async () => ({ start: (await import("./app.ts")).startDestination }),
   policy: async () => ({ start: (await import("./app.ts")).startPolicy }),
   identity: () => import("./identity/app.ts"),
+  "sp-validator": () => import("./sp-validator/app.ts"),
   "proxy-injector": () => import("./injector/app.ts"),
 };
 

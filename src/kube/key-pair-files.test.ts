@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { memoryLog } from "#lib/log.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
-import { watchKeyPairFiles } from "./key-pair-files.ts";
+import { tlsFilesIn, watchKeyPairFiles } from "./key-pair-files.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -22,7 +22,7 @@ test("watchKeyPairFiles follows the files, tells only of changes, and keeps the 
   const { log, lines } = memoryLog();
   const stop = new AbortController();
   put("C1", "K1");
-  const pair = watchKeyPairFiles(directory, { clock, log, signal: stop.signal });
+  const pair = watchKeyPairFiles(tlsFilesIn(directory), { clock, log, signal: stop.signal });
   const seen: string[] = [];
   pair.watch(({ certPem }) => seen.push(certPem));
   clock.advance(30_000);
@@ -40,5 +40,7 @@ test("watchKeyPairFiles follows the files, tells only of changes, and keeps the 
 
 test("watchKeyPairFiles says which directory has no certificate at the start", () => {
   const deps = { clock: new FakeClock(), log: memoryLog().log };
-  expect(() => watchKeyPairFiles(directory, deps)).toThrow(`Failed to read the certificate and key in "${directory}"`);
+  expect(() => watchKeyPairFiles(tlsFilesIn(directory), deps)).toThrow(
+    `Failed to read the certificate and key in "${directory}"`,
+  );
 });

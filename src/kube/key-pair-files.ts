@@ -1,38 +1,37 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Clock } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import { type ReadonlyWatchable, Watchable } from "#lib/watchable.ts";
+import { readMounted } from "./mounted-files.ts";
 import type { KeyPair } from "./webhook.ts";
 
 /** ms between looks at the files. The kubelet itself needs up to a minute to bring a changed Secret. */
 const lookEvery = 10_000;
 
+/** The files of a mounted Secret of type kubernetes.io/tls. */
+export function tlsFilesIn(directory: string): KeyPairFiles {
+  return { cert: `${directory}/tls.crt`, key: `${directory}/tls.key` };
+}
+
+export interface KeyPairFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /**
- * The certificate and key of a mounted Secret of type kubernetes.io/tls, followed as the Secret changes. Throws
- * "environment" when they are not there at the start; later a failed reading keeps the last pair.
+ * A certificate and its key, followed as their files change. Throws "environment" when they are not there at the start;
+ * later a failed reading keeps the last pair.
  */
 export function watchKeyPairFiles(
-  directory: string,
+  files: KeyPairFiles,
   { clock, log, signal }: { readonly clock: Clock; readonly log: Log; readonly signal?: AbortSignal },
-  names: { readonly cert: string; readonly key: string } = { cert: "tls.crt", key: "tls.key" },
 ): ReadonlyWatchable<KeyPair> {
-  const read = (): KeyPair => {
-    try {
-      return {
-        certPem: readFileSync(join(directory, names.cert), "utf8"),
-        keyPem: readFileSync(join(directory, names.key), "utf8"),
-      };
-    } catch (thrown) {
-      throw new MeshError("environment", `Failed to read the certificate and key in "${directory}"`, { cause: thrown });
-    }
-  };
-  const pair = new Watchable(read());
+  const pair = new Watchable(read(files));
   const look = (): void => {
     if (signal?.aborted === true) return;
     try {
-      const next = read();
+      const next = read(files);
       const current = pair.get();
       if (next.certPem !== current.certPem || next.keyPem !== current.keyPem) pair.set(next);
     } catch (thrown) {
@@ -42,4 +41,20 @@ export function watchKeyPairFiles(
   };
   clock.after(lookEvery, look);
   return pair;
+}
+
+function read({ cert, key }: KeyPairFiles): KeyPair {
+  const [directory, certName, keyName] = [dirname(cert), basename(cert), basename(key)];
+  try {
+    if (dirname(key) !== directory) {
+      return {
+        certPem: readMounted(directory, [certName])[certName] ?? "",
+        keyPem: readMounted(dirname(key), [keyName])[keyName] ?? "",
+      };
+    }
+    const texts = readMounted(directory, [certName, keyName]);
+    return { certPem: texts[certName] ?? "", keyPem: texts[keyName] ?? "" };
+  } catch (thrown) {
+    throw new MeshError("environment", `Failed to read the certificate and key in "${directory}"`, { cause: thrown });
+  }
 }

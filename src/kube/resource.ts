@@ -66,6 +66,7 @@ export const resources = {
     "ValidatingWebhookConfiguration",
     false,
   ),
+  servers: resource("policy.linkerd.io", "v1beta3", "servers", "Server"),
   podDisruptionBudgets: resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
   tokenReviews: resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", false),
   selfSubjectAccessReviews: resource(

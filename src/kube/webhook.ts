@@ -135,13 +135,23 @@ export function parseReview(text: string): AdmissionRequest {
   if (typeof request.kind?.kind !== "string" || typeof request.resource?.resource !== "string") {
     throw new MeshError("invalid-argument", "The AdmissionReview's request names no kind and resource");
   }
+  for (const key of ["operation", "name", "namespace"] as const) {
+    if (request[key] !== undefined && typeof request[key] !== "string") {
+      throw new MeshError("invalid-argument", `The AdmissionReview's "${key}" is no text`);
+    }
+  }
   const object: unknown = request.object ?? null;
   if (typeof object !== "object" || Array.isArray(object)) {
     throw new MeshError("invalid-argument", "The AdmissionReview's object is no object");
   }
+  const metadata: unknown = (object as { metadata?: unknown } | null)?.metadata;
+  if (metadata !== undefined && (typeof metadata !== "object" || Array.isArray(metadata))) {
+    throw new MeshError("invalid-argument", "The AdmissionReview's object has metadata that is no object");
+  }
+  const { group = "" } = request.kind;
   return {
     uid: request.uid,
-    kind: request.kind,
+    kind: { ...request.kind, group: String(group) },
     resource: request.resource,
     operation: request.operation ?? "CREATE",
     ...(request.name === undefined ? {} : { name: request.name }),

@@ -3,7 +3,7 @@ import { Watchable } from "#lib/watchable.ts";
 import { KubeClient } from "#kube/client.ts";
 import { loadClusterAccess } from "#kube/config.ts";
 import { EventWriter } from "#kube/events.ts";
-import { watchKeyPairFiles } from "#kube/key-pair-files.ts";
+import { tlsFilesIn, watchKeyPairFiles } from "#kube/key-pair-files.ts";
 import { serveWebhook } from "#kube/webhook.ts";
 import { serveAdmin } from "../api/admin.ts";
 import type { ControlContext, RunningProgram } from "../context.ts";
@@ -25,7 +25,7 @@ export async function start(context: ControlContext): Promise<RunningInjector> {
   const stop = new AbortController();
   const followed = { clock, log, signal: stop.signal };
   const values = watchValues(config.files, followed);
-  const certificate = watchKeyPairFiles(config.tlsDirectory, followed);
+  const certificate = watchKeyPairFiles(tlsFilesIn(config.tlsDirectory), followed);
   const client = new KubeClient(loadClusterAccess({ kubeconfig: config.kubeconfig, env: context.env, clock }));
   const events = new EventWriter(client, "linkerd-proxy-injector", { clock, log });
   const facts = new WatchedFacts(client, { ...followed, random });

@@ -1,0 +1,23 @@
+import { MeshError } from "#lib/errors.ts";
+
+/** Longest regular expression in characters; each costs memory in every proxy that it concerns. */
+const longest = 1024;
+
+/**
+ * What is wrong with a regular expression, or null. Only RE2's syntax is taken (https://github.com/google/re2/wiki/Syntax):
+ * it can be matched in linear time. The parser is loaded on first use: most clusters have no expressions at all.
+ */
+export async function patternProblem(pattern: string): Promise<string | null> {
+  if (pattern.length > longest) return `the regular expression is longer than ${longest} characters`;
+  const { RE2JS, RE2JSSyntaxException } = await import("re2js");
+  try {
+    RE2JS.compile(pattern);
+    return null;
+  } catch (thrown) {
+    if (!(thrown instanceof RE2JSSyntaxException)) {
+      throw new MeshError("internal", `Reading the regular expression "${pattern}" failed`, { cause: thrown });
+    }
+    const why = thrown.message.replace(/^error parsing regexp: /, "").replaceAll("`", '"');
+    return `"${pattern}" is not a regular expression of RE2 syntax: ${why}`;
+  }
+}

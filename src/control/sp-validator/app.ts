@@ -1,0 +1,41 @@
+/** The sp-validator program: a webhook that refuses ServiceProfiles with mistakes. It asks nobody. */
+import { Watchable } from "#lib/watchable.ts";
+import { watchKeyPairFiles } from "#kube/key-pair-files.ts";
+import { countedReviews } from "../admission/metrics.ts";
+import { reviewer } from "../admission/review.ts";
+import { profileRules } from "../admission/rules.ts";
+import { serveWebhook } from "#kube/webhook.ts";
+import { serveAdmin } from "../api/admin.ts";
+import type { ControlContext, RunningProgram } from "../context.ts";
+import { spValidatorConfig } from "./config.ts";
+
+/** What a test wants to know of the program. */
+export interface RunningValidator extends RunningProgram {
+  readonly port: number;
+  readonly adminPort: number;
+}
+
+export async function start(context: ControlContext): Promise<RunningValidator> {
+  const { clock, log, registry, drain } = context;
+  const config = spValidatorConfig(context.args);
+  const stop = new AbortController();
+  const webhook = serveWebhook({
+    ...config.listen,
+    certificate: watchKeyPairFiles(config.tls, { clock, log, signal: stop.signal }),
+    log,
+    routes: { "/": countedReviews(registry, clock, reviewer(profileRules)) },
+  });
+  const ready = new Watchable(true);
+  const admin = serveAdmin({ ...config.admin, registry, ready });
+  drain.onDrain(() => ready.set(false));
+  log.info("Serving the ServiceProfile webhook", { port: webhook.port });
+  return {
+    port: webhook.port,
+    adminPort: admin.port,
+    async stop() {
+      stop.abort();
+      await webhook.stop();
+      await admin.stop();
+    },
+  };
+}
