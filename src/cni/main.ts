@@ -1,8 +1,9 @@
 import { errorChain } from "#lib/errors.ts";
 import { createLog, stderrSink } from "#lib/log.ts";
-import { redirectRuleset } from "./rules.ts";
-import { installRules } from "./init/app.ts";
+import { installRules, removeRules } from "./init/app.ts";
 import { readConfig } from "./init/config.ts";
+import { tableText } from "./nftables/text.ts";
+import { redirectTable } from "./rules.ts";
 
 /** `linkerd proxy-init FLAGS`: exit code 0 when the rules are in place, 1 when nothing was changed. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -10,10 +11,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     const config = readConfig(argv, process.env);
     if (config === null) return 0;
     if (config.simulate) {
-      process.stdout.write(redirectRuleset(config.rules));
+      process.stdout.write(tableText(redirectTable(config.rules)));
       return 0;
     }
-    await installRules(config, createLog(stderrSink(config.logLevel, config.logFormat), "linkerd::proxy_init"));
+    const log = createLog(stderrSink(config.logLevel, config.logFormat), "linkerd::proxy_init");
+    if (config.remove) removeRules(config, log);
+    else installRules(config, log);
     return 0;
   } catch (thrown) {
     process.stderr.write(`linkerd proxy-init: ${errorChain(thrown)}\n`);

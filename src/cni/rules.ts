@@ -1,12 +1,13 @@
 /**
- * Interception rules of one pod: settings → nftables ruleset text. Pure.
+ * Interception rules of one pod: settings → an nftables table. Pure.
  *
  * Two chains, as users of Linkerd know them: PROXY_INIT_OUTPUT sends the pod's outgoing TCP to the outbound proxy port,
  * PROXY_INIT_REDIRECT its incoming TCP to the inbound one. The order inside a chain is the meaning: first everything that
  * must pass untouched, the redirect last. UDP is never touched.
  */
-import { isIP } from "node:net";
 import { MeshError } from "#lib/errors.ts";
+import { parseIp } from "#lib/net-addr.ts";
+import type { Chain, Match, Rule, Table, Verdict } from "./nftables/table.ts";
 
 /** Inclusive, 0–65535, `from` ≤ `to`. */
 export interface PortRange {
@@ -66,11 +67,15 @@ export function parsePorts(text: string, flag: string): PortRange[] {
 
 /** Checks a network such as "10.0.0.0/8" or "fd00::/8" and gives it back. */
 export function parseSubnet(text: string, flag: string): string {
-  const [ip, bits, ...rest] = text.split("/");
-  const family = isIP(ip ?? "");
-  const length = Number(bits);
+  const [ip = "", bits = "", ...rest] = text.split("/");
+  const address = parseIp(ip);
   const valid =
-    family !== 0 && rest.length === 0 && /^\d{1,3}$/.test(bits ?? "") && length <= (family === 4 ? 32 : 128);
+    address !== null &&
+    rest.length === 0 &&
+    /^\d{1,3}$/.test(bits) &&
+    Number(bits) <= address.length * 8 &&
+    // An IPv4-mapped address is of neither family.
+    ip.includes(":") === (address.length === 16);
   if (!valid)
     throw new MeshError(
       "invalid-argument",
@@ -79,7 +84,7 @@ export function parseSubnet(text: string, flag: string): string {
   return text;
 }
 
-/** Adjoining and overlapping ranges joined, because nftables refuses overlaps inside one set. */
+/** Adjoining and overlapping ranges joined: fewer rules. */
 function merge(ranges: readonly PortRange[]): PortRange[] {
   const merged: PortRange[] = [];
   for (const range of ranges.toSorted((a, b) => a.from - b.from)) {
@@ -91,78 +96,61 @@ function merge(ranges: readonly PortRange[]): PortRange[] {
   return merged;
 }
 
-function portSet(ranges: readonly PortRange[]): string {
-  const parts = merge(ranges).map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`));
-  return `{ ${parts.join(", ")} }`;
+function rule(match: Match, verdict: Verdict, comment: string): Rule {
+  return { match, verdict, comment: `proxy-init/${comment}` };
 }
 
-function outputRules(settings: RedirectSettings, port: number): string[] {
-  const rules: string[] = [];
-  if (settings.proxyUid !== null) {
-    rules.push(`meta skuid ${settings.proxyUid} return comment "proxy-init/ignore-proxy-user-id"`);
-  }
-  if (settings.proxyGid !== null) {
-    rules.push(`meta skgid ${settings.proxyGid} return comment "proxy-init/ignore-proxy-group-id"`);
-  }
-  if (settings.proxyMark !== null) {
-    rules.push(
-      `meta mark & 0xfff == 0x${settings.proxyMark.toString(16)} return comment "proxy-init/ignore-proxy-mark"`,
-    );
-  }
-  rules.push(`oifname "lo" return comment "proxy-init/ignore-loopback"`);
-  if (settings.outboundSkipPorts.length > 0) {
-    rules.push(`tcp dport ${portSet(settings.outboundSkipPorts)} return comment "proxy-init/ignore-port"`);
-  }
-  rules.push(`meta l4proto tcp redirect to :${port} comment "proxy-init/redirect-all-outgoing-to-proxy-port"`);
-  return rules;
+const pass: Verdict = { kind: "return" };
+const tcp: Match = { kind: "tcp" };
+
+function portRules(ranges: readonly PortRange[], verdict: Verdict, comment: string): Rule[] {
+  return merge(ranges).map((range) => rule({ kind: "tcp-ports", ...range }, verdict, comment));
 }
 
-function inputRules(settings: RedirectSettings, port: number): string[] {
-  const rules: string[] = [];
-  if (settings.inboundSkipPorts.length > 0) {
-    rules.push(`tcp dport ${portSet(settings.inboundSkipPorts)} return comment "proxy-init/ignore-port"`);
+function outputRules(settings: RedirectSettings, port: number): Rule[] {
+  const { proxyUid, proxyGid, proxyMark } = settings;
+  const rules: Rule[] = [];
+  if (proxyUid !== null) rules.push(rule({ kind: "user", id: proxyUid }, pass, "ignore-proxy-user-id"));
+  if (proxyGid !== null) rules.push(rule({ kind: "group", id: proxyGid }, pass, "ignore-proxy-group-id"));
+  if (proxyMark !== null) {
+    rules.push(rule({ kind: "mark", mask: 0xfff, value: proxyMark }, pass, "ignore-proxy-mark"));
   }
-  for (const subnet of settings.skipSubnets) {
-    const v6 = subnet.includes(":");
-    if (v6 && !settings.ipv6) continue;
-    rules.push(`${v6 ? "ip6" : "ip"} saddr ${subnet} return comment "proxy-init/ignore-subnet"`);
-  }
-  if (settings.inboundOnlyPorts.length > 0) {
-    rules.push(
-      `tcp dport ${portSet(settings.inboundOnlyPorts)} redirect to :${port} comment "proxy-init/redirect-port"`,
-    );
-  } else {
-    rules.push(`meta l4proto tcp redirect to :${port} comment "proxy-init/redirect-all-incoming-to-proxy-port"`);
-  }
-  return rules;
+  return [
+    ...rules,
+    rule({ kind: "output-interface", name: "lo" }, pass, "ignore-loopback"),
+    ...portRules(settings.outboundSkipPorts, pass, "ignore-port"),
+    rule(tcp, { kind: "redirect", port }, "redirect-all-outgoing-to-proxy-port"),
+  ];
 }
 
-function chain(name: string, lines: readonly string[]): string {
-  return [`  chain ${name} {`, ...lines.map((line) => `    ${line}`), "  }"].join("\n");
+function subnetRule(cidr: string): Rule {
+  const [ip = "", bits = ""] = cidr.split("/");
+  const address = parseIp(ip);
+  if (address === null) throw new MeshError("internal", `The network "${cidr}" was not checked`);
+  return rule({ kind: "source", cidr, address, prefix: Number(bits) }, pass, "ignore-subnet");
 }
 
-/** The ruleset for `nft -f -`: replaces what an earlier run installed, in one transaction. */
-export function redirectRuleset(settings: RedirectSettings): string {
-  const family = settings.ipv6 ? "inet" : "ip";
-  const chains: string[] = [];
-  if (settings.outboundPort !== null) {
-    chains.push(
-      chain("PROXY_INIT_OUTPUT", outputRules(settings, settings.outboundPort)),
-      chain("OUTPUT", [
-        "type nat hook output priority -100; policy accept;",
-        `meta l4proto tcp jump PROXY_INIT_OUTPUT comment "proxy-init/install-proxy-init-output"`,
-      ]),
-    );
-  }
-  if (settings.inboundPort !== null) {
-    chains.push(
-      chain("PROXY_INIT_REDIRECT", inputRules(settings, settings.inboundPort)),
-      chain("PREROUTING", [
-        "type nat hook prerouting priority -100; policy accept;",
-        `meta l4proto tcp jump PROXY_INIT_REDIRECT comment "proxy-init/install-proxy-init-prerouting"`,
-      ]),
-    );
-  }
-  const table = `table ${family} ${tableName}`;
-  return `${table}\ndelete ${table}\n${table} {\n${chains.join("\n")}\n}\n`;
+function inputRules(settings: RedirectSettings, port: number): Rule[] {
+  const redirect: Verdict = { kind: "redirect", port };
+  const networks = settings.skipSubnets.filter((cidr) => settings.ipv6 || !cidr.includes(":"));
+  return [
+    ...portRules(settings.inboundSkipPorts, pass, "ignore-port"),
+    ...networks.map(subnetRule),
+    ...(settings.inboundOnlyPorts.length > 0
+      ? portRules(settings.inboundOnlyPorts, redirect, "redirect-port")
+      : [rule(tcp, redirect, "redirect-all-incoming-to-proxy-port")]),
+  ];
+}
+
+/** The rules as one table, which replaces what an earlier run installed. */
+export function redirectTable(settings: RedirectSettings): Table {
+  const chains: Chain[] = [];
+  const add = (hook: "prerouting" | "output", name: string, rules: Rule[]): void => {
+    const jump = rule(tcp, { kind: "jump", chain: name }, `install-proxy-init-${hook}`);
+    chains.push({ name, hook: null, rules }, { name: hook.toUpperCase(), hook, rules: [jump] });
+  };
+  if (settings.outboundPort !== null) add("output", "PROXY_INIT_OUTPUT", outputRules(settings, settings.outboundPort));
+  if (settings.inboundPort !== null)
+    add("prerouting", "PROXY_INIT_REDIRECT", inputRules(settings, settings.inboundPort));
+  return { family: settings.ipv6 ? "inet" : "ip", name: tableName, chains };
 }

@@ -1,56 +1,65 @@
-/** Installs a pod's interception rules through `nft`. */
+/** Installs a pod's interception rules, or takes them away again. */
+import { writeFileSync } from "node:fs";
 import { MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
-import { redirectRuleset } from "../rules.ts";
+import { inNetworkNamespace } from "#lib/net/network-namespace.ts";
+import { installTable, removeTable } from "../nftables/apply.ts";
+import type { Table } from "../nftables/table.ts";
+import { tableText } from "../nftables/text.ts";
+import { redirectTable, tableName } from "../rules.ts";
 import type { InitConfig } from "./config.ts";
 
-/** Runs a command with text on its standard input. */
-export type RunCommand = (
-  argv: readonly string[],
-  input: string,
-) => Promise<{ readonly code: number; readonly stderr: string }>;
-
-export async function runCommand(argv: readonly string[], input: string): Promise<{ code: number; stderr: string }> {
-  let child;
-  try {
-    child = Bun.spawn([...argv], { stdin: Buffer.from(input), stdout: "ignore", stderr: "pipe" });
-  } catch (cause) {
-    throw new MeshError(
-      "environment",
-      `Starting "${argv[0]}" failed; install the package that has it (Debian: apt-get install nftables)`,
-      { cause },
-    );
-  }
-  const stderr = await new Response(child.stderr).text();
-  return { code: await child.exited, stderr };
+/** What the work is done with; replaced in tests. */
+export interface InitTools {
+  readonly install: (table: Table) => void;
+  readonly remove: (name: string) => boolean;
+  readonly write: (path: string, text: string) => void;
+  /** Runs in the network namespace of that path. */
+  readonly inside: (netns: string, run: () => void) => void;
 }
 
-/** Applies the rules, all or none. */
-export async function installRules(config: InitConfig, log: Log, run: RunCommand = runCommand): Promise<void> {
-  const ruleset = redirectRuleset(config.rules);
-  for (const line of ruleset.trimEnd().split("\n")) log.debug(line);
-  const enter = config.netns === null ? [] : ["nsenter", `--net=${config.netns}`];
-  const { code, stderr } = await run([...enter, "nft", "-f", "-"], ruleset);
-  if (code !== 0) {
-    throw new MeshError(
-      "environment",
-      `Installing the redirect rules failed: nft ended with ${code}: ${stderr.trim()}`,
-    );
-  }
-  if (config.closeWaitTimeout > 0) {
-    const setting = `net.netfilter.nf_conntrack_tcp_timeout_close_wait=${config.closeWaitTimeout}`;
-    const result = await run([...enter, "sysctl", "-qw", setting], "");
-    if (result.code !== 0) {
+const system: InitTools = {
+  install: installTable,
+  remove: removeTable,
+  write: (path, text) => writeFileSync(path, text),
+  inside: inNetworkNamespace,
+};
+
+const closeWait = "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close_wait";
+
+/** Applies the rules, all or none. A second run replaces the rules of the first. */
+export function installRules(config: InitConfig, log: Log, tools: InitTools = system): void {
+  const table = redirectTable(config.rules);
+  for (const line of tableText(table).trimEnd().split("\n")) log.debug(line);
+  inConfigured(config, tools, () => {
+    tools.install(table);
+    if (config.closeWaitTimeout === 0) return;
+    try {
+      tools.write(closeWait, String(config.closeWaitTimeout));
+    } catch (cause) {
       throw new MeshError(
         "environment",
-        `Setting ${setting} failed: ${result.stderr.trim()}; it needs a privileged init container that runs as root`,
+        `Setting conntrack's close-wait timeout to ${config.closeWaitTimeout} s failed; it takes a privileged init container that runs as root (values "proxyInit.privileged" and "proxyInit.runAsRoot")`,
+        { cause },
       );
     }
-  }
+  });
   log.info("Redirect rules are installed", {
     inbound: config.rules.inboundPort,
     outbound: config.rules.outboundPort,
     uid: config.rules.proxyUid,
     mark: config.rules.proxyMark,
   });
+}
+
+/** Removes what {@link installRules} made; nothing to remove is fine. */
+export function removeRules(config: InitConfig, log: Log, tools: InitTools = system): void {
+  inConfigured(config, tools, () => {
+    log.info(tools.remove(tableName) ? "Redirect rules are removed" : "There were no redirect rules");
+  });
+}
+
+function inConfigured(config: InitConfig, tools: InitTools, run: () => void): void {
+  if (config.netns === null) run();
+  else tools.inside(config.netns, run);
 }

@@ -8,6 +8,8 @@ export interface InitConfig {
   readonly rules: RedirectSettings;
   /** Print the rules and change nothing. */
   readonly simulate: boolean;
+  /** Take the rules of an earlier run away instead of installing any. */
+  readonly remove: boolean;
   /** Enter this network namespace (a path) first; null: the one we run in. */
   readonly netns: string | null;
   /** Conntrack's close-wait timeout in seconds; 0 leaves it alone. */
@@ -41,6 +43,7 @@ interface Flags {
   outboundPortsToIgnore: string[];
   subnetsToIgnore: string[];
   simulate: boolean;
+  remove: boolean;
   netns?: string;
   timeoutCloseWaitSecs: number;
   ipv6: boolean;
@@ -74,6 +77,7 @@ function command(): Command {
       .addOption(flag("--outbound-ports-to-ignore <ports>", "outgoing ports that pass").default([]).argParser(list))
       .addOption(flag("--subnets-to-ignore <networks>", "source networks that pass").default([]).argParser(list))
       .addOption(flag("--simulate [bool]", "print the rules, change nothing").default(false).argParser(bool))
+      .addOption(flag("--remove", "remove the rules of an earlier run").default(false))
       .addOption(flag("--netns <path>", "network namespace to work in"))
       .addOption(
         flag("--timeout-close-wait-secs <seconds>", "conntrack's close-wait timeout").default(0).argParser(integer),
@@ -81,10 +85,10 @@ function command(): Command {
       .addOption(flag("--ipv6 [bool]", "intercept IPv6 too").default(true).argParser(bool))
       .addOption(flag("--log-format <format>", "plain or json").default("plain").choices(["plain", "json"]))
       .addOption(flag("--log-level <level>", "log level").default("info"))
-      // Accepted for compatibility: the rules are always loaded by nft, in one transaction, which needs no lock.
-      .addOption(flag("--firewall-bin-path <path>", "ignored: nft loads the rules").default(""))
-      .addOption(flag("--firewall-save-bin-path <path>", "ignored: nft loads the rules").default(""))
-      .addOption(flag("-w, --use-wait-flag [bool]", "ignored: nft needs no lock").default(false).argParser(bool))
+      // Accepted for compatibility: the kernel takes the rules from us in one transaction, which needs no program or lock.
+      .addOption(flag("--firewall-bin-path <path>", "ignored: no firewall program is run").default(""))
+      .addOption(flag("--firewall-save-bin-path <path>", "ignored: no firewall program is run").default(""))
+      .addOption(flag("-w, --use-wait-flag [bool]", "ignored: there is no lock").default(false).argParser(bool))
       .allowExcessArguments(false)
       .exitOverride()
   );
@@ -140,6 +144,7 @@ export function readConfig(
       ipv6: flags.ipv6,
     },
     simulate: flags.simulate,
+    remove: flags.remove,
     netns: flags.netns ?? null,
     closeWaitTimeout: flags.timeoutCloseWaitSecs,
     logFormat: flags.logFormat,

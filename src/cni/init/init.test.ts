@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { memoryLog } from "#lib/log.ts";
-import { installRules } from "./app.ts";
+import { installRules, removeRules, type InitTools } from "./app.ts";
 import { readConfig, type InitConfig } from "./config.ts";
 
 /** The arguments that an injected pod carries. */
@@ -67,14 +67,47 @@ test("A repeated list flag adds to the list", () => {
   expect(rules.skipSubnets).toEqual(["10.0.0.0/8", "192.168.0.0/16", "172.16.0.0/12"]);
 });
 
-test("The rules go to nft in one piece, and its complaint is passed on", async () => {
-  const { log } = memoryLog();
+/** Tools that note what they are asked for. */
+function recorder(fail: Partial<InitTools> = {}): { tools: InitTools; calls: string[] } {
   const calls: string[] = [];
-  await installRules(config(podArgs), log, async (argv, input) => {
-    calls.push(argv.join(" "), input.split("\n", 1)[0] ?? "");
-    return { code: 0, stderr: "" };
+  const tools: InitTools = {
+    install: ({ family, name, chains }) => void calls.push(`install ${family} ${name} ${chains.length}`),
+    remove: (name) => calls.push(`remove ${name}`) > 0,
+    write: (path, text) => void calls.push(`write ${path} ${text}`),
+    inside: (netns, run) => {
+      calls.push(`enter ${netns}`);
+      run();
+      calls.push("leave");
+    },
+    ...fail,
+  };
+  return { tools, calls };
+}
+
+test("The rules and the close-wait timeout go into the named network namespace", () => {
+  const { tools, calls } = recorder();
+  const args = [...podArgs.slice(0, -1), "60", "--netns", "/run/netns/web"];
+  installRules(config(args), memoryLog().log, tools);
+  expect(calls).toEqual([
+    "enter /run/netns/web",
+    "install ip linkerd 4",
+    "write /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close_wait 60",
+    "leave",
+  ]);
+});
+
+test("A close-wait timeout that can't be set says what it takes", () => {
+  const { tools } = recorder({
+    write: () => {
+      throw new Error("EROFS");
+    },
   });
-  expect(calls).toEqual(["nft -f -", "table ip linkerd"]);
-  const refused = installRules(config(podArgs), log, async () => ({ code: 1, stderr: "Operation not permitted\n" }));
-  expect(refused).rejects.toThrow("nft ended with 1: Operation not permitted");
+  const run = (): void => installRules(config([...podArgs.slice(0, -1), "60"]), memoryLog().log, tools);
+  expect(run).toThrow("close-wait timeout to 60 s failed; it takes a privileged init container");
+});
+
+test("Removing takes the table away and nothing else", () => {
+  const { tools, calls } = recorder();
+  removeRules(config(["--remove"]), memoryLog().log, tools);
+  expect(calls).toEqual(["remove linkerd"]);
 });

@@ -50,6 +50,10 @@ function open() {
     setsockopt: { args: ["int", "int", "int", "ptr", "int"], returns: "int" },
     getsockname: { args: ["int", "ptr", "ptr"], returns: "int" },
     setns: { args: ["int", "int"], returns: "int" },
+    send: { args: ["int", "ptr", "usize", "int"], returns: "int" },
+    recv: { args: ["int", "ptr", "usize", "int"], returns: "int" },
+    capget: { args: ["ptr", "ptr"], returns: "int" },
+    capset: { args: ["ptr", "ptr"], returns: "int" },
     __errno_location: { args: [], returns: "ptr" },
   });
   const scratch = new DataView(new ArrayBuffer(256));
@@ -66,6 +70,14 @@ function open() {
 
 /** Opened at the first call, so that programs which never touch a raw socket also run without this C library. */
 const library: { opened: ReturnType<typeof open> | null } = { opened: null };
+
+/** Bytes of the longest netlink message sent or received; the kernel's own send buffer is 208 KiB. */
+export const netlinkLimit = 128 * 1024;
+
+/** Made at the first netlink message: most programs never send one. */
+const netlinkBuffer: { opened: { readonly bytes: Uint8Array; readonly pointer: ReturnType<typeof ptr> } | null } = {
+  opened: null,
+};
 
 function libc(): ReturnType<typeof open> {
   library.opened ??= open();
@@ -158,4 +170,54 @@ export function redirectedFrom(fd: number, version: 4 | 6): SocketAddr | null {
  */
 export function enterNetworkNamespace(fd: number): number {
   return libc().symbols.setns(fd, 0x40000000) < 0 ? errno() : 0;
+}
+
+/**
+ * Sends one message (or batch) to a netlink family of the thread's network namespace and gives what the kernel answered:
+ * it works synchronously, so all answers wait when the call returns. The negated errno when the socket or the sending
+ * fails. netlink(7)
+ */
+export function netlinkExchange(family: number, message: Uint8Array): Uint8Array[] | number {
+  const { symbols } = libc();
+  if (netlinkBuffer.opened === null) {
+    const bytes = new Uint8Array(new ArrayBuffer(netlinkLimit));
+    netlinkBuffer.opened = { bytes, pointer: ptr(bytes) };
+  }
+  const { bytes, pointer } = netlinkBuffer.opened;
+  if (message.length > bytes.length) throw new MeshError("internal", "The netlink message is over the limit");
+  // AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC
+  const fd = symbols.socket(16, 3 | 0o2000000, family);
+  if (fd < 0) return -errno();
+  try {
+    bytes.set(message);
+    if (symbols.send(fd, pointer, message.length, 0) < 0) return -errno();
+    const answers: Uint8Array[] = [];
+    for (;;) {
+      // MSG_DONTWAIT
+      const size = symbols.recv(fd, pointer, bytes.length, 0x40);
+      if (size <= 0) return answers;
+      answers.push(bytes.slice(0, size));
+    }
+  } finally {
+    symbols.close(fd);
+  }
+}
+
+/**
+ * Makes a permitted capability (its number in capabilities(7)) of this thread effective; false when it is not permitted.
+ * A program file that carries a capability as permitted only, starts without it in effect.
+ */
+export function raiseCapability(number: number): boolean {
+  const { symbols, scratch, scratchPointer } = libc();
+  const version3 = 0x20080522;
+  scratch.setUint32(0, version3, true);
+  scratch.setInt32(4, 0, true);
+  // The header takes 8 bytes, the sets behind it two times {effective, permitted, inheritable}.
+  const sets = ptr(scratch, 8);
+  if (symbols.capget(scratchPointer, sets) < 0) return false;
+  const word = 8 + (number >> 5) * 12;
+  const bit = (1 << (number & 31)) >>> 0;
+  if ((scratch.getUint32(word + 4, true) & bit) === 0) return false;
+  scratch.setUint32(word, scratch.getUint32(word, true) | bit, true);
+  return symbols.capset(scratchPointer, sets) === 0;
 }

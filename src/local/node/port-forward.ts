@@ -3,7 +3,7 @@ import { errorChain, type MeshError } from "#lib/errors.ts";
 import { connect } from "#lib/net/connect.ts";
 import type { Socket, SocketHandler } from "#lib/net/socket.ts";
 import type { ForwardConnection, ForwardSink } from "../api/executor.ts";
-import { inNetworkNamespace } from "./network-namespace.ts";
+import { inNetworkNamespace } from "#lib/net/network-namespace.ts";
 
 /** Bytes that wait for the pod at most. */
 const queueLimit = 1024 * 1024;
