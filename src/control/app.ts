@@ -9,7 +9,7 @@ import { KubeClient } from "#kube/client.ts";
 import { inClusterAccess, loadClusterAccess } from "#kube/config.ts";
 import { listen } from "#lib/net/listen.ts";
 import { until, Watchable } from "#lib/watchable.ts";
-import { serveAdmin } from "./api/admin.ts";
+import { serveAdmin } from "#lib/admin-server.ts";
 import { destinationService } from "./api/destination-service.ts";
 import { policyServices } from "./api/policy-service.ts";
 import { publishServer, serverOptions } from "./api/server-metrics.ts";

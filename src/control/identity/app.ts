@@ -10,7 +10,7 @@ import { EventWriter, type KubeEvent } from "#kube/events.ts";
 import { Identity } from "#rpc/gen/identity_pb.ts";
 import { createRpcServer } from "#rpc/server.ts";
 import { implement, type ServiceRoutes } from "#rpc/service.ts";
-import { serveAdmin } from "../api/admin.ts";
+import { serveAdmin } from "#lib/admin-server.ts";
 import type { ControlContext, RunningProgram } from "../context.ts";
 import { certify, type CertifyDeps } from "./certify.ts";
 import { identityConfig } from "./config.ts";

@@ -5,7 +5,7 @@ import { loadClusterAccess } from "#kube/config.ts";
 import { EventWriter } from "#kube/events.ts";
 import { tlsFilesIn, watchKeyPairFiles } from "#kube/key-pair-files.ts";
 import { serveWebhook } from "#kube/webhook.ts";
-import { serveAdmin } from "../api/admin.ts";
+import { serveAdmin } from "#lib/admin-server.ts";
 import type { ControlContext, RunningProgram } from "../context.ts";
 import { WatchedFacts } from "./cluster-facts.ts";
 import { injectorConfig } from "./config.ts";

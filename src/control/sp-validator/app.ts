@@ -5,7 +5,7 @@ import { countedReviews } from "../admission/metrics.ts";
 import { reviewer } from "../admission/review.ts";
 import { profileRules } from "../admission/rules.ts";
 import { serveWebhook } from "#kube/webhook.ts";
-import { serveAdmin } from "../api/admin.ts";
+import { serveAdmin } from "#lib/admin-server.ts";
 import type { ControlContext, RunningProgram } from "../context.ts";
 import { spValidatorConfig } from "./config.ts";
 

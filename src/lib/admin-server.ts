@@ -1,8 +1,8 @@
-/** The admin server of a control-plane program: /ping, /live, /ready and /metrics, for the kubelet and Prometheus. */
-import { MeshError } from "#lib/errors.ts";
-import type { Registry } from "#lib/metrics/registry.ts";
-import { text, textContentType } from "#lib/metrics/text.ts";
-import type { ReadonlyWatchable } from "#lib/watchable.ts";
+/** The admin server of a program beside the proxy: /ping, /live, /ready and /metrics, for the kubelet and Prometheus. */
+import { MeshError } from "./errors.ts";
+import type { Registry } from "./metrics/registry.ts";
+import { text, textContentType } from "./metrics/text.ts";
+import type { ReadonlyWatchable } from "./watchable.ts";
 
 export interface AdminServer {
   readonly port: number;
