@@ -8,14 +8,16 @@ import { Registry } from "#lib/metrics/registry.ts";
 import { connect } from "#lib/net/connect.ts";
 import { seededRandom } from "#lib/random.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
-import { certificatePem, parseCertificate, verifyChain } from "#lib/x509/certificate.ts";
+import { certificatePem, parseCertificate, parseCertificates, verifyChain } from "#lib/x509/certificate.ts";
 import { createCsr } from "#lib/x509/csr.ts";
 import { createKey } from "#lib/x509/key.ts";
-import { createIssuer, createRoot, validFor } from "#lib/x509/sign.ts";
+import { type Authority, createIssuer, createRoot, validFor } from "#lib/x509/sign.ts";
 import { resources } from "#kube/resource.ts";
 import { FakeApi } from "#kube/testing/fake-api.ts";
 import { RpcClient } from "#rpc/client.ts";
 import { Identity } from "#rpc/gen/identity_pb.ts";
+import { TrustAnchors } from "#rpc/gen/trust_anchors_pb.ts";
+import { receive } from "../testing/harness.ts";
 import { start } from "./app.ts";
 
 const ends: Array<() => unknown> = [];
@@ -53,6 +55,7 @@ async function world() {
       users: [{ name: "u", user: {} }],
     }),
   );
+  const drain = new Drain();
   const program = await start({
     args: [
       "--addr=127.0.0.1:0",
@@ -68,7 +71,7 @@ async function world() {
     random: seededRandom(1),
     log: memoryLog().log,
     registry: new Registry(),
-    drain: new Drain(),
+    drain,
   });
   ends.push(() => program.stop());
   const client = new RpcClient({
@@ -87,7 +90,16 @@ async function world() {
       { timeout: 5000 },
     );
   const metrics = async () => await (await fetch(`http://127.0.0.1:${program.adminPort}/metrics`)).text();
-  return { clock, root, api, certify, metrics };
+  /** Writes the issuer and the anchors anew and lets the program see them. */
+  const rotate = (anchors: readonly Authority[], below?: Authority): void => {
+    writeFileSync(join(directory, "anchors"), anchors.map(({ certificate }) => certificatePem(certificate)).join(""));
+    if (below !== undefined) {
+      writeFileSync(join(directory, "crt.pem"), certificatePem(below.certificate));
+      writeFileSync(join(directory, "key.pem"), below.key.privateKeyPem);
+    }
+    clock.advance(5000);
+  };
+  return { clock, root, api, certify, metrics, client, rotate, drain };
 }
 
 test("a proxy gets a certificate that the anchors vouch for, and an Event tells", async () => {
@@ -132,4 +144,30 @@ test("flags that make no sense stop the start", async () => {
   );
   await expect(bad("--identity-scheme=vault")).rejects.toThrow("not one of");
   await expect(bad("--banana=1")).rejects.toThrow('Unknown argument "--banana=1"');
+});
+
+test("proxies hear of the trust anchors at once, of each change and of nothing else, until the program stops", async () => {
+  const { client, clock, root, certify, rotate, drain } = await world();
+  const stream = receive(client, TrustAnchors.method.watch, {});
+  const names = (): string[][] =>
+    stream.messages.map(({ bundlePem }) =>
+      parseCertificates(bundlePem)
+        .map(({ subjectCn }) => subjectCn ?? "")
+        .toSorted(),
+    );
+  await stream.when(() => stream.messages.length === 1);
+  const next = createRoot("next", validFor(clock.wall(), 365 * day, day));
+  rotate([root, next]);
+  await stream.when(() => stream.messages.length === 2);
+  // The issuer alone: no news for proxies, but certificates are below the new root from now on.
+  rotate([root, next], createIssuer(next, "second", validFor(clock.wall(), 30 * day, day)));
+  const { leafCertificate, intermediateCertificates } = await certify("web");
+  const chain = intermediateCertificates.map(parseCertificate);
+  verifyChain(parseCertificate(leafCertificate), chain, [next.certificate], clock.wall());
+  rotate([next]);
+  await stream.when(() => stream.messages.length === 3);
+  expect(names()).toEqual([["root"], ["next", "root"], ["next"]]);
+  drain.start();
+  await stream.when(() => stream.ended !== null);
+  expect(stream.ended?.message).toBe("The server is shutting down");
 });

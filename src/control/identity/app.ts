@@ -11,11 +11,16 @@ import { Identity } from "#rpc/gen/identity_pb.ts";
 import { createRpcServer } from "#rpc/server.ts";
 import { implement, type ServiceRoutes } from "#rpc/service.ts";
 import { serveAdmin } from "#lib/admin-server.ts";
+import { serverOptions } from "../api/server-metrics.ts";
 import type { ControlContext, RunningProgram } from "../context.ts";
 import { certify, type CertifyDeps } from "./certify.ts";
 import { identityConfig } from "./config.ts";
 import { watchIssuer, type Issuer } from "./issuer.ts";
 import { TokenReviewer } from "./token-review.ts";
+import { trustAnchorsService } from "./trust-anchors.ts";
+
+/** How long streams get to hear that the program stops, ms. */
+const farewell = 300;
 
 /** What a test wants to know of the program. */
 export interface RunningIdentity extends RunningProgram {
@@ -42,7 +47,7 @@ export async function start(context: ControlContext): Promise<RunningIdentity> {
     clock,
     log,
     signal: stop.signal,
-    onEvent: ({ reason, message }) => tell(reason === "IssuerUpdated" ? "Normal" : "Warning", reason, message),
+    onEvent: ({ reason, message }) => tell(reason.endsWith("Updated") ? "Normal" : "Warning", reason, message),
   });
   publishIssuerLife(registry, issuer, () => clock.wall());
   const reviewer = new TokenReviewer(client, { acceptDefaultAudience: config.acceptDefaultAudience });
@@ -57,12 +62,19 @@ export async function start(context: ControlContext): Promise<RunningIdentity> {
     },
     { log, registry, tell: (message) => tell("Normal", "IssuedLeafCertificate", message) },
   );
-  const server = createRpcServer({ services: [service], log, clock });
+  const server = createRpcServer({
+    services: [service, trustAnchorsService(issuer, { registry, drain })],
+    log,
+    clock,
+    ...serverOptions({ queueCapacity: 10 }, registry),
+  });
   const listener = listen({ ...config.listen, clock }, server.accept);
   const admin = serveAdmin({ ...config.admin, registry, ready: new Watchable(true) });
   drain.onDrain(() => {
     listener.close();
     server.drain();
+    // Streams end themselves on drain; their last words must get out.
+    clock.after(farewell, drain.hold());
   });
   log.info("Serving certificates", { port: listener.addr.port, lifetime: config.lifetime / 1000 });
   return {

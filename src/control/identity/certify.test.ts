@@ -20,7 +20,7 @@ const key = createKey();
 function deps(changes: Partial<CertifyDeps> = {}): CertifyDeps {
   return {
     scope: { controlPlaneNamespace: "linkerd", trustDomain: "cluster.local" },
-    issuer: new Watchable<Issuer>({ authority: issuer, chain: [issuer.certificate] }),
+    issuer: new Watchable<Issuer>({ authority: issuer, chain: [issuer.certificate], anchorsPem: "" }),
     review: (given) => {
       expect(given).toBe("token");
       return Promise.resolve({ namespace: "emojivoto", serviceAccount: "web" });
@@ -70,6 +70,26 @@ test("a token of another ServiceAccount gets no certificate for this name", asyn
   expect(await failure(certify({ identity: name, token, csr: createCsr(key, name) }, deps({ review })))).toBe(
     `permission-denied: The token stands for "voting.emojivoto.serviceaccount.identity.linkerd.cluster.local" and not for "${name}"`,
   );
+});
+
+test("the control plane's own accounts get certificates for the webhooks that they serve, and nobody else does", async () => {
+  const ask = (host: string, namespace: string, serviceAccount: string) =>
+    certify(
+      { identity: host, token, csr: createCsr(key, host) },
+      deps({ review: () => Promise.resolve({ namespace, serviceAccount }) }),
+    );
+  const { leaf } = await ask("linkerd-sp-validator.linkerd.svc", "linkerd", "linkerd-destination");
+  expect(leaf.dnsNames).toEqual(["linkerd-sp-validator.linkerd.svc"]);
+  const refused: Array<[string, string, string]> = [
+    ["linkerd-sp-validator.linkerd.svc", "linkerd", "linkerd-proxy-injector"],
+    ["linkerd-sp-validator.linkerd.svc", "emojivoto", "linkerd-destination"],
+    ["linkerd-sp-validator.emojivoto.svc", "emojivoto", "linkerd-destination"],
+    ["kubernetes.default.svc", "linkerd", "linkerd-destination"],
+    ["linkerd-proxy-injector.linkerd.svc", "linkerd", "constructor"],
+  ];
+  for (const [host, namespace, account] of refused) {
+    expect(await failure(ask(host, namespace, account))).toStartWith("permission-denied: The token stands for");
+  }
 });
 
 test("requests that are not exactly right are refused before Kubernetes is asked", async () => {

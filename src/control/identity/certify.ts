@@ -8,6 +8,7 @@ import { assertIdentity, serviceAccountIdentity, type Identity, type TrustScope 
 import type { ReadonlyWatchable } from "#lib/watchable.ts";
 import type { Issuer } from "./issuer.ts";
 import type { TokenOwner } from "./token-review.ts";
+import { webhookNames } from "./webhook-names.ts";
 
 /** A request as it comes in; everything in it is to be distrusted. */
 export interface CertifyInput {
@@ -45,7 +46,7 @@ export async function certify(input: CertifyInput, deps: CertifyDeps): Promise<C
   const csr = checkCsr(input.csr, identity);
   const owner = await deps.review(new TextDecoder().decode(input.token).trim());
   const expected = serviceAccountIdentity(owner.serviceAccount, owner.namespace, deps.scope);
-  if (identity !== expected) {
+  if (identity !== expected && !webhookNames(owner, deps.scope).includes(identity)) {
     throw new MeshError("permission-denied", `The token stands for "${expected}" and not for "${identity}"`);
   }
   // Only now: the issuer may have changed while Kubernetes was asked.

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { memoryLog } from "#lib/log.ts";
-import { certificatePem } from "#lib/x509/certificate.ts";
+import { certificatePem, parseCertificates } from "#lib/x509/certificate.ts";
 import { createIssuer, createLeaf, createRoot, validFor, type Authority } from "#lib/x509/sign.ts";
 import { watchIssuer, type IssuerEvent, type IssuerScheme } from "./issuer.ts";
 
@@ -24,10 +24,15 @@ function world(scheme: IssuerScheme = "linkerd.io/tls") {
         clock,
         log: memoryLog().log,
         onEvent: (event) => events.push(event),
-        read: (path) => {
-          const text = files.get(path);
-          if (text === undefined) throw new Error(`no ${path}`);
-          return text;
+        read: (directory, names) => {
+          const texts: Record<string, string> = {};
+          for (const name of names) {
+            const path = directory === "." ? name : `${directory}/${name}`;
+            const text = files.get(path);
+            if (text === undefined) throw new Error(`Failed to read "${path}"`);
+            texts[name] = text;
+          }
+          return texts;
         },
       },
     );
@@ -88,4 +93,50 @@ test("without a usable issuer there is no start", () => {
   expect(watch).toThrow('Failed to read "dir/crt.pem"');
   put(createIssuer(root, "old", validFor(clock.wall() - 2 * day, day)));
   expect(watch).toThrow("The issuer does not hold against the trust anchors");
+});
+
+test("new anchors are told whom, and an issuer below a new one is taken when they hold it, whichever comes first", () => {
+  const { put, issuer, watch, clock, events, files, root } = world();
+  put(issuer("first"));
+  const current = watch();
+  const other = createRoot("other", validFor(clock.wall(), 365 * day));
+  const below = createIssuer(other, "second", validFor(clock.wall(), 30 * day));
+  const pem = { old: certificatePem(root.certificate), both: "", next: certificatePem(other.certificate) };
+  pem.both = `# two of them\n${pem.old}${pem.next}`;
+  const step = (anchors: string, authority?: Authority) => {
+    files.set("anchors", anchors);
+    if (authority !== undefined) put(authority);
+    clock.advance(5000);
+    const names = parseCertificates(current.get().anchorsPem).map(({ subjectCn }) => subjectCn);
+    return [current.get().authority.certificate.subjectCn, ...names.toSorted()];
+  };
+  // The issuer is there before its root: nothing changes.
+  expect(step(pem.old, below)).toEqual(["first", "root"]);
+  expect(step(pem.both)).toEqual(["second", "other", "root"]);
+  // The issuer's root is lost by mistake: proxies must not hear of it.
+  expect(step(pem.old)).toEqual(["second", "other", "root"]);
+  expect(step(pem.next)).toEqual(["second", "other"]);
+  const failed =
+    'IssuerValidationFailed: Keeping the last identity issuer and trust anchors because the new ones are not valid: The issuer does not hold against the trust anchors: Certificate of "second" is signed by the unknown authority "other"';
+  expect(events.map(({ reason, message }) => `${reason}: ${message.split(" (serial")[0]}`)).toEqual([
+    failed,
+    'TrustAnchorsUpdated: Updated the trust anchors: added "other"',
+    `IssuerUpdated: Updated the identity issuer, valid until ${new Date(below.certificate.notAfter).toISOString()}`,
+    failed,
+    'TrustAnchorsUpdated: Updated the trust anchors: removed "root"',
+  ]);
+});
+
+test("the same anchors in another order or with comments are no change", () => {
+  const { put, issuer, watch, clock, events, files, root } = world();
+  put(issuer("first"));
+  const other = certificatePem(createRoot("other", validFor(clock.wall(), 365 * day)).certificate);
+  const own = certificatePem(root.certificate);
+  files.set("anchors", own + other);
+  const current = watch();
+  const before = current.get().anchorsPem;
+  files.set("anchors", `${other}# and\n\n${own}`);
+  clock.advance(5000);
+  expect(current.get().anchorsPem).toBe(before);
+  expect(events).toEqual([]);
 });

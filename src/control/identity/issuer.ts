@@ -1,14 +1,15 @@
 /**
- * The issuer and the anchors, read from mounted files and followed as they change. A new issuer takes over only when it
- * holds against the anchors; until then the last good one goes on issuing.
+ * The issuer and the anchors, read from mounted files and followed as they change. Both are one: new anchors and a new
+ * issuer are taken over only when the issuer holds against the anchors; until then the last good ones go on. So a bundle
+ * that lost the issuer's root by mistake never reaches a proxy.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Clock } from "#lib/clock.ts";
-import { errorChain, MeshError } from "#lib/errors.ts";
+import { errorChain } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
+import { readMounted } from "#kube/mounted-files.ts";
 import { type ReadonlyWatchable, Watchable } from "#lib/watchable.ts";
-import type { Certificate } from "#lib/x509/certificate.ts";
+import { certificatePem, type Certificate, parseCertificates } from "#lib/x509/certificate.ts";
 import { loadKey } from "#lib/x509/key.ts";
 import type { Authority } from "#lib/x509/sign.ts";
 import { checkTrust, type Trust } from "#manifests/trust.ts";
@@ -26,6 +27,8 @@ export interface Issuer {
   readonly authority: Authority;
   /** Sent with every leaf, the issuer first; without certificates that are anchors themselves. */
   readonly chain: readonly Certificate[];
+  /** What proxies are to trust: every anchor, as PEM. */
+  readonly anchorsPem: string;
 }
 
 export interface IssuerFiles {
@@ -38,7 +41,7 @@ export interface IssuerFiles {
 
 /** What happened to a change, for Events. */
 export type IssuerEvent =
-  | { readonly reason: "IssuerUpdated"; readonly message: string }
+  | { readonly reason: "IssuerUpdated" | "TrustAnchorsUpdated"; readonly message: string }
   | { readonly reason: "IssuerUpdateSkipped" | "IssuerValidationFailed"; readonly message: string };
 
 export interface WatchIssuerOptions {
@@ -46,8 +49,8 @@ export interface WatchIssuerOptions {
   readonly log: Log;
   readonly onEvent: (event: IssuerEvent) => void;
   readonly signal?: AbortSignal;
-  /** For tests. Default: the file system. */
-  readonly read?: (path: string) => string;
+  /** Files of one directory as they are at one time. For tests; default: the file system. */
+  readonly read?: (directory: string, names: readonly string[]) => Readonly<Record<string, string>>;
   /** Time between looks at the files, ms; default 5 s. The kubelet brings a changed Secret within about a minute. */
   readonly interval?: number;
 }
@@ -55,7 +58,7 @@ export interface WatchIssuerOptions {
 /** Throws "environment" or "invalid-argument" when there is nothing usable at the start. */
 export function watchIssuer(files: IssuerFiles, options: WatchIssuerOptions): ReadonlyWatchable<Issuer> {
   const { clock, log, onEvent, signal, interval = 5000 } = options;
-  const read = options.read ?? ((path: string) => readFileSync(path, "utf8"));
+  const read = options.read ?? readMounted;
   let seen = readTrust(files, read);
   const issuer = new Watchable(issuerOf(seen, clock.wall()));
   /** The reading error that was reported last, so that one is not reported every time. */
@@ -79,13 +82,14 @@ export function watchIssuer(files: IssuerFiles, options: WatchIssuerOptions): Re
     if (sameTrust(seen, next)) return;
     seen = next;
     try {
+      const before = issuer.get();
       issuer.set(issuerOf(next, clock.wall()));
-      const { notAfter } = issuer.get().authority.certificate;
-      const message = `Updated the identity issuer, valid until ${new Date(notAfter).toISOString()}`;
-      log.info(message);
-      onEvent({ reason: "IssuerUpdated", message });
+      for (const event of changes(before, issuer.get())) {
+        log.info(event.message);
+        onEvent(event);
+      }
     } catch (error) {
-      const message = `Keeping the last identity issuer because the new one is not valid: ${errorChain(error)}`;
+      const message = `Keeping the last identity issuer and trust anchors because the new ones are not valid: ${errorChain(error)}`;
       log.error(message);
       onEvent({ reason: "IssuerValidationFailed", message });
     }
@@ -94,19 +98,42 @@ export function watchIssuer(files: IssuerFiles, options: WatchIssuerOptions): Re
   return issuer;
 }
 
-function readTrust(files: IssuerFiles, read: (path: string) => string): Trust {
+/** What people should hear of. */
+function changes(before: Issuer, after: Issuer): IssuerEvent[] {
+  const events: IssuerEvent[] = [];
+  if (before.anchorsPem !== after.anchorsPem) {
+    const [gone, added] = [without(before, after), without(after, before)];
+    const parts = [added === "" ? "" : `added ${added}`, gone === "" ? "" : `removed ${gone}`].filter(
+      (part) => part !== "",
+    );
+    const message = `Updated the trust anchors: ${parts.join(", ") || "the same ones in another form"}`;
+    events.push({ reason: "TrustAnchorsUpdated", message });
+  }
+  const [was, is] = [before.authority.certificate, after.authority.certificate];
+  if (Buffer.compare(was.der, is.der) !== 0) {
+    const message = `Updated the identity issuer, valid until ${new Date(is.notAfter).toISOString()}`;
+    events.push({ reason: "IssuerUpdated", message });
+  }
+  return events;
+}
+
+/** The anchors of `a` that `b` hasn't, by name and serial. */
+function without(a: Issuer, b: Issuer): string {
+  const known = new Set(parseCertificates(b.anchorsPem).map(({ der }) => Buffer.from(der).toString("base64")));
+  return parseCertificates(a.anchorsPem)
+    .filter(({ der }) => !known.has(Buffer.from(der).toString("base64")))
+    .map(({ subjectCn, serial }) => `"${subjectCn ?? ""}" (serial ${serial})`)
+    .join(" and ");
+}
+
+function readTrust(files: IssuerFiles, read: NonNullable<WatchIssuerOptions["read"]>): Trust {
   const names = fileNames[files.scheme];
-  const file = (path: string): string => {
-    try {
-      return read(path);
-    } catch (error) {
-      throw new MeshError("environment", `Failed to read "${path}"`, { cause: error });
-    }
-  };
+  const issuer = read(files.issuerDirectory, [names.cert, names.key]);
+  const bundle = basename(files.anchorsFile);
   return {
-    anchorPem: file(files.anchorsFile),
-    issuerCertPem: file(join(files.issuerDirectory, names.cert)),
-    issuerKeyPem: file(join(files.issuerDirectory, names.key)),
+    anchorPem: read(dirname(files.anchorsFile), [bundle])[bundle] ?? "",
+    issuerCertPem: issuer[names.cert] ?? "",
+    issuerKeyPem: issuer[names.key] ?? "",
   };
 }
 
@@ -120,6 +147,8 @@ function issuerOf(trust: Trust, now: number): Issuer {
     anchors.some((anchor) => Buffer.compare(anchor.der, certificate.der) === 0);
   return {
     authority: { certificate: issuer, key: loadKey(trust.issuerKeyPem) },
+    // Written anew: comments and the order in which a tool wrote the file are no change.
+    anchorsPem: anchors.map(certificatePem).toSorted().join(""),
     chain: [issuer, ...intermediates].filter((certificate) => !isAnchor(certificate)),
   };
 }
