@@ -1,95 +1,102 @@
 /**
- * The cluster that scenarios run on: the local one, started once per test process by the command line a user would
- * type, or with LINKERD_E2E_KUBECONFIG one that exists.
+ * The cluster that scenarios run on. LINKERD_E2E_CLUSTER says which: `local` (the default, `linkerd local`), `kubernetes`
+ * (a real one that e2e/kubernetes starts on this machine), or with LINKERD_E2E_KUBECONFIG any that exists. Scenarios
+ * know none of them: what passes on one only is a fault of the other.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { KubeClient } from "#kube/client.ts";
 import { clientOf } from "../../scripts/mesh.ts";
+import { repository, run, type CommandResult } from "./command.ts";
 
-export const repository = resolve(import.meta.dir, "../..");
-const linkerd = join(repository, "linkerd");
+export { eventually, ok, repository, run, type CommandResult } from "./command.ts";
 
-export interface CommandResult {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
+export type ClusterKind = "local" | "kubernetes" | "given";
+
+/** A container's image with a shell, curl and the usual small programs, on every kind of cluster; give a command. */
+export const toolboxImage = "linkerd.local/toolbox:v1";
 
 export interface TestCluster {
+  readonly kind: ClusterKind;
   readonly kubeconfig: string;
   readonly client: KubeClient;
   /** Runs `./linkerd ARGS` against the cluster. */
   linkerd(args: readonly string[], input?: string): Promise<CommandResult>;
   /** Runs `kubectl ARGS` against the cluster. */
   kubectl(args: readonly string[], input?: string): Promise<CommandResult>;
+  /** Types a script at a shell that has `linkerd` and `kubectl` on its PATH and the cluster as its context. */
+  shell(script: string): Promise<CommandResult>;
+  /** A process whose network namespace sees the traffic of all pods; null when it is another machine's. */
+  nodePid(): Promise<number | null>;
+  /** Kills a part of Kubernetes and keeps it down until the returned function is called; null: this kind can't. */
+  readonly hold: ((component: "apiserver" | "etcd") => () => void) | null;
   stop(): Promise<void>;
 }
 
-/** Runs a program to its end; killed after `limit` ms. */
-export async function run(
-  argv: readonly string[],
-  options: { readonly input?: string; readonly env?: Readonly<Record<string, string>>; readonly limit?: number } = {},
-): Promise<CommandResult> {
-  const child = Bun.spawn([...argv], {
-    cwd: repository,
-    stdin: new Blob([options.input ?? ""]),
-    stdout: "pipe",
-    stderr: "pipe",
-    env: { ...process.env, NO_COLOR: "1", ...options.env },
-  });
-  const timer = setTimeout(() => child.kill("SIGKILL"), options.limit ?? 120_000);
-  const [out, err, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  clearTimeout(timer);
-  return { code, out, err };
+/** What the kinds differ in. */
+export interface ClusterParts {
+  readonly kind: ClusterKind;
+  readonly kubeconfig: string;
+  readonly kubectl: string;
+  readonly nodePid: () => Promise<number | null>;
+  readonly hold?: (component: "apiserver" | "etcd") => () => void;
+  readonly stop: () => Promise<void>;
 }
 
-export const hasKubectl = Bun.which("kubectl") !== null;
+const linkerdPath = join(repository, "linkerd");
 
-/** Starts a local cluster in the foreground, as `linkerd local up` does, and waits for its kubeconfig. */
+export const clusterKind: ClusterKind =
+  process.env["LINKERD_E2E_KUBECONFIG"] !== undefined
+    ? "given"
+    : process.env["LINKERD_E2E_CLUSTER"] === "kubernetes"
+      ? "kubernetes"
+      : "local";
+
+/** A real cluster brings its own kubectl. */
+export const hasKubectl = clusterKind === "kubernetes" || Bun.which("kubectl") !== null;
+
+/** Starts a cluster with nothing in it. Only one real one can run on a machine. */
 export async function startCluster(name: string): Promise<TestCluster> {
-  const given = process.env["LINKERD_E2E_KUBECONFIG"];
-  if (given !== undefined) return connectTo(given, async () => {});
-  const stateRoot = mkdtempSync(join(tmpdir(), "linkerd-e2e-"));
-  const env = { XDG_STATE_HOME: stateRoot };
-  const up = await run([linkerd, "local", "up", "--detach", "--name", name], { env });
-  if (up.code !== 0) throw new Error(`linkerd local up failed: ${up.err}`);
-  const path = await run([linkerd, "local", "kubeconfig", "--name", name], { env });
-  return connectTo(path.out.trim(), async () => {
-    await run([linkerd, "local", "down", "--name", name], { env });
-    rmSync(stateRoot, { recursive: true, force: true });
-  });
-}
-
-function connectTo(kubeconfig: string, stop: () => Promise<void>): TestCluster {
-  const env = { KUBECONFIG: kubeconfig };
-  const withInput = (input: string | undefined) => (input === undefined ? { env } : { env, input });
-  return {
-    kubeconfig,
-    client: clientOf(kubeconfig),
-    linkerd: (args, input) => run([linkerd, ...args], withInput(input)),
-    kubectl: (args, input) => run(["kubectl", ...args], withInput(input)),
-    stop,
-  };
-}
-
-/** Tries again until `probe` gives a value that is not null; fails with its last error after `limit` ms. */
-export async function eventually<T>(what: string, limit: number, probe: () => Promise<T | null>): Promise<T> {
-  const deadline = performance.now() + limit;
-  let last: unknown = null;
-  for (;;) {
-    try {
-      const value = await probe();
-      if (value !== null) return value;
-    } catch (error) {
-      last = error;
+  switch (clusterKind) {
+    case "given":
+      return connectTo({
+        kind: "given",
+        kubeconfig: process.env["LINKERD_E2E_KUBECONFIG"] ?? "",
+        kubectl: "kubectl",
+        nodePid: async () => null,
+        stop: async () => {},
+      });
+    case "kubernetes": {
+      const { startKubernetes } = await import("./kubernetes-cluster.ts");
+      return connectTo(await startKubernetes());
     }
-    if (performance.now() > deadline) throw new Error(`${what} did not happen within ${limit} ms`, { cause: last });
-    await Bun.sleep(200);
+    case "local": {
+      const { startLocal } = await import("./local-cluster.ts");
+      return connectTo(await startLocal(name));
+    }
   }
+}
+
+function connectTo(parts: ClusterParts): TestCluster {
+  const env = { KUBECONFIG: parts.kubeconfig };
+  const withInput = (input: string | undefined) => (input === undefined ? { env } : { env, input });
+  const path = mkdtempSync(join(tmpdir(), "linkerd-path-"));
+  symlinkSync(linkerdPath, join(path, "linkerd"));
+  if (parts.kubectl !== "kubectl") symlinkSync(parts.kubectl, join(path, "kubectl"));
+  return {
+    kind: parts.kind,
+    kubeconfig: parts.kubeconfig,
+    client: clientOf(parts.kubeconfig),
+    linkerd: (args, input) => run([linkerdPath, ...args], withInput(input)),
+    kubectl: (args, input) => run([parts.kubectl, ...args], withInput(input)),
+    shell: (script) =>
+      run(["bash", "-euo", "pipefail", "-c", script], { env: { ...env, PATH: `${path}:${process.env["PATH"]}` } }),
+    nodePid: parts.nodePid,
+    hold: parts.hold ?? null,
+    stop: async () => {
+      rmSync(path, { recursive: true, force: true });
+      await parts.stop();
+    },
+  };
 }

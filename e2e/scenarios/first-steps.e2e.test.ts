@@ -7,7 +7,7 @@ import { parseAllDocuments } from "yaml";
 import { resources } from "#kube/resource.ts";
 import type { Pod } from "#kube/types/core.ts";
 import { emojivotoFile, waitForDeployments } from "../../scripts/mesh.ts";
-import { eventually, hasKubectl, startCluster, type TestCluster } from "../harness/cluster.ts";
+import { eventually, hasKubectl, ok, startCluster, toolboxImage, type TestCluster } from "../harness/cluster.ts";
 
 interface Stat {
   readonly name: string;
@@ -25,12 +25,6 @@ describe.skipIf(!hasKubectl)("first steps", () => {
   afterAll(async () => {
     await cluster?.stop();
   });
-
-  async function ok(command: Promise<{ code: number; out: string; err: string }>): Promise<string> {
-    const { code, out, err } = await command;
-    if (code !== 0) throw new Error(`exit code ${code}\n${out}\n${err}`);
-    return out;
-  }
 
   async function stat(...args: string[]): Promise<Stat[]> {
     return JSON.parse(await ok(cluster.linkerd(["viz", "stat", ...args, "-o", "json"]))) as Stat[];
@@ -172,7 +166,7 @@ describe.skipIf(!hasKubectl)("first steps", () => {
         template: {
           metadata: { labels: { app: "own" }, annotations: { "linkerd.io/inject": "enabled" } },
           spec: {
-            containers: [{ name: "main", image: "debian:12", command: ["sleep", "1000"] }],
+            containers: [{ name: "main", image: toolboxImage, command: ["sleep", "1000"] }],
             terminationGracePeriodSeconds: 1,
           },
         },

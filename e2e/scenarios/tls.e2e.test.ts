@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { resources } from "#kube/resource.ts";
 import type { Pod } from "#kube/types/core.ts";
 import { applyFile, emojivotoFile, installControlPlane, waitForDeployments } from "../../scripts/mesh.ts";
-import { eventually, run, startCluster, type TestCluster } from "../harness/cluster.ts";
+import { clusterKind, eventually, run, startCluster, toolboxImage, type TestCluster } from "../harness/cluster.ts";
 
 const isRoot = process.getuid?.() === 0;
-const canCapture = isRoot && Bun.which("tcpdump") !== null && process.env["LINKERD_E2E_KUBECONFIG"] === undefined;
+const canCapture = isRoot && Bun.which("tcpdump") !== null && clusterKind !== "given";
 
 describe.skipIf(!canCapture)("traffic between pods", () => {
   let cluster: TestCluster;
@@ -29,7 +29,7 @@ describe.skipIf(!canCapture)("traffic between pods", () => {
 
   /** Captures on all links of the node for `seconds`, new connections included, and gives tcpdump's own text of it. */
   async function capture(filter: string, seconds: number): Promise<Buffer> {
-    const node = await nodePid();
+    const node = await cluster.nodePid();
     const file = `/tmp/linkerd-e2e-${process.pid}.pcap`;
     await run([
       "timeout",
@@ -49,22 +49,6 @@ describe.skipIf(!canCapture)("traffic between pods", () => {
     const bytes = Buffer.from(await Bun.file(file).arrayBuffer());
     await run(["rm", "-f", file]);
     return bytes;
-  }
-
-  /** The process that is the cluster's node; its network namespace sees every pod's traffic. */
-  async function nodePid(): Promise<number> {
-    const { out } = await run(["pgrep", "-f", "local _node"]);
-    const pids = out
-      .trim()
-      .split("\n")
-      .map(Number)
-      .filter((pid) => pid > 0);
-    const own = await run(["readlink", "/proc/self/ns/net"]);
-    for (const pid of pids) {
-      const theirs = await run(["readlink", `/proc/${pid}/ns/net`]);
-      if (theirs.code === 0 && theirs.out !== own.out) return pid;
-    }
-    throw new Error("the cluster's node process was not found");
   }
 
   test("is TLS 1.3 only, with new connections of web to voting and emoji in the capture", async () => {
@@ -97,7 +81,7 @@ describe.skipIf(!canCapture)("traffic between pods", () => {
         containers: [
           {
             name: "main",
-            image: "debian:12",
+            image: toolboxImage,
             command: [
               "sh",
               "-c",

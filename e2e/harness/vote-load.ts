@@ -1,0 +1,58 @@
+/** The sample application under a known load, and what its visitor counted: the measure of "no request was lost". */
+import type { Pod } from "#kube/types/core.ts";
+import { resources } from "#kube/resource.ts";
+import { applyFile, emojivotoFile, waitForDeployments } from "../../scripts/mesh.ts";
+import { eventually, ok, type TestCluster } from "./cluster.ts";
+
+/** Applies the sample application, meshed, with `replicas` of each service and `rate` votes a second. */
+export async function startVotes(cluster: TestCluster, options: { rate: number; replicas: number }): Promise<void> {
+  await applyFile(cluster.client, emojivotoFile);
+  for (const name of ["web", "emoji", "voting"]) {
+    await cluster.client.patch(resources.deployments, { name, namespace: "emojivoto" }, "merge", {
+      spec: { replicas: options.replicas },
+    });
+  }
+  await waitForDeployments(cluster.client, "emojivoto", 90_000);
+  // Last, so that its count starts with everything in place.
+  await ok(
+    cluster.kubectl(["set", "env", "-n", "emojivoto", "deploy/vote-bot", `REQUESTS_PER_SECOND=${options.rate}`]),
+  );
+  await waitForDeployments(cluster.client, "emojivoto", 90_000);
+}
+
+export interface Votes {
+  readonly sent: number;
+  /** One line per vote that failed without being meant to. */
+  readonly failures: readonly string[];
+}
+
+/** What the visitor counted so far; up to 10 s old. Throws when it was restarted. */
+export async function votes(cluster: TestCluster): Promise<Votes> {
+  const log = await ok(cluster.kubectl(["logs", "-n", "emojivoto", "deploy/vote-bot", "-c", "vote-bot"]));
+  const counts = [...log.matchAll(/^sent (\d+), failed (\d+)/gm)].at(-1);
+  return {
+    sent: Number(counts?.[1] ?? 0),
+    failures: log.split("\n").filter((line) => line.startsWith("vote for ")),
+  };
+}
+
+/** Waits for the next count that is complete for everything until now. */
+export async function votesFromNowOn(cluster: TestCluster): Promise<Votes> {
+  const now = await votes(cluster);
+  return eventually("the visitor's next count", 40_000, async () => {
+    const later = await votes(cluster);
+    return later.sent > now.sent ? later : null;
+  });
+}
+
+/** Restarts of all containers of a namespace, by pod and container. */
+export async function restarts(cluster: TestCluster, namespace: string): Promise<Record<string, number>> {
+  const { items } = await cluster.client.list<Pod>(resources.pods, { namespace });
+  const counts: Record<string, number> = {};
+  for (const pod of items) {
+    for (const status of [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]) {
+      counts[`${pod.metadata.name}/${status.name}`] = status.restartCount ?? 0;
+    }
+  }
+  return counts;
+}

@@ -1,0 +1,138 @@
+/**
+ * The first half hour with the mesh, typed at a shell: nothing but the commands users have read. The control plane must
+ * be ready within a minute and stay small, and an application that runs already comes back meshed, unchanged.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { resources } from "#kube/resource.ts";
+import type { Pod } from "#kube/types/core.ts";
+import { emojivotoFile, waitForDeployments } from "../../scripts/mesh.ts";
+import { eventually, hasKubectl, ok, startCluster, type TestCluster } from "../harness/cluster.ts";
+import { processesBelow } from "../harness/processes.ts";
+
+const controlPlaneSeconds = 60;
+const controlPlaneMegabytes = 200;
+
+describe.skipIf(!hasKubectl)("the commands users have read", () => {
+  let cluster: TestCluster;
+
+  beforeAll(async () => {
+    cluster = await startCluster("mission");
+    // The application is there before the mesh, and its namespace says nothing about it.
+    const manifest = readFileSync(emojivotoFile, "utf8").replace(
+      /^ {2}annotations:\n {4}linkerd.io\/inject: .*\n/m,
+      "",
+    );
+    expect(manifest).not.toContain("linkerd.io/");
+    await ok(cluster.kubectl(["apply", "-f", "-"], manifest));
+  });
+  afterAll(async () => {
+    await cluster?.stop();
+  });
+
+  const type = (script: string): Promise<string> => ok(cluster.shell(script));
+
+  test("linkerd version and check --pre", async () => {
+    expect(await type("linkerd version")).toMatch(/^Client version: \S+\nServer version: unavailable\n$/);
+    expect(await type("linkerd check --pre")).toEndWith("Status check results are √\n");
+  });
+
+  test(`install, then a ready control plane within ${controlPlaneSeconds} s`, async () => {
+    await waitForDeployments(cluster.client, "emojivoto", 60_000);
+    const start = performance.now();
+    await type("linkerd install --crds | kubectl apply -f -");
+    await type("linkerd install | kubectl apply -f -");
+    const applied = performance.now();
+    await waitForDeployments(cluster.client, "linkerd", controlPlaneSeconds * 1000);
+    const ready = performance.now();
+    expect(await type("linkerd check")).toEndWith("Status check results are √\n");
+    const seconds = (from: number, to: number): string => ((to - from) / 1000).toFixed(1);
+    console.log(
+      `applied in ${seconds(start, applied)} s, control plane ready ${seconds(applied, ready)} s later, checked in ${seconds(ready, performance.now())} s`,
+    );
+    expect((ready - start) / 1000).toBeLessThan(controlPlaneSeconds);
+  });
+
+  test("an annotation and a restart mesh the application", async () => {
+    const start = performance.now();
+    await type("kubectl annotate namespace emojivoto linkerd.io/inject=enabled");
+    await type("kubectl rollout restart deployment -n emojivoto");
+    await type("kubectl rollout status deployment -n emojivoto --timeout=120s");
+    console.log(`meshed in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+    await eventually("the end of the pods without a proxy", 60_000, async () => {
+      const { items } = await cluster.client.list<Pod>(resources.pods, { namespace: "emojivoto" });
+      return items.length === 4 ? true : null;
+    });
+    const { items } = await cluster.client.list<Pod>(resources.pods, { namespace: "emojivoto" });
+    for (const pod of items) {
+      expect(pod.spec.initContainers?.map(({ name }) => name)).toContain("linkerd-proxy");
+      expect(pod.spec.containers).toHaveLength(1);
+      expect(pod.status?.containerStatuses?.[0]?.restartCount).toBe(0);
+    }
+  });
+
+  test("the application's requests go through both proxies with mutual TLS and succeed", async () => {
+    await eventually("votes", 30_000, async () => {
+      const log = await type("kubectl logs -n emojivoto deploy/vote-bot -c vote-bot --tail=5");
+      return Number(/sent (\d+)/.exec(log)?.[1] ?? 0) > 20 ? true : null;
+    });
+    const log = await type("kubectl logs -n emojivoto deploy/vote-bot -c vote-bot");
+    expect(log.split("\n").filter((line) => line.startsWith("vote for "))).toEqual([]);
+    const metrics = await ok(cluster.linkerd(["diagnostics", "proxy-metrics", "-n", "emojivoto", "deploy/voting"]));
+    const meshed = metrics
+      .split("\n")
+      .filter((line) => line.startsWith("request_total{") && line.includes('direction="inbound"'))
+      .filter((line) => line.includes('client_id="web.emojivoto.serviceaccount.identity.linkerd.cluster.local"'));
+    expect(meshed.length).toBeGreaterThan(0);
+    expect(meshed.every((line) => line.includes('tls="true"'))).toBe(true);
+  });
+
+  test("check and check --proxy are green", async () => {
+    for (const words of ["linkerd check", "linkerd check --proxy", "linkerd check --proxy -n emojivoto"]) {
+      const out = await type(words);
+      expect(out).not.toMatch(/[×‼]/);
+      expect(out).toEndWith("Status check results are √\n");
+    }
+  });
+
+  test(`the control plane takes at most ${controlPlaneMegabytes} MB at idle`, async () => {
+    const node = await cluster.nodePid();
+    if (node === null) return; // Another machine's memory can't be read.
+    const { items } = await cluster.client.list<Pod>(resources.pods, { namespace: "linkerd" });
+    const pods = new Set(items.map(({ metadata }) => metadata.name));
+    const ours = processesBelow(node).filter(({ pod, argv }) => pods.has(pod) && !/pause|sleep/.test(argv.join(" ")));
+    const rows = ours.map(({ pod, argv, pss, anonymous }) => {
+      const program = argv
+        .slice(
+          argv.findIndex((word) => /^(controller|proxy|metrics-api)$/.test(word)),
+          9,
+        )
+        .slice(0, 2);
+      return {
+        name: `${pod.replace(/-[a-z0-9]+-[a-z0-9]+$/, "")} ${program.filter((word) => !word.startsWith("-")).join(" ")}`,
+        pss,
+        anonymous,
+      };
+    });
+    const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1).padStart(6);
+    for (const { name, pss, anonymous } of rows.toSorted((a, b) => b.pss - a.pss)) {
+      console.log(`${megabytes(pss)} MB (${megabytes(anonymous)} private) ${name}`);
+    }
+    const sum = rows.reduce((total, { pss }) => total + pss, 0);
+    console.log(`${megabytes(sum)} MB together, ${rows.length} processes`);
+    expect(rows.length).toBeGreaterThanOrEqual(6);
+    expect(sum / 1e6).toBeLessThan(controlPlaneMegabytes);
+  });
+
+  test("viz stat shows the application's success rates", async () => {
+    await type("linkerd viz install | kubectl apply -f -");
+    await waitForDeployments(cluster.client, "linkerd-viz", 60_000);
+    const table = await eventually("success rates in viz stat", 60_000, async () => {
+      const out = await type("linkerd viz stat deploy -n emojivoto");
+      return /^voting +1\/1 +\d+\.\d+%/m.test(out) ? out : null;
+    });
+    console.log(table.trimEnd());
+    expect(table).toMatch(/^NAME +MESHED +SUCCESS +RPS +LATENCY_P50 +LATENCY_P95 +LATENCY_P99/);
+    expect(await type("linkerd viz check")).toEndWith("Status check results are √\n");
+  });
+});
