@@ -7,7 +7,8 @@ export type ProgramMain = (argv: string[]) => Promise<number>;
 
 export const programs: Readonly<Record<string, () => Promise<{ readonly main: ProgramMain }>>> = {
   proxy: () => import("#proxy/main.ts"),
-  "proxy-init": () => import("#cni/main.ts"),
+  "proxy-init": () => import("#cni/init/main.ts"),
+  "network-validator": () => import("#cni/validator/main.ts"),
   controller: () => import("#control/main.ts"),
   "metrics-api": () => import("#viz/main.ts"),
   local: () => import("#local/main.ts"),

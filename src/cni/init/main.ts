@@ -1,9 +1,9 @@
 import { errorChain } from "#lib/errors.ts";
 import { createLog, stderrSink } from "#lib/log.ts";
-import { installRules, removeRules } from "./init/app.ts";
-import { readConfig } from "./init/config.ts";
-import { tableText } from "./nftables/text.ts";
-import { redirectTable } from "./rules.ts";
+import { installRules, removeRules } from "./app.ts";
+import { readConfig } from "./config.ts";
+import { tableText } from "../nftables/text.ts";
+import { redirectTable } from "../rules.ts";
 
 /** `linkerd proxy-init FLAGS`: exit code 0 when the rules are in place, 1 when nothing was changed. */
 export async function main(argv: readonly string[]): Promise<number> {
