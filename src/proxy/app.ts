@@ -21,7 +21,7 @@ import { startAdmin } from "./admin/admin.ts";
 import { adminRoutes } from "./admin/routes.ts";
 import type { ControlService, DirectionConfig, IdentityConfig, ProxyConfig } from "./config.ts";
 import { Backends } from "./discovery/backends.ts";
-import { certifyBy, ControlStreams, createControlClient } from "./discovery/control-clients.ts";
+import { certifyBy, ControlMetrics, ControlStreams, createControlClient } from "./discovery/control-clients.ts";
 import { InboundDiscovery } from "./discovery/inbound-discovery.ts";
 import { OutboundDiscovery } from "./discovery/outbound-discovery.ts";
 import { createErrorResponder } from "./errors/responder.ts";
@@ -32,9 +32,12 @@ import { createInboundStack } from "./inbound/stack.ts";
 import { acceptConnections } from "./listen/accept.ts";
 import { createOutboundStack } from "./outbound/stack.ts";
 import { PolicyMetrics } from "./policy/policy-metrics.ts";
+import { BalancerMetrics } from "./telemetry/balancer-metrics.ts";
+import { DetectMetrics } from "./telemetry/detect-metrics.ts";
 import { HttpMetrics } from "./telemetry/http-metrics.ts";
 import { registerIdentityMetrics } from "./telemetry/identity-metrics.ts";
 import { serverTlsLabels, targetLabels } from "./telemetry/labels.ts";
+import { transportHeaders } from "./telemetry/transport-headers.ts";
 import { TransportMetrics } from "./telemetry/transport-metrics.ts";
 import { MeshTls } from "./tls/mesh-tls.ts";
 
@@ -97,20 +100,21 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     const mark = config.socketMark === 0 ? {} : { mark: config.socketMark };
     const dial: typeof connect = (options, handler) => connect({ ...options, ...mark }, handler);
     const shared = { resolver, clock, random, registry, connectTimeout: config.control.connectTimeout, ...mark };
+    const controlMetrics = new ControlMetrics(registry, clock);
     const identity = config.identity === null ? null : startIdentity(config.identity);
     const meshTls = identity === null ? null : new MeshTls(identity.credentials, log.child("tls"));
     if (identity !== null) registerIdentityMetrics(registry, identity, clock);
 
     // Control plane
-    const client = (service: ControlService): { client: RpcClient; addr: string } => {
-      const made = createControlClient({ ...service.addr, tls: () => controlTls(service, meshTls) }, shared);
+    const client = (name: "destination" | "policy", service: ControlService): { client: RpcClient; addr: string } => {
+      const made = createControlClient({ name, ...service.addr, tls: () => controlTls(service, meshTls) }, shared);
       closers.push(() => made.close());
       return { client: made, addr: `${service.addr.host}:${service.addr.port}` };
     };
     const streams = new ControlStreams({
-      registry,
-      destination: client(config.control.destination),
-      policy: config.control.policy === null ? null : client(config.control.policy),
+      metrics: controlMetrics,
+      destination: client("destination", config.control.destination),
+      policy: config.control.policy === null ? null : client("policy", config.control.policy),
       context: config.control.destinationContext,
       workload: config.control.policyWorkload,
     });
@@ -127,6 +131,10 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     // Discovery and policy
     const transport = new TransportMetrics(registry);
     const http = new HttpMetrics(registry);
+    const balancers = {
+      http: new BalancerMetrics(registry, "outbound_http"),
+      tcp: new BalancerMetrics(registry, "outbound_tcp"),
+    };
     const identityEnabled = identity !== null;
     const backends = new Backends({
       ...config.outbound,
@@ -135,9 +143,11 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       identityEnabled,
       transport,
       http,
+      balancers,
       get: streams.get,
       stream,
     });
+    registry.onCollect(() => backends.report());
     const discovery = new OutboundDiscovery({
       ...config.outbound,
       clock,
@@ -146,6 +156,11 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       backends,
       transport,
       http,
+      detect: new DetectMetrics(registry, "outbound"),
+      protocols: registry.counter(
+        "outbound_tcp_protocol_connections_total",
+        "Outbound TCP connections by protocol configuration",
+      ),
       plan: { identityEnabled, detectTimeout: config.outbound.detectTimeout },
       idleTimeout: config.outbound.discoveryIdleTimeout,
       getProfile: streams.getProfile,
@@ -156,7 +171,13 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       ...config.inbound,
       clock,
       log: log.child("inbound"),
-      metrics: new PolicyMetrics(registry, { transport, http, targetLabels, serverTlsLabels }),
+      metrics: new PolicyMetrics(registry, {
+        transport,
+        http,
+        detect: new DetectMetrics(registry, "inbound"),
+        targetLabels,
+        serverTlsLabels,
+      }),
       defaultPolicy: { ...config.inbound, name: config.inbound.defaultPolicy },
       idleTimeout: config.inbound.discoveryIdleTimeout,
       watchPort: streams.watchPort,
@@ -175,6 +196,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       ...common,
       log: log.child("inbound"),
       policies,
+      onTransportHeader: transportHeaders(registry),
       accessLog: context.accessLog ?? null,
       errors: createErrorResponder({ direction: "inbound", registry, informationalHeaders: true }),
       appAddress: context.appAddress ?? loopback,
@@ -323,13 +345,13 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
         service.identity === null
           ? "plaintext"
           : { context: anonymous, serverName: service.identity, verify: { identity: service.identity } };
-      const rpc = createControlClient({ ...service.addr, tls }, shared);
+      const rpc = createControlClient({ name: "identity", ...service.addr, tls }, shared);
       const made = new IdentityClient({
         name: settings.name,
         keys: openKeyStore(settings.dir, settings.name, log.child("identity")),
         anchors: new Watchable(settings.trustAnchorsPem),
         readToken: () => readTokenFile(settings.tokenFile),
-        certify: certifyBy(rpc),
+        certify: certifyBy(rpc, `${service.addr.host}:${service.addr.port}`, controlMetrics),
         limits: { min: settings.minRefresh, max: settings.maxRefresh },
         clock,
         random,

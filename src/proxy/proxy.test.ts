@@ -71,6 +71,16 @@ describe("a plaintext hop", () => {
     expect(out.series("response_total", 'classification="success"', 'status_code="200"')[0]).toEndWith(" 1");
     expect(out.series("tcp_open_total", 'peer="src"').length).toBe(1);
     expect(out.series("tcp_open_total", 'peer="dst"', 'dst_deployment="web"').length).toBe(1);
+    const parent = 'parent_group="core",parent_kind="Service",parent_name="web",parent_namespace="ns"';
+    const balancer = "outbound_http_balancer";
+    expect(out.series(`${balancer}_endpoints`, parent, 'backend_name="web"', 'endpoint_state="ready"')[0]).toEndWith(
+      " 1",
+    );
+    expect(out.series(`${balancer}_queue_requests_total`, 'parent_port="80"')[0]).toEndWith(" 1");
+    expect(out.series("outbound_tcp_balancer_endpoints")).toEqual([]);
+    expect(out.series("outbound_tcp_detect_http_results_total", parent, 'result="http/1"')[0]).toEndWith(" 1");
+    expect(out.series("outbound_tcp_protocol_connections_total", parent, 'protocol="detect"')[0]).toEndWith(" 1");
+    expect(out.series("control_destination_balancer_endpoints", 'endpoint_state="ready"')[0]).toEndWith(" 1");
   });
 
   test("goes inbound to the application on its own port, under the default policy", async () => {
@@ -78,6 +88,8 @@ describe("a plaintext hop", () => {
     const response = await fetch(`${inbound.inboundUrl}/x`, { headers: { "l5d-client-id": "somebody.else" } });
     const seen = (await response.json()) as { headers: Record<string, string> };
     expect(seen.headers["l5d-client-id"]).toBeUndefined();
+    const detected = inbound.series("inbound_tcp_detect_http_results_total", 'srv_name="all-unauthenticated"');
+    expect(detected).toEqual([expect.stringContaining('result="http/1"')]);
     expect(
       inbound.series("request_total", 'direction="inbound"', 'tls="disabled"', 'srv_name="all-unauthenticated"')[0],
     ).toEndWith(" 1");
@@ -118,6 +130,8 @@ describe("a pair of proxies", () => {
     expect(seen.headers["l5d-client-id"]).toBe(clientId);
     expect(client.series("request_total", 'tls="true"', `server_id="${serverId}"`)[0]).toEndWith(" 1");
     expect(server.series("request_total", 'tls="true"', `client_id="${clientId}"`)[0]).toEndWith(" 1");
+    const connections = server.series("inbound_tcp_transport_header_connections_total", `client_id="${clientId}"`);
+    expect(connections).toEqual([expect.stringContaining('session_protocol="http/1"')]);
     expect(client.metrics()).toMatch(/control_identity_cert_expiration_timestamp_seconds 1\d{9}/);
   });
 

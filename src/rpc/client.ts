@@ -80,6 +80,11 @@ export class RpcClient {
     return this.current !== null && !this.current.connection.ending;
   }
 
+  /** Calls that wait for a connection or for room on it. */
+  get waitingCalls(): number {
+    return this.waiting.length;
+  }
+
   /** One request, one reply. Rejects with a MeshError whose `details.grpcCode` is the status. */
   unary<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,

@@ -10,6 +10,7 @@ export function registerProcessMetrics(registry: Registry, startedAt: number): v
   registry
     .gauge("process_start_time_seconds", "Time that the process started, in seconds since the UNIX epoch")
     .cell().value = Math.round(startedAt / 1000);
+  const uptime = registry.counter("process_uptime_seconds_total", "Seconds that the process has been running");
   const cpu = registry.counter("process_cpu_seconds_total", "User and system CPU time spent in seconds");
   const resident = registry.gauge("process_resident_memory_bytes", "Resident memory size in bytes");
   const virtual = registry.gauge("process_virtual_memory_bytes", "Virtual memory size in bytes");
@@ -17,6 +18,7 @@ export function registerProcessMetrics(registry: Registry, startedAt: number): v
   const maxFds = registry.gauge("process_max_fds", "Maximum number of open file descriptors");
   const threads = registry.gauge("process_threads", "Number of OS threads in the process");
   registry.onCollect(() => {
+    uptime.cell().value = Math.max(0, Math.round(process.uptime()));
     try {
       const stat = readFileSync("/proc/self/stat", "latin1");
       // The command (field 2) may hold spaces and parentheses; counting starts after its last one.

@@ -19,10 +19,24 @@ export interface BalancerOptions extends EndpointContext {
   readonly transport: (info: EndpointInfo) => TransportCells;
 }
 
+/** Told when a waiter leaves the queue, `waited` ms after it came. */
+export interface QueueObserver {
+  left(waited: number): void;
+}
+
+interface Waiting {
+  readonly since: number;
+  readonly observer: QueueObserver | null;
+}
+
 export class P2cBalancer implements Balancer {
+  /** What updates did, since the start: the first one, those that brought something and those that took something. */
+  readonly changes = { resets: 0, added: 0, removed: 0 };
+  /** How often the failfast gate shut and opened again, and when it last did, ms since 1970. */
+  readonly gate = { shuts: 0, opens: 0, shutAt: 0, openedAt: 0 };
   private readonly endpoints = new Map<string, BalancedEndpoint>();
   private usable: BalancedEndpoint[] = [];
-  private readonly waiters = new Set<PickWaiter>();
+  private readonly waiters = new Map<PickWaiter, Waiting>();
   private gateShut = false;
   private failfast: Timer | null = null;
   private readonly options: BalancerOptions;
@@ -44,22 +58,28 @@ export class P2cBalancer implements Balancer {
     return a.cost(now) <= b.cost(now) ? a : b;
   }
 
-  wait(waiter: PickWaiter): "queued" | "failfast" | "load-shed" {
+  /** ms. */
+  get failfastTimeout(): number {
+    return this.options.failfastTimeout;
+  }
+
+  wait(waiter: PickWaiter, observer: QueueObserver | null = null): "queued" | "failfast" | "load-shed" {
     if (this.gateShut) return "failfast";
     if (this.waiters.size >= this.options.queueCapacity) return "load-shed";
-    this.waiters.add(waiter);
+    this.waiters.set(waiter, { since: this.options.clock.now(), observer });
     this.failfast ??= this.options.clock.after(this.options.failfastTimeout, () => this.shutGate());
     return "queued";
   }
 
   giveUp(waiter: PickWaiter): void {
-    this.waiters.delete(waiter);
+    this.takeOut(waiter);
     if (this.waiters.size === 0) this.disarm();
   }
 
   /** Replaces the set: endpoints that stay as they are keep their load and connections. */
   update(infos: Iterable<EndpointInfo>): void {
     const wanted = new Map<string, EndpointInfo>();
+    let removed = false;
     for (const info of infos) wanted.set(`${info.addr.ip}:${info.addr.port}`, info);
     for (const [key, endpoint] of this.endpoints) {
       const info = wanted.get(key);
@@ -67,14 +87,20 @@ export class P2cBalancer implements Balancer {
       else {
         this.endpoints.delete(key);
         endpoint.retire();
+        removed = true;
       }
+    }
+    if (this.changes.resets === 0) this.changes.resets = 1;
+    else {
+      if (wanted.size > 0) this.changes.added++;
+      if (removed) this.changes.removed++;
     }
     for (const [key, info] of wanted) {
       const onState = (changed: BalancedEndpoint): void => this.onState(changed);
       this.endpoints.set(key, new BalancedEndpoint(info, this.options.transport(info), this.options, onState));
     }
     this.usable = [...this.endpoints.values()].filter((endpoint) => endpoint.usable);
-    if (this.usable.some((endpoint) => endpoint.ready)) this.gateShut = false;
+    if (this.usable.some((endpoint) => endpoint.ready)) this.openGate();
     this.serveWaiters();
   }
 
@@ -108,15 +134,15 @@ export class P2cBalancer implements Balancer {
     const at = this.usable.indexOf(endpoint);
     if (endpoint.usable && at < 0) this.usable.push(endpoint);
     else if (!endpoint.usable && at >= 0) this.usable.splice(at, 1);
-    if (endpoint.ready) this.gateShut = false;
+    if (endpoint.ready) this.openGate();
     this.serveWaiters();
   }
 
   private serveWaiters(): void {
-    for (const waiter of this.waiters) {
+    for (const waiter of this.waiters.keys()) {
       const endpoint = this.pick();
       if (endpoint === null) return;
-      this.waiters.delete(waiter);
+      this.takeOut(waiter);
       // The waiter calls `started`, which takes a probed endpoint out of use again.
       waiter.onEndpoint(endpoint);
     }
@@ -131,12 +157,28 @@ export class P2cBalancer implements Balancer {
   private shutGate(): void {
     this.failfast = null;
     this.gateShut = true;
+    this.gate.shuts++;
+    this.gate.shutAt = this.options.clock.wall();
     this.refuseAll();
   }
 
+  private openGate(): void {
+    if (!this.gateShut) return;
+    this.gateShut = false;
+    this.gate.opens++;
+    this.gate.openedAt = this.options.clock.wall();
+  }
+
+  private takeOut(waiter: PickWaiter): void {
+    const waiting = this.waiters.get(waiter);
+    if (waiting === undefined) return;
+    this.waiters.delete(waiter);
+    waiting.observer?.left(this.options.clock.now() - waiting.since);
+  }
+
   private refuseAll(): void {
-    const waiting = [...this.waiters];
-    this.waiters.clear();
+    const waiting = [...this.waiters.keys()];
+    for (const waiter of waiting) this.takeOut(waiter);
     for (const waiter of waiting) waiter.onRefused("failfast");
   }
 }

@@ -53,6 +53,7 @@ describe("detection on a socket", () => {
     const clock = new FakeClock();
     const [client, server] = socketPair();
     const seen: Array<readonly [Detected["kind"], string, boolean] | "closed"> = [];
+    const results: string[] = [];
     Detection.start(
       server,
       {
@@ -62,42 +63,48 @@ describe("detection on a socket", () => {
       true,
       10_000,
       clock,
+      { observe: (result, elapsed) => results.push(`${result} ${elapsed}`) },
       initial,
     );
-    return { clock, client, server, seen };
+    return { clock, client, server, seen, results };
   }
   const send = (client: { write(data: Uint8Array, offset: number, length: number): number }, text: string): void => {
     client.write(Buffer.from(text), 0, text.length);
   };
 
   test("keeps every byte that it looked at", () => {
-    const { client, server, seen, clock } = start();
+    const { client, server, seen, clock, results } = start();
     server.flushPair();
+    clock.advance(30);
     for (const byte of "POST /x HTTP/1.1\r\n") {
       send(client, byte);
       server.flushPair();
     }
     expect(seen).toEqual([["http1", "POST /x HTTP/1.1\r", false]]);
+    expect(results).toEqual(["http/1 30"]);
     expect(clock.timers).toBe(0);
   });
   test("calls a silent client opaque after the timeout", () => {
-    const { seen, clock } = start();
+    const { seen, clock, results } = start();
     clock.advance(9_999);
     expect(seen).toEqual([]);
     clock.advance(1);
     expect(seen).toEqual([["opaque", "", false]]);
+    expect(results).toEqual(["read_timeout 10000"]);
   });
   test("calls a client that stops in the middle opaque", () => {
-    const { client, server, seen } = start(Buffer.from("GET"));
+    const { client, server, seen, results } = start(Buffer.from("GET"));
     client.shutdown();
     server.flushPair();
     expect(seen).toEqual([["opaque", "GET", true]]);
+    expect(results).toEqual(["not_http 0"]);
   });
   test("tells when the client is gone", () => {
-    const { client, server, seen, clock } = start();
+    const { client, server, seen, clock, results } = start();
     client.terminate();
     server.flushPair();
     expect(seen).toEqual(["closed"]);
+    expect(results).toEqual(["error 0"]);
     expect(clock.timers).toBe(0);
   });
 });

@@ -14,17 +14,32 @@ export interface DetectionOwner {
   onClosed(error: MeshError | null): void;
 }
 
+/** What was found, in the words of the metric. */
+export type DetectResult = "http/1" | "http/2" | "not_http" | "read_timeout" | "error";
+
+/** Counts outcomes. Connections whose TLS we end are counted for what is inside. */
+export interface DetectCells {
+  /** `elapsed`: ms. */
+  observe(result: DetectResult, elapsed: number): void;
+}
+
+const results = { http1: "http/1", http2: "http/2", opaque: "not_http", tls: "not_http" } as const;
+
 /** Looks at the first bytes of one connection. Becomes the socket's handler for that time. */
 export class Detection implements SocketHandler {
   private readonly owner: DetectionOwner;
   private readonly tls: boolean;
   private readonly timer: Timer;
+  private readonly clock: Clock;
+  private readonly startedAt: number;
+  private readonly cells: DetectCells | null;
   private bytes: Buffer;
   private finished = false;
 
   /**
    * @param tls whether TLS is looked for
    * @param timeout ms; Linkerd: 10 000
+   * @param cells null: not counted
    * @param initial bytes that were read already
    */
   static start(
@@ -33,18 +48,29 @@ export class Detection implements SocketHandler {
     tls: boolean,
     timeout: number,
     clock: Clock,
+    cells: DetectCells | null,
     initial?: Buffer,
   ): void {
-    const detection = new Detection(socket, owner, tls, timeout, clock);
+    const detection = new Detection(socket, owner, tls, timeout, clock, cells);
     socket.handler = detection;
     if (initial !== undefined && initial.length > 0) detection.onData(socket, initial);
   }
 
-  private constructor(socket: Socket, owner: DetectionOwner, tls: boolean, timeout: number, clock: Clock) {
+  private constructor(
+    socket: Socket,
+    owner: DetectionOwner,
+    tls: boolean,
+    timeout: number,
+    clock: Clock,
+    cells: DetectCells | null,
+  ) {
     this.owner = owner;
     this.tls = tls;
+    this.clock = clock;
+    this.cells = cells;
+    this.startedAt = clock.now();
     this.bytes = Buffer.alloc(0);
-    this.timer = clock.after(timeout, () => this.finish(socket, opaque, false));
+    this.timer = clock.after(timeout, () => this.finish(socket, opaque, false, "read_timeout"));
   }
 
   onData(socket: Socket, chunk: Buffer): void {
@@ -65,12 +91,20 @@ export class Detection implements SocketHandler {
     if (this.finished) return;
     this.finished = true;
     this.timer.cancel();
+    this.cells?.observe("error", this.clock.now() - this.startedAt);
     this.owner.onClosed(error);
   }
 
-  private finish(socket: Socket, detected: Detected, ended: boolean): void {
+  private finish(
+    socket: Socket,
+    detected: Detected,
+    ended: boolean,
+    result: DetectResult = results[detected.kind],
+  ): void {
     this.finished = true;
     this.timer.cancel();
+    // TLS is not looked into: whoever ends it looks again and counts then.
+    if (detected.kind !== "tls") this.cells?.observe(result, this.clock.now() - this.startedAt);
     this.owner.onDetected(socket, detected, this.bytes, ended);
   }
 }

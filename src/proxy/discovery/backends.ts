@@ -5,11 +5,19 @@ import type { Labels } from "#lib/metrics/registry.ts";
 import type { Random } from "#lib/random.ts";
 import type { Update } from "#rpc/gen/destination_pb.ts";
 import { P2cBalancer } from "../balance/balancer.ts";
+import { BalancerUse } from "../balance/balancer-use.ts";
 import type { BalancedEndpoint, EndpointInfo } from "../balance/endpoint.ts";
 import type { HttpCells } from "../http/ports.ts";
-import type { Endpoint } from "../outbound/ports.ts";
+import type { Balancer, Endpoint } from "../outbound/ports.ts";
+import type { BalancerMetrics, BalancerSeries } from "../telemetry/balancer-metrics.ts";
 import type { HttpMetrics } from "../telemetry/http-metrics.ts";
-import { clientTlsLabels, destinationLabels, targetLabels } from "../telemetry/labels.ts";
+import {
+  clientTlsLabels,
+  destinationLabels,
+  resourceLabels,
+  targetLabels,
+  type ResourceRef,
+} from "../telemetry/labels.ts";
 import type { TransportMetrics } from "../telemetry/transport-metrics.ts";
 import { EndpointSet } from "./endpoint-set.ts";
 import { backendKey, type BackendPlan } from "./outbound-plan.ts";
@@ -25,14 +33,32 @@ export interface BackendsOptions {
   readonly identityEnabled: boolean;
   readonly transport: TransportMetrics;
   readonly http: HttpMetrics;
+  /** Of balancers, by what goes over them. */
+  readonly balancers: { readonly http: BalancerMetrics; readonly tcp: BalancerMetrics };
   /** Opens Destination.Get for "host:port". */
   readonly get: (path: string) => OpenStream<Update>;
   readonly stream: Omit<WatchStreamOptions, "what">;
 }
 
+/** A use of a balancer with its series, which are made when it is used first. */
+interface CountedUse {
+  readonly use: BalancerUse;
+  series(): BalancerSeries;
+  made(): BalancerSeries | null;
+}
+
+function countedUse(balancer: P2cBalancer, metrics: BalancerMetrics, labels: Labels): CountedUse {
+  let made: BalancerSeries | null = null;
+  const series = (): BalancerSeries => (made ??= metrics.series(labels));
+  return { use: new BalancerUse(balancer, (waited) => series().waited(waited)), series, made: () => made };
+}
+
 /** One backend in use. */
 export class Backend {
   readonly balancer: P2cBalancer;
+  /** The balancer, for requests and for whole connections. */
+  readonly http: Balancer;
+  readonly tcp: Balancer;
   /** The label `authority`. */
   readonly authority: string;
   /** Cells of requests that never reach an endpoint. */
@@ -40,8 +66,9 @@ export class Backend {
   users = 0;
   private readonly options: BackendsOptions;
   private readonly stream: WatchStream<Update> | null;
+  private readonly uses: readonly CountedUse[];
 
-  constructor(plan: BackendPlan, options: BackendsOptions) {
+  constructor(plan: BackendPlan, parent: ResourceRef, options: BackendsOptions) {
     this.options = options;
     this.authority = plan.kind === "balancer" ? plan.path : plan.authority;
     const queue = plan.kind === "balancer" ? plan.queue : null;
@@ -54,9 +81,17 @@ export class Backend {
     this.unrouted = options.http.cells({ direction: "outbound", ...this.authorityLabel() });
     if (plan.kind === "forward") {
       this.balancer.update([plan.info]);
+      this.http = this.tcp = this.balancer;
+      this.uses = [];
       this.stream = null;
       return;
     }
+    const labels = { ...resourceLabels("parent", parent), ...resourceLabels("backend", plan.ref) };
+    const http = countedUse(this.balancer, options.balancers.http, labels);
+    const tcp = countedUse(this.balancer, options.balancers.tcp, labels);
+    this.uses = [http, tcp];
+    this.http = http.use;
+    this.tcp = tcp.use;
     const set = new EndpointSet(options);
     this.stream = new WatchStream(
       options.get(plan.path),
@@ -85,9 +120,16 @@ export class Backend {
     return cells;
   }
 
+  /** Brings the balancer's series up to date; before a rendering. */
+  report(): void {
+    for (const { use, series } of this.uses) if (use.picks > 0) series().update(use);
+  }
+
   close(): void {
     this.stream?.close();
     this.balancer.close();
+    this.report();
+    for (const { use, made } of this.uses) made()?.end(use);
   }
 
   private labels(info: EndpointInfo): Labels {
@@ -114,11 +156,11 @@ export class Backends {
   }
 
   /** Call {@link release} once for each. */
-  acquire(plan: BackendPlan): Backend {
-    const key = backendKey(plan);
+  acquire(plan: BackendPlan, parent: ResourceRef): Backend {
+    const key = backendKey(plan, parent);
     let backend = this.used.get(key);
     if (backend === undefined) {
-      backend = new Backend(plan, this.options);
+      backend = new Backend(plan, parent, this.options);
       this.used.set(key, backend);
     }
     backend.users++;
@@ -130,6 +172,11 @@ export class Backends {
     if (backend.users > 0) return;
     for (const [key, used] of this.used) if (used === backend) this.used.delete(key);
     backend.close();
+  }
+
+  /** Before a rendering of the metrics. */
+  report(): void {
+    for (const backend of this.used.values()) backend.report();
   }
 
   /** For diagnostics and metrics. */

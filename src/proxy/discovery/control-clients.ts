@@ -2,8 +2,8 @@
 import { create } from "#rpc/protobuf/create.ts";
 import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from "#rpc/protobuf/types.ts";
 import type { Clock } from "#lib/clock.ts";
-import { MeshError } from "#lib/errors.ts";
-import type { Registry } from "#lib/metrics/registry.ts";
+import { asMeshError, MeshError } from "#lib/errors.ts";
+import type { Family, Registry } from "#lib/metrics/registry.ts";
 import { formatSocketAddr } from "#lib/net-addr.ts";
 import type { ClientTls } from "#lib/net/tls.ts";
 import type { Resolver } from "#lib/net/resolve.ts";
@@ -16,11 +16,14 @@ import { Identity } from "#rpc/gen/identity_pb.ts";
 import { InboundServerPolicies, type Server } from "#rpc/gen/inbound_pb.ts";
 import { OutboundPolicies, TrafficSpecSchema, type OutboundPolicy } from "#rpc/gen/outbound_pb.ts";
 import type { Certify } from "../identity/credentials.ts";
+import { latencyBuckets } from "../telemetry/http-metrics.ts";
 import { ControlConnection } from "./control-connection.ts";
-import type { OpenStream, StreamEnd } from "./watch-stream.ts";
+import type { OpenStream } from "./watch-stream.ts";
 
 /** One of the control plane's services and how to reach it. */
 export interface ServiceOptions {
+  /** Scope of its metrics. */
+  readonly name: "identity" | "destination" | "policy";
   readonly host: string;
   readonly port: number;
   /** See {@link ControlConnection}. */
@@ -38,6 +41,9 @@ export interface ClientOptions {
   readonly mark?: number;
 }
 
+/** gRPC's UNKNOWN. */
+const unknownStatus = 2;
+
 /** Streams and calls that may wait for a connection: one for each destination, policy and port at most. */
 const maxWaiting = 50_000;
 
@@ -45,7 +51,7 @@ export function createControlClient(service: ServiceOptions, options: ClientOpti
   const { resolver, clock, random, connectTimeout: timeout } = options;
   const mark = options.mark === undefined ? {} : { mark: options.mark };
   const connection = new ControlConnection({ ...service, resolver, clock, random, timeout, ...mark });
-  return new RpcClient({
+  const client = new RpcClient({
     connect: connection.connect,
     authority: `${service.host.replace(/\.$/, "")}:${service.port}`,
     clock,
@@ -53,25 +59,59 @@ export function createControlClient(service: ServiceOptions, options: ClientOpti
     // The streams hold the connection; between two certificates it may as well rest.
     idleTimeout: 60_000,
   });
+  registerBalancer(options.registry, service, connection, client);
+  return client;
+}
+
+/** The part of `control_…_balancer_*` that a client with one connection at a time has. */
+function registerBalancer(
+  registry: Registry,
+  { name, host, port }: ServiceOptions,
+  connection: ControlConnection,
+  client: RpcClient,
+): void {
+  const addr = `${host}:${port}`;
+  const gauge = (what: string, help: string): Family => registry.gauge(`control_${name}_balancer_${what}`, help);
+  const endpoints = gauge("endpoints", "The number of endpoints currently in a balancer");
+  const known = gauge("p2c_endpoints", "The number of endpoints currently in the balancer").cell({ addr });
+  const waiting = gauge("queue_length", "The current count of requests waiting in the queue").cell({ addr });
+  const ready = endpoints.cell({ addr, endpoint_state: "ready" });
+  const pending = endpoints.cell({ addr, endpoint_state: "pending" });
+  registry.onCollect(() => {
+    known.value = connection.addressCount;
+    ready.value = client.connected ? 1 : 0;
+    pending.value = Math.max(0, known.value - ready.value);
+    waiting.value = client.waitingCalls;
+  });
 }
 
 /** Counts the calls to the control plane. */
-class ControlMetrics {
+export class ControlMetrics {
   private readonly requests;
   private readonly responses;
+  private readonly latencies;
+  private readonly clock: Clock;
 
-  constructor(registry: Registry) {
+  constructor(registry: Registry, clock: Clock) {
+    this.clock = clock;
+    this.latencies = registry.histogram(
+      "control_response_latency_ms",
+      "Elapsed times between a request's headers being received and its response stream completing",
+      latencyBuckets,
+    );
     this.requests = registry.counter("control_request_total", "Total count of HTTP requests to the control plane");
     this.responses = registry.counter("control_response_total", "Total count of HTTP responses of the control plane");
   }
 
-  started(addr: string): void {
+  /** Call the result with the status that it ended with, once. */
+  started(addr: string): (grpcStatus: number) => void {
+    const startedAt = this.clock.now();
     this.requests.cell({ addr }).value++;
-  }
-
-  ended(addr: string, end: StreamEnd): void {
-    const classification = end.code === 0 ? "success" : "failure";
-    this.responses.cell({ addr, classification, grpc_status: String(end.code) }).value++;
+    return (grpcStatus) => {
+      const classification = grpcStatus === 0 ? "success" : "failure";
+      this.responses.cell({ addr, classification, grpc_status: String(grpcStatus) }).value++;
+      this.latencies.cell({ addr }).observe(this.clock.now() - startedAt);
+    };
   }
 }
 
@@ -84,14 +124,14 @@ export class ControlStreams {
   private readonly workload: string;
 
   constructor(options: {
-    readonly registry: Registry;
+    readonly metrics: ControlMetrics;
     readonly destination: { readonly client: RpcClient; readonly addr: string };
     readonly policy: { readonly client: RpcClient; readonly addr: string } | null;
     /** Sent as they are: they tell the control plane who asks. */
     readonly context: string;
     readonly workload: string;
   }) {
-    this.metrics = new ControlMetrics(options.registry);
+    this.metrics = options.metrics;
     this.destination = options.destination;
     this.policy = options.policy;
     this.context = options.context;
@@ -131,11 +171,11 @@ export class ControlStreams {
     message: MessageInitShape<I>,
   ): OpenStream<MessageShape<O>> {
     return (handlers) => {
-      this.metrics.started(service.addr);
+      const ended = this.metrics.started(service.addr);
       return service.client.serverStream(method, message, {
         onMessage: (received) => handlers.onMessage(received),
         onEnd: (status) => {
-          this.metrics.ended(service.addr, status);
+          ended(status.code);
           handlers.onEnd(status);
         },
       });
@@ -143,14 +183,21 @@ export class ControlStreams {
   }
 }
 
-/** Asks the identity service for a certificate. */
-export function certifyBy(client: RpcClient): Certify {
+/** Asks the identity service at `addr` for a certificate. */
+export function certifyBy(client: RpcClient, addr: string, metrics: ControlMetrics): Certify {
   return async (request, timeout) => {
-    const response = await client.unary(
-      Identity.method.certify,
-      { identity: request.identity, token: request.token, certificateSigningRequest: request.csr },
-      { timeout },
-    );
+    const ended = metrics.started(addr);
+    const message = {
+      identity: request.identity,
+      token: request.token,
+      certificateSigningRequest: request.csr,
+    };
+    const response = await client.unary(Identity.method.certify, message, { timeout }).catch((thrown: unknown) => {
+      const { grpcCode } = asMeshError(thrown, "Asking for a certificate").details;
+      ended(typeof grpcCode === "number" ? grpcCode : unknownStatus);
+      throw thrown;
+    });
+    ended(0);
     const { validUntil } = response;
     return {
       leaf: response.leafCertificate,

@@ -32,6 +32,11 @@ export class ControlConnection {
     this.options = options;
   }
 
+  /** Addresses that the name last resolved to; 0 while they are not known. */
+  get addressCount(): number {
+    return this.known?.addrs.length ?? 0;
+  }
+
   /** For {@link RpcClient}. */
   readonly connect = (handler: ConnectHandler): PendingConnect => {
     let cancelled = false;

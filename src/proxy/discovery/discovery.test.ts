@@ -21,6 +21,8 @@ import { OutboundPolicySchema, type OutboundPolicy } from "#rpc/gen/outbound_pb.
 import { parseRequestHead } from "#wire/http1/parse-request.ts";
 import type { OutboundTarget } from "../outbound/ports.ts";
 import { PolicyMetrics } from "../policy/policy-metrics.ts";
+import { BalancerMetrics } from "../telemetry/balancer-metrics.ts";
+import { DetectMetrics } from "../telemetry/detect-metrics.ts";
 import { HttpMetrics } from "../telemetry/http-metrics.ts";
 import { serverTlsLabels, targetLabels } from "../telemetry/labels.ts";
 import { TransportMetrics } from "../telemetry/transport-metrics.ts";
@@ -68,6 +70,10 @@ function setup(options: { readonly maxDestinations?: number } = {}) {
   const random = seededRandom(1);
   const transport = new TransportMetrics(registry);
   const http = new HttpMetrics(registry);
+  const balancers = {
+    http: new BalancerMetrics(registry, "outbound_http"),
+    tcp: new BalancerMetrics(registry, "outbound_tcp"),
+  };
   const profiles = new Streams<DestinationProfile>();
   const endpoints = new Streams<Update>();
   const policies = new Streams<OutboundPolicy>();
@@ -89,9 +95,11 @@ function setup(options: { readonly maxDestinations?: number } = {}) {
     identityEnabled: true,
     transport,
     http,
+    balancers,
     get: (path) => endpoints.of(path),
     stream,
   });
+  registry.onCollect(() => backends.report());
   const discovery = new OutboundDiscovery({
     clock,
     random,
@@ -99,6 +107,8 @@ function setup(options: { readonly maxDestinations?: number } = {}) {
     backends,
     transport,
     http,
+    detect: new DetectMetrics(registry, "outbound"),
+    protocols: registry.counter("outbound_tcp_protocol_connections_total", "Connections"),
     plan: { identityEnabled: true, detectTimeout: 10_000 },
     profileNetworks: [parseCidr("10.0.0.0/8")],
     profileTimeout: 500,
@@ -324,7 +334,13 @@ describe("InboundDiscovery", () => {
     const base = setup();
     const { clock, log, registry, transport, http, stream } = base;
     const ports = new Streams<Server>();
-    const metrics = new PolicyMetrics(registry, { transport, http, targetLabels, serverTlsLabels });
+    const metrics = new PolicyMetrics(registry, {
+      transport,
+      http,
+      detect: new DetectMetrics(registry, "inbound"),
+      targetLabels,
+      serverTlsLabels,
+    });
     const subject = new InboundDiscovery({
       clock,
       log,

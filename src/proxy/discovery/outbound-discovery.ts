@@ -4,12 +4,14 @@
  */
 import type { Clock, Timer } from "#lib/clock.ts";
 import type { Log } from "#lib/log.ts";
+import type { Family } from "#lib/metrics/registry.ts";
 import { containsIp, formatSocketAddr, parseIp, type Cidr } from "#lib/net-addr.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import type { Random } from "#lib/random.ts";
 import type { DestinationProfile } from "#rpc/gen/destination_pb.ts";
 import type { OutboundPolicy } from "#rpc/gen/outbound_pb.ts";
 import type { Discovery, OutboundTarget } from "../outbound/ports.ts";
+import type { DetectMetrics } from "../telemetry/detect-metrics.ts";
 import { targetLabels } from "../telemetry/labels.ts";
 import type { Backends } from "./backends.ts";
 import { outboundPlan, type PlanOptions } from "./outbound-plan.ts";
@@ -25,6 +27,9 @@ export interface OutboundDiscoveryOptions {
   readonly backends: Backends;
   readonly transport: TransportMetrics;
   readonly http: HttpMetrics;
+  readonly detect: DetectMetrics;
+  /** `outbound_tcp_protocol_connections_total` */
+  readonly protocols: Family;
   readonly plan: PlanOptions;
   /** Which addresses have profiles; empty means all. */
   readonly profileNetworks: readonly Cidr[];
@@ -76,6 +81,8 @@ class Destination {
     this.target = new LiveTarget(addr, {
       random: options.random,
       backends: options.backends,
+      detect: options.detect,
+      protocols: options.protocols,
       source: options.transport.cells({ ...labels, peer: "src", tls: "no_identity", no_tls_reason: "loopback" }),
       unrouted: options.http.cells({ direction: "outbound" }),
       onHolders: handlers.onHolders,
@@ -208,7 +215,7 @@ export class OutboundDiscovery implements Discovery {
   }
 
   private refuse(key: string): LiveTarget {
-    const { clock, log, random, backends, transport, http } = this.options;
+    const { clock, log, transport, http } = this.options;
     if (clock.now() - this.warnedAt >= warnInterval) {
       this.warnedAt = clock.now();
       log.warn("Too many destinations are in use, a connection to one more is refused", { destination: key });
@@ -216,8 +223,7 @@ export class OutboundDiscovery implements Discovery {
     this.refusing ??= new LiveTarget(
       { ip: "0.0.0.0", port: 0 },
       {
-        random,
-        backends,
+        ...this.options,
         // Without the address: however many are refused, there is one series.
         source: transport.cells({ direction: "outbound", peer: "src", tls: "no_identity", no_tls_reason: "loopback" }),
         unrouted: http.cells({ direction: "outbound" }),

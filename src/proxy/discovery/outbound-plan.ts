@@ -8,7 +8,9 @@ import { defaultWeight, type EndpointInfo } from "../balance/endpoint.ts";
 import type { FailureCause } from "../http/ports.ts";
 import type { OutboundProtocol } from "../outbound/ports.ts";
 import type { RouteMatchers } from "../route/match.ts";
+import type { ResourceRef } from "../telemetry/labels.ts";
 import { endpointInfo, type TranslateOptions } from "./endpoint-set.ts";
+import { defaultRef, resourceRef, serviceRef } from "./resource-ref.ts";
 import { hostMatches, requestMatch } from "./route-messages.ts";
 
 /** Where traffic can go. */
@@ -18,6 +20,7 @@ export type BackendPlan =
       readonly kind: "balancer";
       /** "host:port"; also the label `authority`. */
       readonly path: string;
+      readonly ref: ResourceRef;
       /** Null: the proxy's own settings. */
       readonly queue: { readonly capacity: number; readonly failfastTimeout: number } | null;
     }
@@ -37,6 +40,8 @@ export interface PlannedRoute {
 }
 
 export interface OutboundPlan {
+  /** What the traffic is for. */
+  readonly parent: ResourceRef;
   readonly protocol: OutboundProtocol;
   /** ms */
   readonly detectTimeout: number;
@@ -54,11 +59,8 @@ const anything: RouteMatchers = { hosts: [], requests: [] };
 
 /** What to do when nothing is known: to the address itself, in plaintext. */
 export function defaultPlan(addr: SocketAddr, options: PlanOptions): OutboundPlan {
-  return fromChoice(
-    "detect",
-    options.detectTimeout,
-    single({ kind: "forward", info: plainEndpoint(addr), authority: "" }),
-  );
+  const choice = single({ kind: "forward", info: plainEndpoint(addr), authority: "" });
+  return fromChoice("detect", options.detectTimeout, choice, defaultRef("unknown"));
 }
 
 /**
@@ -86,46 +88,50 @@ function profilePlan(addr: SocketAddr, profile: DestinationProfile, options: Pla
   const protocol = opaque ? "opaque" : "detect";
   const name = profile.fullyQualifiedName;
   const authority = name === "" ? "" : `${name}:${addr.port}`;
+  const parent = resourceRef(profile.parentRef) ?? (authority === "" ? defaultRef("unknown") : serviceRef(authority));
   const overrides = profile.dstOverrides.filter((override) => override.weight > 0);
   if (overrides.length > 0) {
     const backends = overrides.map(({ authority: path, weight }) => ({ weight, plan: balancer(path) }));
-    return fromChoice(protocol, options.detectTimeout, { kind: "backends", backends });
+    return fromChoice(protocol, options.detectTimeout, { kind: "backends", backends }, parent);
   }
   const info = profile.endpoint === undefined ? null : endpointInfo(profile.endpoint, {}, options);
-  if (info !== null) return fromChoice(protocol, options.detectTimeout, single({ kind: "forward", info, authority }));
-  if (authority !== "") return fromChoice(protocol, options.detectTimeout, single(balancer(authority)));
+  if (info !== null)
+    return fromChoice(protocol, options.detectTimeout, single({ kind: "forward", info, authority }), parent);
+  if (authority !== "") return fromChoice(protocol, options.detectTimeout, single(balancer(authority)), parent);
   const forward: BackendPlan = { kind: "forward", info: plainEndpoint(addr), authority: "" };
-  return fromChoice(protocol, options.detectTimeout, single(forward));
+  return fromChoice(protocol, options.detectTimeout, single(forward), parent);
 }
 
 /** Null when the message has no protocol that we know. */
 function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan | null {
   const kind = policy.protocol?.kind;
+  const parent = resourceRef(policy.metadata) ?? defaultRef("unknown");
   switch (kind?.case) {
     case "detect": {
       const http = httpRoutes(kind.value.http1?.routes ?? [], options);
       const tcp = tcpChoice(kind.value.opaque?.routes ?? [], options) ?? firstOf(http);
       if (tcp === null) return null;
-      return { protocol: "detect", detectTimeout: milliseconds(kind.value.timeout, options.detectTimeout), http, tcp };
+      const detectTimeout = milliseconds(kind.value.timeout, options.detectTimeout);
+      return { protocol: "detect", detectTimeout, http, tcp, parent };
     }
     case "http1":
     case "http2": {
       const http = httpRoutes(kind.value.routes, options);
       const tcp = firstOf(http);
-      return tcp === null ? null : { protocol: kind.case, detectTimeout: options.detectTimeout, http, tcp };
+      return tcp === null ? null : { protocol: kind.case, detectTimeout: options.detectTimeout, http, tcp, parent };
     }
     case "grpc": {
       // Its routes choose by method, which needs the bytes read; without that the first backend serves all.
       const backends = kind.value.routes.flatMap((route) => route.rules.map((rule) => rule.backends));
       const first = backends.map((distribution) => choice(distribution, options)).find((found) => found !== null);
-      return first === undefined || first === null ? null : fromChoice("http2", options.detectTimeout, first);
+      return first === undefined || first === null ? null : fromChoice("http2", options.detectTimeout, first, parent);
     }
     case "opaque":
     case "tls": {
       const tcp = tcpChoice(kind.value.routes, options);
       if (tcp === null) return null;
       const protocol = tcp.kind === "refuse" ? "forbidden" : "opaque";
-      return { protocol, detectTimeout: options.detectTimeout, http: [], tcp };
+      return { protocol, detectTimeout: options.detectTimeout, http: [], tcp, parent };
     }
     default:
       return null;
@@ -222,18 +228,18 @@ function backendPlan(backend: Backend | undefined, options: PlanOptions): Backen
       if (path === "") return null;
       const { capacity = 0, failfastTimeout } = backend?.queue ?? {};
       const queue = capacity === 0 ? null : { capacity, failfastTimeout: milliseconds(failfastTimeout, 3000) };
-      return { kind: "balancer", path, queue };
+      return { kind: "balancer", path, ref: resourceRef(backend?.metadata) ?? serviceRef(path), queue };
     }
     default:
       return null;
   }
 }
 
-function fromChoice(protocol: OutboundProtocol, detectTimeout: number, tcp: Choice): OutboundPlan {
-  return { protocol, detectTimeout, http: [{ match: anything, choice: tcp }], tcp };
+function fromChoice(protocol: OutboundProtocol, detectTimeout: number, tcp: Choice, parent: ResourceRef): OutboundPlan {
+  return { protocol, detectTimeout, http: [{ match: anything, choice: tcp }], tcp, parent };
 }
 
-const balancer = (path: string): BackendPlan => ({ kind: "balancer", path, queue: null });
+const balancer = (path: string): BackendPlan => ({ kind: "balancer", path, ref: serviceRef(path), queue: null });
 
 const single = (plan: BackendPlan): Choice => ({ kind: "backends", backends: [{ weight: 1, plan }] });
 
@@ -245,10 +251,12 @@ function plainEndpoint(addr: SocketAddr): EndpointInfo {
   return { addr, tls: null, transportPort: null, authorityOverride: null, weight: defaultWeight, labels: {} };
 }
 
-/** Backends with the same key are the same. */
-export function backendKey(plan: BackendPlan): string {
-  if (plan.kind === "balancer")
-    return `${plan.path} ${plan.queue?.capacity ?? ""} ${plan.queue?.failfastTimeout ?? ""}`;
+/** Backends with the same key are the same. A balancer belongs to one parent: its metrics name both. */
+export function backendKey(plan: BackendPlan, parent: ResourceRef): string {
+  if (plan.kind === "balancer") {
+    const { path, queue } = plan;
+    return `${path} ${queue?.capacity ?? ""} ${queue?.failfastTimeout ?? ""} ${Object.values(parent).join("/")}`;
+  }
   const { addr, tls, transportPort, authorityOverride } = plan.info;
   return `=${formatSocketAddr(addr)} ${tls?.identity ?? ""} ${transportPort ?? ""} ${authorityOverride ?? ""} ${plan.authority}`;
 }

@@ -13,13 +13,21 @@ import type {
   PickWaiter,
 } from "../outbound/ports.ts";
 import { matchesEverything, RouteFinder, type RouteMatchers } from "../route/match.ts";
+import { LazyCounter, type Family } from "#lib/metrics/registry.ts";
+import type { DetectCells } from "../detect/detection.ts";
+import type { DetectMetrics } from "../telemetry/detect-metrics.ts";
+import { resourceLabels, type ResourceRef } from "../telemetry/labels.ts";
 import type { Backend, Backends } from "./backends.ts";
+import { defaultRef } from "./resource-ref.ts";
 import type { BackendPlan, Choice, OutboundPlan } from "./outbound-plan.ts";
 
 export interface TargetOptions {
   readonly random: Random;
   readonly backends: Backends;
   readonly source: TransportCells;
+  readonly detect: DetectMetrics;
+  /** `outbound_tcp_protocol_connections_total` */
+  readonly protocols: Family;
   /** Cells of requests that match no route. */
   readonly unrouted: HttpCells;
   /** Called when the last holder let go, and when the first one came. */
@@ -42,7 +50,7 @@ class ForwardRoute implements HttpRoute {
 
   constructor(backend: Backend) {
     this.backend = backend;
-    this.balancer = backend.balancer;
+    this.balancer = backend.http;
     this.unrouted = backend.unrouted;
   }
 
@@ -83,6 +91,9 @@ export class LiveTarget implements OutboundTarget {
   protocol: OutboundProtocol = "detect";
   detectTimeout = 10_000;
   tcp: Balancer = nowhere;
+  detect: DetectCells;
+  private connections: LazyCounter;
+  private parent: ResourceRef = defaultRef("unknown");
   private readonly options: TargetOptions;
   private readonly notFound: HttpRefusal;
   private routes = new RouteFinder<LiveRoute>([]);
@@ -102,14 +113,24 @@ export class LiveTarget implements OutboundTarget {
       message: "No route matches the request",
       unrouted: options.unrouted,
     };
+    this.detect = options.detect.cells(resourceLabels("parent", this.parent));
+    this.connections = this.countConnections();
+  }
+
+  count(): void {
+    this.connections.count();
   }
 
   update(plan: OutboundPlan): void {
     const before = this.held;
+    const { parent, protocol } = this;
+    this.parent = plan.parent;
     // Acquired before the old ones are let go, so that what stays is not torn down in between.
     this.held = [];
     this.protocol = plan.protocol;
     this.detectTimeout = plan.detectTimeout;
+    if (!sameRef(parent, plan.parent)) this.detect = this.options.detect.cells(resourceLabels("parent", plan.parent));
+    if (!sameRef(parent, plan.parent) || protocol !== plan.protocol) this.connections = this.countConnections();
     this.tcp = this.tcpBalancer(plan.tcp);
     const routes = plan.http.map(({ match, choice }) => ({ match, ...this.outcomes(choice) }));
     this.routes = new RouteFinder(routes);
@@ -143,14 +164,19 @@ export class LiveTarget implements OutboundTarget {
   }
 
   private acquire(plan: BackendPlan): Backend {
-    const backend = this.options.backends.acquire(plan);
+    const backend = this.options.backends.acquire(plan, this.parent);
     this.held.push(backend);
     return backend;
   }
 
+  private countConnections(): LazyCounter {
+    const labels = resourceLabels("parent", this.parent);
+    return new LazyCounter(this.options.protocols, { ...labels, protocol: protocolLabels[this.protocol] });
+  }
+
   private tcpBalancer(choice: Choice): Balancer {
     if (choice.kind === "refuse") return nowhere;
-    const balancers = choice.backends.map(({ plan }) => this.acquire(plan).balancer);
+    const balancers = choice.backends.map(({ plan }) => this.acquire(plan).tcp);
     const [first] = balancers;
     if (balancers.length === 1 && first !== undefined) return first;
     const sums = runningSums(choice.backends);
@@ -173,6 +199,27 @@ export class LiveTarget implements OutboundTarget {
     const point = this.options.random.next() * (sums.at(-1) ?? 0);
     return sums.findIndex((sum) => point < sum);
   }
+}
+
+/** Linkerd's words. */
+const protocolLabels: Readonly<Record<OutboundProtocol, string>> = {
+  http1: "http/1",
+  http2: "http/2",
+  detect: "detect",
+  opaque: "opaq",
+  forbidden: "opaq",
+  shed: "opaq",
+};
+
+function sameRef(a: ResourceRef, b: ResourceRef): boolean {
+  return (
+    a.group === b.group &&
+    a.kind === b.kind &&
+    a.namespace === b.namespace &&
+    a.name === b.name &&
+    a.port === b.port &&
+    a.section === b.section
+  );
 }
 
 function runningSums(items: ReadonlyArray<{ readonly weight: number }>): number[] {

@@ -54,7 +54,7 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
   start(): void {
     const { options } = this.shared;
     if (this.target === null) {
-      Detection.start(this.socket, this, true, options.detectTimeout, options.clock);
+      Detection.start(this.socket, this, true, options.detectTimeout, options.clock, null);
       return;
     }
     const policy = this.use(this.target);
@@ -63,7 +63,7 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
       this.proceed("opaque", nothing, false);
       return;
     }
-    Detection.start(this.socket, this, true, policy.detectTimeout, options.clock);
+    Detection.start(this.socket, this, true, policy.detectTimeout, options.clock, policy.detect);
   }
 
   private use(target: SocketAddr): PortPolicy {
@@ -136,7 +136,7 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
     } else if (this.policy === null) {
       this.refuse(socket, "Connection to the proxy's port without a transport header");
     } else {
-      Detection.start(socket, this, false, this.policy.detectTimeout, options.clock);
+      Detection.start(socket, this, false, this.policy.detectTimeout, options.clock, this.policy.detect);
     }
   }
 
@@ -149,6 +149,7 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
       return;
     }
     this.policy?.release();
+    this.shared.options.onTransportHeader(header, this.tls?.kind === "meshed" ? this.tls.clientId : "");
     this.target = { ip: socket.local.ip, port: header.port };
     this.use(this.target);
     this.proceed(header.session ?? "opaque", rest, false);

@@ -6,6 +6,7 @@ import type { ConnectHandler, PendingConnect, Socket, SocketAddr } from "#lib/ne
 import type { UpgradeHandler } from "#lib/net/tls.ts";
 import type { Identity } from "#model/identity.ts";
 import type { PortRange } from "#model/opaque-ports.ts";
+import type { TransportHeader } from "#wire/transport-header/transport-header.ts";
 import type { HttpContext } from "../http/exchange.ts";
 import type { ErrorResponder } from "../http/ports.ts";
 import type { AppPools } from "./app-pools.ts";
@@ -38,6 +39,8 @@ export interface InboundOptions {
   readonly policies: InboundPolicies;
   readonly errors: ErrorResponder;
   readonly connect: Connect;
+  /** Counts a peer's connection whose header was accepted. */
+  readonly onTransportHeader: (header: TransportHeader, clientId: string) => void;
   /** Null: no line per request. */
   readonly accessLog: AccessLog | null;
   /** Null: mutual TLS is disabled. */

@@ -2,6 +2,7 @@
 import type { Identity } from "#model/identity.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
+import type { DetectCells } from "../detect/detection.ts";
 import type { HttpCells, TransportCells } from "../http/ports.ts";
 import type { RequestHandler } from "../http/server-connection.ts";
 
@@ -41,6 +42,8 @@ export interface PortPolicy {
   readonly protocol: InboundProtocol;
   /** ms, Linkerd: 10 000. */
   readonly detectTimeout: number;
+  /** Counts what detection finds. */
+  readonly detect: DetectCells;
   /** Verdict on a whole connection, at accept and again on change. */
   authorize(connection: InboundConnection): ConnectionVerdict;
   /** Verdict on one request. Returns ready-made objects: called once per request, must not allocate. */

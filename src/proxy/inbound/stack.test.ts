@@ -59,11 +59,14 @@ function setup(options: Setup = {}) {
   const seen: InboundConnection[] = [];
   const asked: number[] = [];
   const watchers = new Set<() => void>();
+  const detected: string[] = [];
+  const headers: string[] = [];
   const drain = new Drain();
   const state = { allowed: options.allowed ?? true, verdict: options.verdict ?? "allow", holds: 0 };
   const policy: PortPolicy = {
     protocol: options.protocol ?? "detect",
     detectTimeout: 10_000,
+    detect: { observe: (result) => detected.push(result) },
     authorize(connection) {
       seen.push(connection);
       return { allowed: state.allowed, source, destination };
@@ -97,6 +100,7 @@ function setup(options: Setup = {}) {
       tcpFailed: (cause) => tcpFailures.push(cause),
     },
     connect,
+    onTransportHeader: ({ port, session }, clientId) => headers.push(`${port} ${session} ${clientId}`),
     accessLog: options.accessLog ?? null,
     credentials: {
       localName: "voting.test",

@@ -53,6 +53,7 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
     target.hold();
     target.source.opened();
     target.source.readBytes += this.early.length;
+    target.count();
     if (this.paused) socket.resume();
     switch (target.protocol) {
       case "forbidden":
@@ -80,7 +81,7 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
           this.passBytes(null, this.early, true);
           return;
         }
-        Detection.start(socket, this, true, target.detectTimeout, shared.options.clock, this.early);
+        Detection.start(socket, this, true, target.detectTimeout, shared.options.clock, target.detect, this.early);
     }
   }
 

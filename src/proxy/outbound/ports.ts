@@ -3,6 +3,7 @@ import type { Identity } from "#model/identity.ts";
 import type { MeshError } from "#lib/errors.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
+import type { DetectCells } from "../detect/detection.ts";
 import type { FailureCause, HttpCells, TransportCells } from "../http/ports.ts";
 
 /** Knows what is behind an original destination. */
@@ -28,6 +29,10 @@ export interface OutboundTarget {
   readonly protocol: OutboundProtocol;
   /** ms for the first bytes when `protocol` is "detect"; Linkerd: 10 000. */
   readonly detectTimeout: number;
+  /** Counts what detection finds. */
+  readonly detect: DetectCells;
+  /** Counts a connection by how it is treated. */
+  count(): void;
   /** Cells of accepted connections (peer="src"). */
   readonly source: TransportCells;
   /** Where whole connections go: opaque, TLS and (for now) HTTP/2. */

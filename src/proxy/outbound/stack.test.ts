@@ -104,11 +104,14 @@ function setup(options: Setup) {
   const tcpFailures: string[] = [];
   const drain = new Drain();
   let holds = 0;
+  const detected: string[] = [];
   const target: OutboundTarget = {
     addr: { ip: "10.9.9.9", port: 80 },
     protocol: options.protocol ?? "detect",
     detectTimeout: 10_000,
     source,
+    detect: { observe: (result) => detected.push(result) },
+    count: () => detected.push("counted"),
     tcp: balancer,
     route: () => options.refusal ?? { kind: "forward", balancer, cells: () => http, unrouted },
     hold: () => holds++,

@@ -1,6 +1,7 @@
 /** The metric families of inbound policy and the labels they share. */
 import type { Family, Labels, Registry } from "#lib/metrics/registry.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
+import type { DetectCells } from "../detect/detection.ts";
 import type { HttpCells, TransportCells } from "../http/ports.ts";
 import type { ClientTls } from "../inbound/ports.ts";
 import { originLabels, type Origin } from "./server-policy.ts";
@@ -9,6 +10,7 @@ import { originLabels, type Origin } from "./server-policy.ts";
 export interface TrafficMetrics {
   readonly transport: { cells(labels: Labels): TransportCells };
   readonly http: { cells(labels: Labels): HttpCells };
+  readonly detect: { cells(labels: Labels): DetectCells };
   targetLabels(addr: SocketAddr): Labels;
   serverTlsLabels(tls: ClientTls): Labels;
 }
@@ -22,12 +24,14 @@ export class PolicyMetrics {
   readonly routeNotFound: Family;
   readonly transport: TrafficMetrics["transport"];
   readonly http: TrafficMetrics["http"];
+  readonly detect: TrafficMetrics["detect"];
   private readonly traffic: TrafficMetrics;
 
   constructor(registry: Registry, traffic: TrafficMetrics) {
     this.traffic = traffic;
     this.transport = traffic.transport;
     this.http = traffic.http;
+    this.detect = traffic.detect;
     const counter = (name: string, help: string): Family => registry.counter(name, help);
     this.tcpAllow = counter(
       "inbound_tcp_authz_allow_total",

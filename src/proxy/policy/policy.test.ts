@@ -6,6 +6,7 @@ import { parseCidr, parseIp } from "#lib/net-addr.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
 import { parseRequestHead } from "#wire/http1/parse-request.ts";
 import type { ClientTls, InboundConnection } from "../inbound/ports.ts";
+import { DetectMetrics } from "../telemetry/detect-metrics.ts";
 import { HttpMetrics } from "../telemetry/http-metrics.ts";
 import { serverTlsLabels, targetLabels } from "../telemetry/labels.ts";
 import { TransportMetrics } from "../telemetry/transport-metrics.ts";
@@ -39,6 +40,7 @@ function portPolicy(policy: ServerPolicy, more: { requireIdentity?: boolean; req
   const metrics = new PolicyMetrics(registry, {
     transport: new TransportMetrics(registry),
     http: new HttpMetrics(registry),
+    detect: new DetectMetrics(registry, "inbound"),
     targetLabels,
     serverTlsLabels,
   });

@@ -9,6 +9,7 @@ import type { Log } from "#lib/log.ts";
 import { formatSocketAddr, parseIp } from "#lib/net-addr.ts";
 import { includesPort, type PortRange } from "#model/opaque-ports.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
+import type { DetectCells } from "../detect/detection.ts";
 import type { HttpCells } from "../http/ports.ts";
 import type {
   ClientTls,
@@ -87,6 +88,7 @@ class CountedCells implements HttpCells {
 }
 
 export class LivePortPolicy implements PortPolicy {
+  detect: DetectCells;
   private policy: ServerPolicy;
   private finder: RouteFinder<InboundRoute>;
   private readonly options: PortPolicyOptions;
@@ -102,6 +104,7 @@ export class LivePortPolicy implements PortPolicy {
     this.policy = policy;
     this.finder = new RouteFinder(policy.routes ?? []);
     this.options = options;
+    this.detect = this.detectCells();
   }
 
   get protocol(): InboundProtocol {
@@ -119,6 +122,7 @@ export class LivePortPolicy implements PortPolicy {
   update(policy: ServerPolicy): void {
     this.policy = policy;
     this.finder = new RouteFinder(policy.routes ?? []);
+    this.detect = this.detectCells();
     this.clients = new Map();
     this.byConnection = new WeakMap();
     for (const onChange of [...this.watchers]) onChange();
@@ -169,6 +173,11 @@ export class LivePortPolicy implements PortPolicy {
   release(): void {
     this.holders--;
     if (this.holders === 0) this.options.onHolders(false);
+  }
+
+  private detectCells(): DetectCells {
+    const { metrics, port } = this.options;
+    return metrics.detect.cells({ ...originLabels("srv", this.policy.origin), srv_port: String(port) });
   }
 
   private stateOf(connection: InboundConnection): ClientState {

@@ -43,3 +43,28 @@ export function destinationLabels(labels: Labels): Labels {
   }
   return out;
 }
+
+/** The resource that a policy is about, as `…_group`, `…_kind`, `…_namespace` and so on. */
+export interface ResourceRef {
+  /** "core" for Kubernetes' own; empty for what has no resource. */
+  readonly group: string;
+  /** For example "Service"; "default" for what has no resource. */
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Empty when the whole resource is meant. */
+  readonly port: string;
+  readonly section: string;
+}
+
+/** Labels of a resource that traffic is for ("parent") or goes to ("backend"). */
+export function resourceLabels(prefix: "parent" | "backend", ref: ResourceRef): Labels {
+  return {
+    [`${prefix}_group`]: ref.group,
+    [`${prefix}_kind`]: ref.kind,
+    [`${prefix}_namespace`]: ref.namespace,
+    [`${prefix}_name`]: ref.name,
+    [`${prefix}_port`]: ref.port,
+    [`${prefix}_section_name`]: ref.section,
+  };
+}

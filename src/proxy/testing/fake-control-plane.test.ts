@@ -2,15 +2,18 @@ import { afterEach, expect, test } from "bun:test";
 import { systemClock } from "#lib/clock.ts";
 import { memoryLog } from "#lib/log.ts";
 import { Registry } from "#lib/metrics/registry.ts";
+import { text } from "#lib/metrics/text.ts";
 import { Resolver } from "#lib/net/resolve.ts";
 import { systemRandom } from "#lib/random.ts";
-import { ControlStreams, certifyBy, createControlClient } from "../discovery/control-clients.ts";
+import { ControlMetrics, ControlStreams, certifyBy, createControlClient } from "../discovery/control-clients.ts";
 import { createCsr } from "#lib/x509/csr.ts";
 import { createKey } from "#lib/x509/key.ts";
 import { parseCertificate } from "#lib/x509/certificate.ts";
 import type { RpcClient } from "#rpc/client.ts";
 import { FakeControlPlane } from "./fake-control-plane.ts";
 
+const registry = new Registry();
+const metrics = new ControlMetrics(registry, systemClock);
 const control = new FakeControlPlane(memoryLog().log);
 let client: RpcClient | null = null;
 afterEach(() => {
@@ -20,8 +23,12 @@ afterEach(() => {
 
 function streams(): ControlStreams {
   control.start();
-  const registry = new Registry();
-  const service = { host: "localhost.", port: control.addr.port, tls: () => "plaintext" as const };
+  const service = {
+    name: "destination" as const,
+    host: "localhost.",
+    port: control.addr.port,
+    tls: () => "plaintext" as const,
+  };
   const made = createControlClient(service, {
     resolver: new Resolver(),
     clock: systemClock,
@@ -32,7 +39,7 @@ function streams(): ControlStreams {
   client = made;
   const addr = "localhost";
   return new ControlStreams({
-    registry,
+    metrics,
     destination: { client: made, addr },
     policy: { client: made, addr },
     context: "",
@@ -64,10 +71,15 @@ test("the identity service signs what it is asked for", async () => {
   streams();
   const key = createKey();
   if (client === null) throw new Error("No client");
-  const response = await certifyBy(client)(
-    { identity: "web.ns.test", token: new Uint8Array([1]), csr: createCsr(key, "web.ns.test") },
-    2000,
-  );
+  const certify = certifyBy(client, "identity:8080", metrics);
+  const request = { identity: "web.ns.test", token: new Uint8Array([1]), csr: createCsr(key, "web.ns.test") };
+  const response = await certify(request, 2000);
   expect(parseCertificate(response.leaf).dnsNames).toEqual(["web.ns.test"]);
   expect(response.validUntil).toBeGreaterThan(Date.now());
+  await expect(certify({ ...request, csr: new Uint8Array([1]) }, 2000)).rejects.toThrow();
+  const series = text(registry);
+  expect(series).toContain('control_request_total{addr="identity:8080"} 2');
+  expect(series).toContain('control_response_total{addr="identity:8080",classification="success",grpc_status="0"} 1');
+  expect(series).toContain('control_response_total{addr="identity:8080",classification="failure",');
+  expect(series).toContain('control_response_latency_ms_count{addr="identity:8080"} 2');
 });
