@@ -28,6 +28,18 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import("./commands/install.ts"),
   },
   {
+    name: "upgrade",
+    summary: "Print the manifests of this version for a control plane that is installed",
+    group: "Install",
+    load: () => import("./commands/upgrade.ts"),
+  },
+  {
+    name: "prune",
+    summary: "Print what this version no longer has, for kubectl delete",
+    group: "Install",
+    load: () => import("./commands/prune.ts"),
+  },
+  {
     name: "uninstall",
     summary: "Print the resources of the control plane, for kubectl delete",
     group: "Install",

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { type CommandEntry, commandTable, findEntry, movedToViz } from "./command-table.ts";
 import { ExitSignal, reportFailure } from "./exit-code.ts";
 import type { Terminal } from "./globals.ts";
+import { fromGoFlags } from "./go-flags.ts";
 import { addGlobalOptions, commandIndex, createShell, readGlobals } from "./shell.ts";
 
 const examples = `
@@ -106,7 +107,7 @@ export async function run(typed: readonly string[], terminal: Terminal): Promise
       root.outputHelp();
       return 0;
     }
-    await root.parseAsync(argv, { from: "user" });
+    await root.parseAsync(fromGoFlags(argv, root), { from: "user" });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode;

@@ -14,6 +14,7 @@ test("flags become values at their paths, numbers as numbers", () => {
       image: { name: "reg/proxy", pullPolicy: "Never" },
       ports: { inbound: 5143 },
       resources: { cpu: { request: "100m" } },
+      runtime: { workers: { minimum: 1 } },
       enableExternalProfiles: true,
     },
     imagePullPolicy: "Never",

@@ -1,7 +1,8 @@
-/** The flags of `install` and `inject` that are short for values, as data: one row a flag. */
-import type { Command } from "commander";
+/** The flags of `install`, `upgrade` and `inject` that are short for values, as data: one row a flag. */
+import { type Command, Option } from "commander";
 import { MeshError } from "#lib/errors.ts";
 import type { Json, JsonObject } from "#manifests/json.ts";
+import { wholeCores } from "#manifests/values/formats.ts";
 
 interface ValueFlag {
   /** In commander's notation. */
@@ -11,17 +12,26 @@ interface ValueFlag {
   readonly values: readonly string[];
   /** The annotation that `inject` writes for it, below config.linkerd.io/. */
   readonly annotation: string | null;
-  readonly type: "text" | "number" | "switch";
+  readonly type: FlagType;
+  /** What to use instead; the flag still works, but help does not show it. */
+  readonly deprecated?: string;
 }
+
+/**
+ * "off": a switch that makes its value false. "cpu": a quantity; the second path gets the whole cores that it makes.
+ */
+type FlagType = "text" | "number" | "switch" | "off" | "cpu";
 
 function flag(
   flags: string,
   description: string,
   values: string | readonly string[],
   annotation: string | null = null,
-  type: ValueFlag["type"] = "text",
+  type: FlagType = "text",
+  deprecated?: string,
 ): ValueFlag {
-  return { flags, description, values: typeof values === "string" ? [values] : values, annotation, type };
+  const row = { flags, description, values: typeof values === "string" ? [values] : values, annotation, type };
+  return deprecated === undefined ? row : { ...row, deprecated };
 }
 
 /** Flags about the proxy: for `install` and `inject`. */
@@ -55,14 +65,16 @@ export const proxyFlags: readonly ValueFlag[] = [
   flag(
     "--proxy-cpu-request <quantity>",
     "CPU units that the proxy requests",
-    "proxy.resources.cpu.request",
+    ["proxy.resources.cpu.request", "proxy.runtime.workers.minimum"],
     "proxy-cpu-request",
+    "cpu",
   ),
   flag(
     "--proxy-cpu-limit <quantity>",
     "CPU units that the proxy may use",
-    "proxy.resources.cpu.limit",
+    ["proxy.resources.cpu.limit", "proxy.runtime.workers.maximum"],
     "proxy-cpu-limit",
+    "cpu",
   ),
   flag(
     "--proxy-memory-request <quantity>",
@@ -89,10 +101,34 @@ export const proxyFlags: readonly ValueFlag[] = [
     "proxy.defaultInboundPolicy",
     "default-inbound-policy",
   ),
+  flag(
+    "--proxy-cpu <quantity>",
+    "CPU units that the proxy requests",
+    ["proxy.resources.cpu.request", "proxy.runtime.workers.minimum"],
+    "proxy-cpu-request",
+    "cpu",
+    "--proxy-cpu-request",
+  ),
+  flag(
+    "--proxy-memory <quantity>",
+    "memory that the proxy requests",
+    "proxy.resources.memory.request",
+    "proxy-memory-request",
+    "text",
+    "--proxy-memory-request",
+  ),
+  flag(
+    "-v, --proxy-version <version>",
+    "tag of the proxy image",
+    "proxy.image.version",
+    "proxy-version",
+    "text",
+    "--set proxy.image.version=<version>",
+  ),
 ];
 
-/** Flags about the control plane: for `install`. */
-export const installFlags: readonly ValueFlag[] = [
+/** Flags that only a first installation takes: nothing of this may change later. */
+export const firstInstallFlags: readonly ValueFlag[] = [
   flag("--cluster-domain <domain>", "DNS domain of the cluster", "clusterDomain"),
   flag(
     "--identity-trust-domain <domain>",
@@ -106,6 +142,10 @@ export const installFlags: readonly ValueFlag[] = [
     null,
     "switch",
   ),
+];
+
+/** Flags about the control plane: for `install` and `upgrade`. */
+export const installFlags: readonly ValueFlag[] = [
   flag(
     "--linkerd-cni-enabled",
     "leave out the init container: the CNI plugin redirects traffic",
@@ -126,11 +166,32 @@ export const installFlags: readonly ValueFlag[] = [
   flag("--identity-issuance-lifetime <duration>", "lifetime of certificates", "identity.issuer.issuanceLifetime"),
   flag("--identity-clock-skew-allowance <duration>", "how far clocks may differ", "identity.issuer.clockSkewAllowance"),
   flag("--disable-heartbeat", "leave out the heartbeat CronJob", "disableHeartBeat", null, "switch"),
+  flag("--disable-h2-upgrade", "don't carry HTTP/1 in HTTP/2 between proxies", "enableH2Upgrade", null, "off"),
+  flag(
+    "--enable-endpoint-slices",
+    "read EndpointSlices (they always are, unless =false)",
+    "enableEndpointSlices",
+    null,
+    "switch",
+  ),
 ];
 
 export function addValueFlags(command: Command, flags: readonly ValueFlag[]): Command {
-  for (const { flags: notation, description } of flags) command.option(notation, description);
+  for (const { flags: notation, description, type, deprecated } of flags) {
+    const option = new Option(notation, description);
+    if (deprecated !== undefined) option.hideHelp();
+    command.addOption(option);
+    // `--switch=false` is read as `--no-switch`: see go-flags.ts.
+    if (type === "switch") command.addOption(new Option(notation.replace("--", "--no-")).hideHelp());
+  }
   return command;
+}
+
+/** One line for each deprecated flag that was given. */
+export function deprecations(options: Readonly<Record<string, unknown>>, flags: readonly ValueFlag[]): string[] {
+  return flags
+    .filter((row) => row.deprecated !== undefined && options[optionName(row.flags)] !== undefined)
+    .map(({ flags, deprecated }) => `Flag ${/--[a-z-]+/.exec(flags)?.[0]} is deprecated; use ${deprecated}`);
 }
 
 /** commander's name of a flag's option: "--proxy-image <image>" → "proxyImage". */
@@ -145,7 +206,11 @@ export function valuesOf(options: Readonly<Record<string, unknown>>, flags: read
   for (const row of flags) {
     const given = options[optionName(row.flags)];
     if (given === undefined) continue;
-    for (const path of row.values) setPath(layer, path.split("."), typed(row, given));
+    const [first, second] = row.values;
+    for (const path of row.type === "cpu" ? [first] : row.values) {
+      if (path !== undefined) setPath(layer, path.split("."), typed(row, given));
+    }
+    if (row.type === "cpu" && second !== undefined) setPath(layer, second.split("."), cores(row, given));
   }
   return layer;
 }
@@ -166,12 +231,22 @@ export function annotationsOf(
 
 function typed(row: ValueFlag, given: unknown): Json {
   if (row.type === "switch") return given === true;
-  if (row.type === "text") return String(given);
+  if (row.type === "off") return given !== true;
+  if (row.type !== "number") return String(given);
   const number = Number(given);
   if (Number.isInteger(number)) return number;
   throw new MeshError(
     "invalid-argument",
     `Flag ${row.flags.split(" ")[0]} has the value "${String(given)}"; use a whole number`,
+  );
+}
+
+function cores(row: ValueFlag, given: unknown): number {
+  const whole = wholeCores(String(given));
+  if (whole !== null) return whole;
+  throw new MeshError(
+    "invalid-argument",
+    `Flag ${row.flags.split(" ")[0]} has the value "${String(given)}"; use a CPU quantity such as 100m or 2`,
   );
 }
 

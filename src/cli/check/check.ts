@@ -13,7 +13,7 @@ export interface Check {
   readonly warning?: boolean;
   /** A failure may pass by itself: it is tried again until the run's deadline. */
   readonly retry?: boolean;
-  /** Throws when something is wrong; the message says what. */
+  /** Throws when something is wrong; the message says what. Throws {@link SkipCheck} when there is nothing to check. */
   readonly run: (scope: CheckScope) => Promise<void>;
 }
 
@@ -22,19 +22,27 @@ export interface Category {
   readonly checks: readonly Check[];
 }
 
-/** What checks look at, and what earlier checks found. */
+/** What checks look at. */
 export interface CheckScope {
   /** Throws when there is no usable kubeconfig. */
   readonly client: () => KubeClient;
   readonly linkerdNamespace: string;
+  readonly cniNamespace: string;
   readonly vizNamespace: string;
   /** Namespace of the data plane to look at, or null for all. */
   readonly dataPlaneNamespace: string | null;
+  /** Before an installation: what it brings along may still be missing. */
+  readonly pre: boolean;
+  /** Whether the user said that the CNI plugin is used; after the installation its values say so. */
+  readonly cniEnabled: boolean;
   readonly cliVersion: string;
   readonly expectedVersion: string | null;
   /** ms since 1970. */
   readonly wall: () => number;
 }
+
+/** Thrown by a check that does not apply here; it leaves no line. */
+export class SkipCheck extends Error {}
 
 export interface CheckResult {
   readonly description: string;
@@ -51,4 +59,9 @@ export interface CategoryResult {
 
 export function hintFor(id: string): string {
   return `https://linkerd.io/2/checks/#${id}`;
+}
+
+/** Names as the indented list below a check's message. */
+export function bullets(names: readonly string[]): string {
+  return names.map((name) => `\t* ${name}`).join("\n");
 }

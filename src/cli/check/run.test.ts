@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
-import type { Category, Check, CheckScope } from "./check.ts";
+import { type Category, type Check, type CheckScope, SkipCheck } from "./check.ts";
 import { runChecks, succeeded } from "./run.ts";
 
 const scope = {} as CheckScope;
@@ -71,4 +71,22 @@ test("retries end with the deadline", async () => {
   });
   expect(results[0]?.checks[0]?.outcome).toBe("error");
   expect(clock.now()).toBe(2000);
+});
+
+test("a check that does not apply leaves no line, nor does its category when it has no others", async () => {
+  const skip: Check = {
+    id: "s",
+    description: "skips",
+    run: async () => {
+      throw new SkipCheck();
+    },
+  };
+  const begun: string[] = [];
+  const results = await runChecks(one(skip), scope, {
+    clock: new FakeClock(),
+    wait: 0,
+    onCategory: (id) => begun.push(id),
+  });
+  expect(results.map(({ category }) => category)).toEqual(["d"]);
+  expect(begun).toEqual(["d"]);
 });

@@ -3,13 +3,13 @@ import type { Clock } from "#lib/clock.ts";
 import { sleep } from "#lib/clock.ts";
 import { errorChain } from "#lib/errors.ts";
 import type { Category, CategoryResult, Check, CheckResult, CheckScope } from "./check.ts";
-import { hintFor } from "./check.ts";
+import { hintFor, SkipCheck } from "./check.ts";
 
 export interface RunOptions {
   readonly clock: Clock;
   /** ms that retried checks may take together. */
   readonly wait: number;
-  /** A category begins. */
+  /** A category begins; not called for one whose checks are all skipped. */
   readonly onCategory?: (id: string) => void;
   /** A check was tried and will be tried again. */
   readonly onRetry?: (check: Check, error: string) => void;
@@ -27,11 +27,14 @@ export async function runChecks(
   const deadline = options.clock.now() + options.wait;
   const results: CategoryResult[] = [];
   for (const category of categories) {
-    options.onCategory?.(category.id);
     const checks: CheckResult[] = [];
-    results.push({ category: category.id, checks });
     for (const check of category.checks) {
       const result = await runOne(check, scope, options, deadline);
+      if (result === null) continue;
+      if (checks.length === 0) {
+        options.onCategory?.(category.id);
+        results.push({ category: category.id, checks });
+      }
       checks.push(result);
       options.onResult?.(result);
       if (result.outcome === "error" && check.fatal === true) return results;
@@ -40,12 +43,19 @@ export async function runChecks(
   return results;
 }
 
-async function runOne(check: Check, scope: CheckScope, options: RunOptions, deadline: number): Promise<CheckResult> {
+/** Null when the check does not apply. */
+async function runOne(
+  check: Check,
+  scope: CheckScope,
+  options: RunOptions,
+  deadline: number,
+): Promise<CheckResult | null> {
   for (;;) {
     try {
       await check.run(scope);
       return { description: check.description, outcome: "success" };
     } catch (error) {
+      if (error instanceof SkipCheck) return null;
       const message = errorChain(error);
       if (check.retry === true && options.clock.now() + retryDelay < deadline) {
         options.onRetry?.(check, message);

@@ -1,51 +1,32 @@
 /** `linkerd install`: prints the manifests of the control plane, or with --crds those of its resource types. */
-import type { Command } from "commander";
 import { MeshError } from "#lib/errors.ts";
 import { version } from "#lib/version.ts";
 import { renderCrds } from "#manifests/crds.ts";
-import type { Json, JsonObject, Manifest } from "#manifests/json.ts";
+import { isJsonObject, type Json } from "#manifests/json.ts";
 import { renderInstall } from "#manifests/render-install.ts";
-import { toYaml } from "#manifests/yaml.ts";
-import { installedValues } from "../control-plane.ts";
-import type { Context } from "../globals.ts";
 import { cluster } from "../cluster.ts";
-import { oneOf, type Register } from "../shell.ts";
-import { addValueFlags, installFlags, proxyFlags, valuesOf } from "../value-flags.ts";
-import { addValuesOptions, readText, valuesLayers, type ValuesOptions } from "../values-layers.ts";
+import { configMapName, installedValues } from "../control-plane.ts";
+import { missingCrds } from "../crds-present.ts";
+import type { Context } from "../globals.ts";
+import { addInstallOptions, type InstallOptions, installLayers } from "../install-options.ts";
+import { printManifests } from "../output/manifests.ts";
+import { apiServerPorts, refuseDockerRuntime } from "../runtime-check.ts";
+import type { Register } from "../shell.ts";
 
-export interface InstallCommandOptions extends ValuesOptions {
+interface InstallCommandOptions extends InstallOptions {
   readonly crds?: boolean;
   readonly ignoreCluster?: boolean;
-  readonly ha?: boolean;
   readonly output: string;
-  readonly registry?: string;
-  readonly identityExternalIssuer?: boolean;
-  readonly identityTrustAnchorsFile?: string;
-  readonly identityIssuerCertificateFile?: string;
-  readonly identityIssuerKeyFile?: string;
-  readonly [flag: string]: unknown;
-}
-
-export function addInstallOptions(command: Command): Command {
-  command
-    .option("--ignore-cluster", "don't look at the cluster, just render")
-    .option("--ha", "run the control plane with several replicas")
-    .option("-o, --output <format>", "yaml or json", "yaml")
-    .option("--registry <registry>", "image registry (also $LINKERD_DOCKER_REGISTRY)")
-    .option("--identity-external-issuer", "the issuer is kept in a Secret of type kubernetes.io/tls by somebody else")
-    .option("--identity-trust-anchors-file <file>", "PEM file of the trust anchors")
-    .option("--identity-issuer-certificate-file <file>", "PEM file of the issuer's certificate")
-    .option("--identity-issuer-key-file <file>", "PEM file of the issuer's key");
-  return addValuesOptions(addValueFlags(addValueFlags(command, installFlags), proxyFlags));
 }
 
 export const register: Register = (parent, shell) => {
-  addInstallOptions(
-    parent
-      .command("install")
-      .description("Print the manifests of the control plane")
-      .option("--crds", "print the custom resource definitions, which must be there first"),
-  )
+  const command = parent
+    .command("install")
+    .description("Print the manifests of the control plane")
+    .option("--crds", "print the custom resource definitions, which must be there first")
+    .option("--ignore-cluster", "don't look at the cluster, just render")
+    .option("-o, --output <format>", "yaml or json", "yaml");
+  addInstallOptions(command, true)
     .addHelpText(
       "after",
       `
@@ -58,68 +39,63 @@ Examples:
     )
     .action(
       shell.action<InstallCommandOptions>(async (context, _args, options) => {
+        const { linkerdNamespace: namespace } = context.globals;
+        const clusterLayer = options.ignoreCluster === true ? {} : await lookAtCluster(context, options);
         if (options.crds === true) {
-          print(context, renderCrds(crdContext(context)), options.output);
+          printManifests(
+            context,
+            renderCrds({ controlPlaneNamespace: namespace, createdBy: `linkerd/cli ${version}` }),
+            options.output,
+          );
+          context.terminal.err("Next, run `linkerd install | kubectl apply -f -` to install the control plane\n");
           return;
         }
-        if (options.ignoreCluster !== true) await refuseSecondInstall(context);
-        print(context, renderControlPlane(context, options), options.output);
+        const { manifests } = renderInstall({
+          version,
+          namespace,
+          layers: [clusterLayer, ...installLayers(options, context.terminal)],
+          now: Date.now(),
+        });
+        printManifests(context, manifests, options.output);
       }),
     );
 };
 
-function crdContext(context: Context) {
-  return { controlPlaneNamespace: context.globals.linkerdNamespace, createdBy: `linkerd/cli ${version}` };
-}
-
-function renderControlPlane(context: Context, options: InstallCommandOptions): readonly Manifest[] {
-  const registry = options.registry ?? context.terminal.env["LINKERD_DOCKER_REGISTRY"];
-  return renderInstall({
-    version,
-    namespace: context.globals.linkerdNamespace,
-    layers: installLayers(options),
-    highAvailability: options.ha === true,
-    ...(registry === undefined ? {} : { registry }),
-    now: Date.now(),
-  }).manifests;
-}
-
-/** Everything the user said, lowest first: values files and --set, then flags. */
-export function installLayers(options: InstallCommandOptions): Json[] {
-  const layers: Json[] = [...valuesLayers(options), valuesOf(options, installFlags), valuesOf(options, proxyFlags)];
-  const trust: JsonObject = {};
-  if (options.identityTrustAnchorsFile !== undefined)
-    trust["identityTrustAnchorsPEM"] = readText(options.identityTrustAnchorsFile);
-  const tls: JsonObject = {};
-  if (options.identityIssuerCertificateFile !== undefined)
-    tls["crtPEM"] = readText(options.identityIssuerCertificateFile);
-  if (options.identityIssuerKeyFile !== undefined) tls["keyPEM"] = readText(options.identityIssuerKeyFile);
-  const issuer: JsonObject = Object.keys(tls).length > 0 ? { tls } : {};
-  if (options.identityExternalIssuer === true) issuer["scheme"] = "kubernetes.io/tls";
-  if (Object.keys(issuer).length > 0) trust["identity"] = { issuer };
-  if (Object.keys(trust).length > 0) layers.push(trust);
-  return layers;
-}
-
-async function refuseSecondInstall(context: Context): Promise<void> {
+/** Refuses what would break a cluster; answers values that follow from it. */
+async function lookAtCluster(context: Context, options: InstallCommandOptions): Promise<Json> {
   const namespace = context.globals.linkerdNamespace;
-  let found;
   try {
-    found = await installedValues(cluster(context), namespace);
+    const client = cluster(context);
+    if ((await installedValues(client, namespace)) !== null) {
+      throw new MeshError(
+        "conflict",
+        `A control plane is installed in namespace "${namespace}" (ConfigMap "${configMapName}" exists); ` +
+          "change it with `linkerd upgrade`, or pass --ignore-cluster to render anyway",
+      );
+    }
+    if (options.crds === true) return {};
+    if ((await missingCrds(client)).length > 0) {
+      throw new MeshError(
+        "conflict",
+        "The resource types of Linkerd must be there first; run: linkerd install --crds | kubectl apply -f -",
+      );
+    }
+    if (!runsAsRoot(installLayers(options, { ...context.terminal, err: () => {} }))) await refuseDockerRuntime(client);
+    const ports = await apiServerPorts(client);
+    return ports === null || ports === "443,6443" ? {} : { proxyInit: { kubeAPIServerPorts: ports } };
   } catch (error) {
-    if (!(error instanceof MeshError)) throw error;
-    throw new MeshError(error.code, `Could not look at the cluster; pass --ignore-cluster to render without one`, {
+    if (!(error instanceof MeshError) || error.code === "conflict" || error.code === "invalid-argument") throw error;
+    if (error.code === "environment" && error.message.includes("--set")) throw error;
+    throw new MeshError(error.code, "Could not look at the cluster; pass --ignore-cluster to render without one", {
       cause: error,
     });
   }
-  if (found === null) return;
-  throw new MeshError(
-    "conflict",
-    `A control plane is installed in namespace "${namespace}" (ConfigMap "linkerd-config"); pass --ignore-cluster to render anyway`,
-  );
 }
 
-export function print(context: Context, manifests: readonly JsonObject[], format: string): void {
-  if (oneOf("--output", format, ["yaml", "json"]) === "yaml") context.terminal.out(toYaml(manifests));
-  else context.terminal.out(manifests.map((manifest) => `${JSON.stringify(manifest, null, 2)}\n`).join(""));
+/** Whether the user asked for an init container that runs as root. */
+export function runsAsRoot(layers: readonly Json[]): boolean {
+  return layers.some((layer) => {
+    const init = isJsonObject(layer) ? layer["proxyInit"] : undefined;
+    return isJsonObject(init) && init["runAsRoot"] === true;
+  });
 }

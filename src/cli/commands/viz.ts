@@ -9,12 +9,13 @@ import { kubernetesApi } from "../check/categories/kubernetes.ts";
 import { linkerdViz } from "../check/categories/viz.ts";
 import { installedObjects } from "../installed-objects.ts";
 import { parseDuration } from "../output/format.ts";
+import { printManifests } from "../output/manifests.ts";
 import { statJson, statTable } from "../output/stat-table.ts";
 import { cluster, namespaceOr } from "../cluster.ts";
 import { oneOf, type Register } from "../shell.ts";
 import { vizStat } from "../viz-api.ts";
-import { addCheckOptions, printChecks, type CheckOptions } from "./check.ts";
-import { print } from "./install.ts";
+import { addCheckOptions, type CheckOptions } from "./check.ts";
+import { printChecks } from "../check/print.ts";
 
 interface VizOptions {
   readonly vizNamespace: string;
@@ -71,7 +72,7 @@ export const register: Register = (parent, shell) => {
         const found = await installedObjects(cluster(context), "linkerd.io/extension=viz", vizNamespace);
         if (found.length === 0)
           throw new MeshError("not-found", `There is no viz extension in namespace "${vizNamespace}" to uninstall`);
-        print(context, found, options.output);
+        printManifests(context, found, options.output);
       }),
     );
 
@@ -79,7 +80,7 @@ export const register: Register = (parent, shell) => {
     .option(...vizNamespaceFlag)
     .action(
       shell.action<CheckOptions & VizOptions>(async (context, _args, options) => {
-        await printChecks(context, options, [kubernetesApi, linkerdViz], options.vizNamespace);
+        await printChecks(context, options, [kubernetesApi, linkerdViz], null, options.vizNamespace);
       }),
     );
 

@@ -2,18 +2,14 @@
 import { MeshError } from "#lib/errors.ts";
 import { type Certificate, parseCertificates, verifyChain } from "#lib/x509/certificate.ts";
 import { resources } from "#kube/resource.ts";
-import type { KubeObject } from "#kube/types/meta.ts";
-import type { Pod } from "#kube/types/core.ts";
-import type { ConfigMap } from "../../control-plane.ts";
-import type { Category, CheckScope } from "../check.ts";
+import type { ConfigMap, Secret } from "#kube/types/core.ts";
+import { issuerSecretName, trustRootsName } from "../../installation.ts";
+import { injectedAnchors, learnsAnchors } from "../../meshed-trust.ts";
+import { bullets, type Category, type CheckScope } from "../check.ts";
+import { dataPlanePods } from "./proxies.ts";
 
 /** Warn when less than this is left. */
 export const soonMs = 60 * 24 * 3_600_000;
-
-export interface Secret extends KubeObject {
-  /** Base64. */
-  readonly data?: Readonly<Record<string, string>>;
-}
 
 interface Trust {
   readonly anchorsPem: string;
@@ -21,9 +17,6 @@ interface Trust {
   readonly issuer: Certificate;
   readonly chain: readonly Certificate[];
 }
-
-const rootsName = "linkerd-identity-trust-roots";
-const issuerName = "linkerd-identity-issuer";
 
 function decoded(secret: Secret, keys: readonly string[]): string | null {
   for (const key of keys) {
@@ -34,54 +27,69 @@ function decoded(secret: Secret, keys: readonly string[]): string | null {
 }
 
 async function readTrust({ client, linkerdNamespace: namespace }: CheckScope): Promise<Trust> {
-  const roots = await client().get<ConfigMap>(resources.configMaps, rootsName, namespace);
+  const roots = await client().get<ConfigMap>(resources.configMaps, trustRootsName, namespace);
   const anchorsPem = roots.data?.["ca-bundle.crt"] ?? "";
-  const secret = await client().get<Secret>(resources.secrets, issuerName, namespace);
+  const secret = await client().get<Secret>(resources.secrets, issuerSecretName, namespace);
   // The second names are those of the scheme kubernetes.io/tls.
   const issuerPem = decoded(secret, ["crt.pem", "tls.crt"]);
   if (issuerPem === null)
-    throw new MeshError("invalid-argument", `Secret "${issuerName}" has neither crt.pem nor tls.crt`);
+    throw new MeshError("invalid-argument", `Secret "${issuerSecretName}" has neither crt.pem nor tls.crt`);
   const anchors = parseCertificates(anchorsPem);
   const [issuer, ...chain] = parseCertificates(issuerPem);
-  if (anchors.length === 0) throw new MeshError("invalid-argument", `ConfigMap "${rootsName}" holds no trust anchor`);
-  if (issuer === undefined) throw new MeshError("invalid-argument", `Secret "${issuerName}" holds no certificate`);
+  if (anchors.length === 0)
+    throw new MeshError("invalid-argument", `ConfigMap "${trustRootsName}" holds no trust anchor`);
+  if (issuer === undefined)
+    throw new MeshError("invalid-argument", `Secret "${issuerSecretName}" holds no certificate`);
   return { anchorsPem, anchors, issuer, chain };
 }
 
-function label(certificate: Certificate): string {
-  return `${certificate.serial} ${certificate.subjectCn ?? ""}`.trim();
+/** "is not valid before …" or "… after …", or null when the certificate is valid now. */
+function validityProblem(certificate: Certificate, wall: number): string | null {
+  if (wall < certificate.notBefore) return `not valid before: ${iso(certificate.notBefore)}`;
+  if (wall > certificate.notAfter) return `not valid anymore. Expired on ${iso(certificate.notAfter)}`;
+  return null;
 }
 
-export function assertValid(certificates: readonly Certificate[], wall: number): void {
-  for (const certificate of certificates) {
-    if (wall < certificate.notBefore)
-      throw new MeshError("invalid-argument", `${label(certificate)}: not valid before ${iso(certificate.notBefore)}`);
-    if (wall > certificate.notAfter)
-      throw new MeshError("invalid-argument", `${label(certificate)}: expired on ${iso(certificate.notAfter)}`);
-  }
+function expiryProblem(certificate: Certificate, wall: number): string | null {
+  return certificate.notAfter - wall < soonMs ? `will expire on ${iso(certificate.notAfter)}` : null;
 }
 
+function keyProblem(certificate: Certificate, allowed: readonly string[]): string | null {
+  if (allowed.includes(certificate.keyType)) return null;
+  return `must use ${allowed.join(" or ")} as its key type, instead ${certificate.keyType} was provided`;
+}
+
+/** RFC 3339 without fractions. */
+function iso(time: number): string {
+  return new Date(time).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+/** Throws the list of certificates that have a problem. */
+function assertAll(
+  certificates: readonly Certificate[],
+  heading: string,
+  problem: (certificate: Certificate) => string | null,
+): void {
+  const found = certificates.flatMap((certificate) => {
+    const what = problem(certificate);
+    return what === null ? [] : [`${BigInt(`0x${certificate.serial || "0"}`)} ${certificate.subjectCn ?? ""} ${what}`];
+  });
+  if (found.length > 0) throw new MeshError("invalid-argument", `${heading}:\n${bullets(found)}`);
+}
+
+function assertIssuer(problem: string | null): void {
+  if (problem !== null) throw new MeshError("invalid-argument", `issuer certificate ${problem}`);
+}
+
+/** Throws when one of the certificates of a server expires soon. */
 export function assertNotSoon(certificates: readonly Certificate[], wall: number): void {
   for (const certificate of certificates) {
-    if (certificate.notAfter - wall < soonMs)
-      throw new MeshError("invalid-argument", `${label(certificate)}: will expire on ${iso(certificate.notAfter)}`);
+    const problem = expiryProblem(certificate, wall);
+    if (problem !== null) throw new MeshError("invalid-argument", `certificate ${problem}`);
   }
 }
 
-function iso(time: number): string {
-  return new Date(time).toISOString();
-}
-
-function assertAlgorithm(certificates: readonly Certificate[], allowed: readonly string[]): void {
-  for (const certificate of certificates) {
-    if (!allowed.includes(certificate.keyType)) {
-      throw new MeshError(
-        "invalid-argument",
-        `${label(certificate)} uses the key type ${certificate.keyType}; use ${allowed.join(" or ")}`,
-      );
-    }
-  }
-}
+const anchorKeys = ["ecdsa-p256", "rsa-2048", "rsa-4096"];
 
 export const linkerdIdentity: Category = {
   id: "linkerd-identity",
@@ -97,34 +105,55 @@ export const linkerdIdentity: Category = {
     {
       id: "l5d-identity-trustAnchors-use-supported-crypto",
       description: "trust anchors are using supported crypto algorithm",
-      run: async (scope) => assertAlgorithm((await readTrust(scope)).anchors, ["ecdsa-p256", "rsa-2048", "rsa-4096"]),
+      fatal: true,
+      run: async (scope) =>
+        assertAll((await readTrust(scope)).anchors, "Invalid trustAnchors", (anchor) => keyProblem(anchor, anchorKeys)),
     },
     {
       id: "l5d-identity-trustAnchors-are-time-valid",
       description: "trust anchors are within their validity period",
-      run: async (scope) => assertValid((await readTrust(scope)).anchors, scope.wall()),
+      fatal: true,
+      run: async (scope) =>
+        assertAll((await readTrust(scope)).anchors, "Invalid anchors", (anchor) =>
+          validityProblem(anchor, scope.wall()),
+        ),
     },
     {
       id: "l5d-identity-trustAnchors-not-expiring-soon",
       description: "trust anchors are valid for at least 60 days",
       warning: true,
-      run: async (scope) => assertNotSoon((await readTrust(scope)).anchors, scope.wall()),
+      run: async (scope) =>
+        assertAll((await readTrust(scope)).anchors, "Anchors expiring soon", (anchor) =>
+          expiryProblem(anchor, scope.wall()),
+        ),
     },
     {
       id: "l5d-identity-issuer-cert-uses-supported-crypto",
       description: "issuer cert is using supported crypto algorithm",
-      run: async (scope) => assertAlgorithm([(await readTrust(scope)).issuer], ["ecdsa-p256"]),
+      fatal: true,
+      run: async (scope) => {
+        const { issuer } = await readTrust(scope);
+        assertIssuer(keyProblem(issuer, ["ecdsa-p256"]));
+      },
     },
     {
       id: "l5d-identity-issuer-cert-is-time-valid",
       description: "issuer cert is within its validity period",
-      run: async (scope) => assertValid([(await readTrust(scope)).issuer], scope.wall()),
+      fatal: true,
+      run: async (scope) => {
+        const { issuer } = await readTrust(scope);
+        const problem = validityProblem(issuer, scope.wall());
+        assertIssuer(problem === null ? null : `is ${problem}`);
+      },
     },
     {
       id: "l5d-identity-issuer-cert-not-expiring-soon",
       description: "issuer cert is valid for at least 60 days",
       warning: true,
-      run: async (scope) => assertNotSoon([(await readTrust(scope)).issuer], scope.wall()),
+      run: async (scope) => {
+        const { issuer } = await readTrust(scope);
+        assertIssuer(expiryProblem(issuer, scope.wall()));
+      },
     },
     {
       id: "l5d-identity-issuer-cert-issued-by-trust-anchor",
@@ -137,13 +166,6 @@ export const linkerdIdentity: Category = {
   ],
 };
 
-/** The anchors that a pod's proxy was injected with, or null when it has none as plain text. */
-function injectedAnchors(pod: Pod): string | null {
-  const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
-  const proxy = containers.find((container) => container.name === "linkerd-proxy");
-  return proxy?.env?.find(({ name }) => name === "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS")?.value ?? null;
-}
-
 export const linkerdIdentityDataPlane: Category = {
   id: "linkerd-identity-data-plane",
   checks: [
@@ -153,21 +175,18 @@ export const linkerdIdentityDataPlane: Category = {
       warning: true,
       run: async (scope) => {
         const { anchorsPem } = await readTrust(scope);
-        const { items } = await scope.client().list<Pod>(resources.pods, {
-          labelSelector: "linkerd.io/control-plane-ns",
-          ...(scope.dataPlaneNamespace === null ? {} : { namespace: scope.dataPlaneNamespace }),
-        });
-        const differing = items.filter((pod) => {
+        const differing = (await dataPlanePods(scope)).filter((pod) => {
           const anchors = injectedAnchors(pod);
-          return anchors !== null && anchors.trim() !== anchorsPem.trim();
+          return anchors !== null && anchors.trim() !== anchorsPem.trim() && !learnsAnchors(pod);
         });
-        if (differing.length > 0) {
-          const names = differing.map((pod) => `${pod.metadata.namespace}/${pod.metadata.name}`).join("\n  * ");
-          throw new MeshError(
-            "conflict",
-            `Some pods do not have the current trust bundle and must be restarted:\n  * ${names}`,
-          );
-        }
+        if (differing.length === 0) return;
+        const names = differing.map(({ metadata }) =>
+          scope.dataPlaneNamespace === null ? `${metadata.namespace}/${metadata.name}` : metadata.name,
+        );
+        throw new MeshError(
+          "conflict",
+          `Some pods do not have the current trust bundle and must be restarted:\n${bullets(names)}`,
+        );
       },
     },
   ],

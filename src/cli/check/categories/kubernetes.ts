@@ -41,7 +41,8 @@ export const kubernetesVersion: Category = {
         if (major > needMajor || (major === needMajor && minor >= needMinor)) return;
         throw new MeshError(
           "environment",
-          `Kubernetes is on version [${gitVersion}], but version [${needMajor}.${needMinor}.0] or more recent is required`,
+          `Kubernetes is on version [${gitVersion.replace(/^v/, "")}], but version [${needMajor}.${needMinor}.0] or more recent is required\n` +
+            "(native sidecars are missing before; to try it nevertheless: linkerd install --set proxy.nativeSidecar=false)",
         );
       },
     },
