@@ -78,8 +78,21 @@ describe("policyConfig", () => {
     const args = ["--server-addr=[::]:9443", "--server-tls-key=/tls/k", "--server-tls-certs=/tls/c"];
     expect(policyConfig(args).webhook).toEqual({
       listen: { ip: "::", port: 9443 },
-      tls: { cert: "/tls/c", key: "/tls/k" },
+      certificate: { kind: "files", files: { cert: "/tls/c", key: "/tls/k" } },
     });
+    const asked = policyConfig([
+      ...args,
+      "--identity-addr=linkerd-identity.mesh.svc:8080",
+      "--control-plane-namespace=mesh",
+    ]);
+    expect(asked.webhook?.certificate).toEqual({
+      kind: "identity",
+      host: "linkerd-identity.mesh.svc",
+      port: 8080,
+      name: "linkerd-policy-validator.mesh.svc",
+      tokenFile: "/var/run/secrets/tokens/linkerd-identity-token",
+    });
+    expect(() => policyConfig([...args, "--identity-addr=here"])).toThrow('Flag "--identity-addr" is not valid');
     expect(policyConfig([...args, "--admission-controller-disabled"]).webhook).toBeNull();
     expect(policyConfig([]).webhook).toBeNull();
   });

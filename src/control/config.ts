@@ -1,13 +1,13 @@
 /** Settings of the destination and policy programs: the only reader of their flags. */
 import { MeshError } from "#lib/errors.ts";
 import { type Cidr, parseCidrs } from "#lib/net-addr.ts";
-import type { KeyPairFiles } from "#kube/key-pair-files.ts";
 import { defaultOpaquePorts, parsePortRanges } from "#model/opaque-ports.ts";
 import type { DestinationSettings } from "./destination/settings.ts";
 import { Flags, type FlagSpecs } from "./flags.ts";
 import { parseDefaultPolicyName } from "./policy/default-policy.ts";
 import type { InboundSettings } from "./policy/inbound.ts";
 import type { OutboundSettings } from "./policy/outbound.ts";
+import { certificateFlags, certificateSource, type CertificateSource } from "./serving/certificate-source.ts";
 
 export interface ListenAddr {
   readonly ip: string;
@@ -94,6 +94,7 @@ export function destinationConfig(args: readonly string[]): DestinationConfig {
 
 const policyFlags: FlagSpecs = {
   ...commonFlags,
+  ...certificateFlags,
   "grpc-addr": value,
   "admin-addr": value,
   "control-plane-namespace": value,
@@ -130,7 +131,7 @@ export interface PolicyConfig {
 
 export interface PolicyWebhookConfig {
   readonly listen: ListenAddr;
-  readonly tls: KeyPairFiles;
+  readonly certificate: CertificateSource;
 }
 
 /** Private IPv4 ranges, shared address space and unique local IPv6, as Linkerd's charts have it. */
@@ -171,10 +172,14 @@ function policyWebhook(flags: Flags): PolicyWebhookConfig | null {
   if (flags.boolean("admission-controller-disabled", false) || flags.text("server-addr", "") === "") return null;
   return {
     listen: flags.listenAddr("server-addr", ":9443"),
-    tls: {
-      cert: flags.text("server-tls-certs", "/var/run/linkerd/tls/tls.crt"),
-      key: flags.text("server-tls-key", "/var/run/linkerd/tls/tls.key"),
-    },
+    certificate: certificateSource(
+      flags,
+      {
+        cert: flags.text("server-tls-certs", "/var/run/linkerd/tls/tls.crt"),
+        key: flags.text("server-tls-key", "/var/run/linkerd/tls/tls.key"),
+      },
+      { name: "linkerd-policy-validator", namespace: flags.text("control-plane-namespace", "linkerd") },
+    ),
   };
 }
 

@@ -7,7 +7,7 @@
  */
 import { MeshError, asMeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
-import type { ReadonlyWatchable } from "#lib/watchable.ts";
+import { type ReadonlyWatchable, Watchable } from "#lib/watchable.ts";
 import type { AdmissionDecision, AdmissionRequest } from "./types/admission.ts";
 
 export interface KeyPair {
@@ -24,15 +24,20 @@ export interface WebhookOptions {
   readonly ip?: string;
   /** 0: any free port. */
   readonly port: number;
-  /** The serving certificate. A new value serves new connections; one that can't be used is logged and the old one kept. */
-  readonly certificate: ReadonlyWatchable<KeyPair>;
+  /**
+   * The serving certificate; nothing is served while it is null. A new value serves new connections; one that can't be used
+   * is logged and the old one kept.
+   */
+  readonly certificate: ReadonlyWatchable<KeyPair | null>;
   /** By exact path, e.g. "/". */
   readonly routes: Readonly<Record<string, AdmissionHandler>>;
   readonly log: Log;
 }
 
 export interface WebhookServer {
+  /** As asked for, or which one it is once it serves. */
   readonly port: number;
+  readonly serving: ReadonlyWatchable<boolean>;
   /** Finishes what is in flight and closes. */
   stop(): Promise<void>;
 }
@@ -67,23 +72,34 @@ export function serveWebhook(options: WebhookOptions): WebhookServer {
       throw new MeshError(code, `Failed to serve webhooks on port ${port}: ${message}`, { cause: thrown });
     }
   };
-  let server = listen(options.certificate.get());
-  port = server.port ?? port;
+  let server: Bun.Server<undefined> | null = null;
+  const serving = new Watchable(false);
+  const use = (pair: KeyPair): void => {
+    const next = listen(pair);
+    void server?.stop(false);
+    server = next;
+    port = next.port ?? port;
+    if (!serving.get()) serving.set(true);
+  };
+  const first = options.certificate.get();
+  if (first !== null) use(first);
   const unwatch = options.certificate.watch((pair) => {
+    if (pair === null) return;
     try {
-      const next = listen(pair);
-      void server.stop(false);
-      server = next;
+      use(pair);
       options.log.info("Serving webhooks with a new certificate");
     } catch (thrown) {
       options.log.error("The new webhook certificate can't be used, keeping the old one", {}, thrown);
     }
   });
   return {
-    port,
+    get port() {
+      return port;
+    },
+    serving,
     async stop() {
       unwatch();
-      await server.stop(false);
+      await server?.stop(false);
     },
   };
 }

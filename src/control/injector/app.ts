@@ -3,10 +3,10 @@ import { Watchable } from "#lib/watchable.ts";
 import { KubeClient } from "#kube/client.ts";
 import { loadClusterAccess } from "#kube/config.ts";
 import { EventWriter } from "#kube/events.ts";
-import { tlsFilesIn, watchKeyPairFiles } from "#kube/key-pair-files.ts";
 import { serveWebhook } from "#kube/webhook.ts";
 import { serveAdmin } from "#lib/admin-server.ts";
 import type { ControlContext, RunningProgram } from "../context.ts";
+import { servingCertificate } from "../serving/certificate-source.ts";
 import { WatchedFacts } from "./cluster-facts.ts";
 import { injectorConfig } from "./config.ts";
 import { decide } from "./decide.ts";
@@ -25,7 +25,7 @@ export async function start(context: ControlContext): Promise<RunningInjector> {
   const stop = new AbortController();
   const followed = { clock, log, signal: stop.signal };
   const values = watchValues(config.files, followed);
-  const certificate = watchKeyPairFiles(tlsFilesIn(config.tlsDirectory), followed);
+  const certificate = servingCertificate(config.certificate, { ...followed, random });
   const client = new KubeClient(loadClusterAccess({ kubeconfig: config.kubeconfig, env: context.env, clock }));
   const events = new EventWriter(client, "linkerd-proxy-injector", { clock, log });
   const facts = new WatchedFacts(client, { ...followed, random });
@@ -48,14 +48,17 @@ export async function start(context: ControlContext): Promise<RunningInjector> {
   });
   // Ready once every watch has listed: before, each answer would cost questions to the API server.
   const ready = new Watchable(false);
-  const look = (): void => ready.set(facts.watches.every(({ listed }) => listed.get()));
+  const look = (): void => ready.set(webhook.serving.get() && facts.watches.every(({ listed }) => listed.get()));
   for (const { listed } of facts.watches) listed.watch(look);
+  webhook.serving.watch(look);
   look();
   const admin = serveAdmin({ ...config.admin, registry, ready });
   drain.onDrain(() => ready.set(false));
   log.info("Serving the injector webhook", { port: webhook.port });
   return {
-    port: webhook.port,
+    get port() {
+      return webhook.port;
+    },
     adminPort: admin.port,
     async stop() {
       stop.abort();

@@ -4,6 +4,7 @@ import { Registry } from "#lib/metrics/registry.ts";
 import { seededRandom } from "#lib/random.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { KubeClient } from "#kube/client.ts";
+import { tlsFilesIn } from "#kube/key-pair-files.ts";
 import { resources } from "#kube/resource.ts";
 import { FakeApi } from "#kube/testing/fake-api.ts";
 import { requestFor } from "../admission/testing.ts";
@@ -24,11 +25,12 @@ function running() {
   const { port, stop: close } = servePolicyWebhook(
     {
       listen: { ip: "127.0.0.1", port: 0 },
-      tls: { cert: `${world.directory}/tls.crt`, key: `${world.directory}/tls.key` },
+      certificate: { kind: "files", files: tlsFilesIn(world.directory) },
     },
     {
       client: new KubeClient(api.access),
       clock: new FakeClock(),
+      random: seededRandom(1),
       log: memoryLog().log,
       registry: new Registry(),
       signal: stop.signal,

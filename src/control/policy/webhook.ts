@@ -2,8 +2,8 @@
 import type { Clock } from "#lib/clock.ts";
 import type { Log } from "#lib/log.ts";
 import type { Registry } from "#lib/metrics/registry.ts";
+import type { Random } from "#lib/random.ts";
 import type { KubeClient } from "#kube/client.ts";
-import { watchKeyPairFiles } from "#kube/key-pair-files.ts";
 import { resources } from "#kube/resource.ts";
 import type { AdmissionRequest } from "#kube/types/admission.ts";
 import { serveWebhook, type WebhookServer } from "#kube/webhook.ts";
@@ -13,20 +13,22 @@ import { nameOf, reviewer } from "../admission/review.ts";
 import { policyRules } from "../admission/rules.ts";
 import { sameServer } from "../admission/rules/server.ts";
 import type { PolicyWebhookConfig } from "../config.ts";
+import { servingCertificate } from "../serving/certificate-source.ts";
 
 export interface PolicyWebhookDeps {
   readonly client: Pick<KubeClient, "list">;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly registry: Registry;
   readonly signal: AbortSignal;
 }
 
 export function servePolicyWebhook(config: PolicyWebhookConfig, deps: PolicyWebhookDeps): WebhookServer {
-  const { client, clock, log, registry, signal } = deps;
+  const { client, clock, random, log, registry, signal } = deps;
   return serveWebhook({
     ...config.listen,
-    certificate: watchKeyPairFiles(config.tls, { clock, log, signal }),
+    certificate: servingCertificate(config.certificate, { clock, random, log, signal }),
     log,
     routes: {
       "/": countedReviews(
