@@ -23,7 +23,7 @@ export const importTable: Readonly<Record<string, ImportRule>> = {
   local: { values: ["lib", "wire", "cni/rules"], types: ["kube/types", "kube/crds"] },
   cli: {
     values: ["lib", "model", "rpc", "kube", "manifests", "viz/client", "multicluster/link"],
-    dynamic: ["proxy", "control", "cni", "local", "viz", "multicluster"],
+    dynamic: ["proxy", "control", "cni", "local", "viz", "multicluster", "../examples/emojivoto"],
   },
 };
 

@@ -16,7 +16,7 @@ import { errorChain, MeshError } from "#lib/errors.ts";
 import { version } from "#lib/version.ts";
 import { linkerdExecutable } from "../executable.ts";
 import { baseEntries } from "./contents.ts";
-import { emojivotoImage, linkerdImages } from "./images.ts";
+import { linkerdImages, sampleImages } from "./images.ts";
 import { libraryEntries } from "./libraries.ts";
 import { dockerArchive, makeLayer, writeLayout, type Arch, type Image, type Layer } from "./oci.ts";
 import { fileCapabilities } from "./file-capabilities.ts";
@@ -57,7 +57,6 @@ async function layersFor(arch: Arch): Promise<{ readonly layers: readonly Layer[
       // The init container runs as a plain user: its NET_ADMIN must pass through this program to nft.
       capabilities: fileCapabilities(["NET_ADMIN", "NET_RAW"], false),
     },
-    { kind: "link", path: "usr/bin/bun", target: "linkerd" },
   ]);
   return { layers: [base, program], origin: sysroot.origin };
 }
@@ -98,7 +97,7 @@ async function main(): Promise<void> {
   }
   const images: Record<(typeof groups)[number], Image[]> = {
     linkerd: linkerdImages({ registry, version, layers }),
-    emojivoto: groups.includes("emojivoto") ? [await emojivotoImage(layers)] : [],
+    emojivoto: sampleImages({ version, layers }),
   };
   mkdirSync(values.out, { recursive: true });
   for (const group of groups) {

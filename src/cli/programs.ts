@@ -13,6 +13,8 @@ export const programs: Readonly<Record<string, () => Promise<{ readonly main: Pr
   "metrics-api": () => import("#viz/main.ts"),
   local: () => import("#local/main.ts"),
   await: () => import("./await.ts"),
+  // In the executable so that every cluster has something to mesh without fetching an image from elsewhere.
+  emojivoto: () => import("../../examples/emojivoto/main.ts"),
 };
 
 /**

@@ -38,8 +38,8 @@ test("Other images run their command on the host's programs, and without a comma
   });
 });
 
-test("Example images run their program of the repository", () => {
+test("Example images run a program of this executable", () => {
   expect(resolveImage("linkerd.local/emojivoto:v1", {}, self)).toMatchObject({
-    entrypoint: ["/.linkerd/bin/bun", "--smol", "/.linkerd/examples/emojivoto/main.ts"],
+    entrypoint: [...linkerd, "emojivoto"],
   });
 });

@@ -1,6 +1,6 @@
 /**
  * What an image name stands for. There are no image pulls here: containers run programs of this package or of the host.
- * To add an example application, add a line to `builtin`.
+ * To add an example application, add a line to `sampleEntrypoints` and a program to src/cli/programs.ts.
  */
 import { selfCommand, type Self } from "../launcher/self.ts";
 
@@ -30,10 +30,10 @@ export const linkerdEntrypoints: Readonly<Record<string, readonly string[]>> = {
   cli: [],
 };
 
-/** Example applications: image name → the program in the repository. */
-const builtin: ReadonlyArray<readonly [image: RegExp, program: (match: RegExpExecArray) => string]> = [
-  [/(?:^|\/)linkerd\.local\/([a-z0-9-]+)$/, (match) => `examples/${match[1]}/main.ts`],
-];
+/** Example applications, by the image's whole name: programs of this executable too. */
+export const sampleEntrypoints: Readonly<Record<string, readonly string[]>> = {
+  "linkerd.local/emojivoto": ["emojivoto"],
+};
 
 /** The image without registry tag and digest: "cr.l5d.io/linkerd/proxy:edge-25.1" → "cr.l5d.io/linkerd/proxy". */
 export function imageName(image: string): string {
@@ -60,15 +60,9 @@ export function resolveImage(
       host: false,
     };
   }
-  const implied = linkerdEntrypoints[last];
-  if (ours && implied !== undefined) {
+  const implied = ours ? linkerdEntrypoints[last] : command.length === 0 ? sampleEntrypoints[name] : undefined;
+  if (implied !== undefined) {
     return { kind: "run", entrypoint: selfCommand(self, selfMount, implied), host: false };
-  }
-  for (const [pattern, program] of builtin) {
-    const match = pattern.exec(name);
-    if (match === null) continue;
-    const bun = selfCommand({ ...self, prefix: ["--smol", `./${program(match)}`] }, selfMount, []);
-    return { kind: "run", entrypoint: command.length > 0 ? command : bun, host: false };
   }
   if (command.length > 0) return { kind: "run", entrypoint: command, host: true };
   return {
