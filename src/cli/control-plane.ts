@@ -2,15 +2,11 @@
 import { MeshError } from "#lib/errors.ts";
 import type { KubeClient } from "#kube/client.ts";
 import { resources } from "#kube/resource.ts";
-import type { KubeObject } from "#kube/types/meta.ts";
+import type { ConfigMap } from "#kube/types/core.ts";
 import { parse } from "yaml";
 
 /** Holds the values of the installation under the key "values". */
 export const configMapName = "linkerd-config";
-
-export interface ConfigMap extends KubeObject {
-  readonly data?: Readonly<Record<string, string>>;
-}
 
 /** The values in force, or null when there is no control plane in the namespace. */
 export async function installedValues(client: KubeClient, namespace: string): Promise<Record<string, unknown> | null> {

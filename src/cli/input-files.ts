@@ -24,7 +24,9 @@ export async function readInputs(argument: string, terminal: Terminal): Promise<
   try {
     directory = statSync(argument).isDirectory();
   } catch (error) {
-    throw new MeshError("not-found", `There is no file or folder "${argument}"`, { cause: error });
+    if ((error as NodeJS.ErrnoException).code === "ENOENT")
+      throw new MeshError("not-found", `There is no file or folder "${argument}"`);
+    throw new MeshError("environment", `Could not read "${argument}"`, { cause: error });
   }
   if (!directory) return [{ source: argument, text: readText(argument) }];
   const files = readdirSync(argument, { recursive: true, encoding: "utf8" })

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { MeshError } from "#lib/errors.ts";
 import type { Context, GlobalOptions, Terminal } from "./globals.ts";
+import { patient } from "./output/patience.ts";
 
 /** A command's file exports one of these; `shell.action` wraps what it does. */
 export type Register = (parent: Command, shell: Shell) => void;
@@ -82,8 +83,13 @@ export function createShell(terminal: Terminal): Shell {
     action(run) {
       return async (...all) => {
         const command = all[all.length - 1] as Command;
-        const context: Context = { terminal, globals: readGlobals(command, terminal) };
-        await run(context, command.args, command.opts());
+        const waiting = patient(terminal, `linkerd ${command.name()}`);
+        try {
+          const context: Context = { terminal: waiting.terminal, globals: readGlobals(command, terminal) };
+          await run(context, command.args, command.opts());
+        } finally {
+          waiting.stop();
+        }
       };
     },
   };

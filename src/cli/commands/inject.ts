@@ -1,16 +1,23 @@
 /** `linkerd inject`: adds the annotation (or with --manual the containers) of the proxy to manifests. */
-import { version } from "#lib/version.ts";
-import { injectYaml, reportLines } from "#manifests/inject/inject-yaml.ts";
-import type { Json } from "#manifests/json.ts";
-import { resolveValues } from "#manifests/values.ts";
-import { resources } from "#kube/resource.ts";
+import { Option } from "commander";
 import { MeshError } from "#lib/errors.ts";
-import { installedValues, type ConfigMap } from "../control-plane.ts";
-import type { Context } from "../globals.ts";
-import { readInputs } from "../input-files.ts";
+import { version } from "#lib/version.ts";
+import { type EditedYaml, injectYaml, type InjectYamlOptions, uninjectYaml } from "#manifests/inject/inject-yaml.ts";
+import { componentLabel } from "#manifests/inject/keys.ts";
+import { findPod } from "#manifests/inject/workload.ts";
+import type { Json } from "#manifests/json.ts";
+import { registryLayer, resolveValues, type Values } from "#manifests/values.ts";
+import { parseYaml } from "#manifests/yaml.ts";
+import { resources } from "#kube/resource.ts";
+import type { ConfigMap } from "#kube/types/core.ts";
 import { cluster } from "../cluster.ts";
-import { type Register } from "../shell.ts";
-import { addValueFlags, annotationsOf, proxyFlags } from "../value-flags.ts";
+import { installedValues } from "../control-plane.ts";
+import type { Context } from "../globals.ts";
+import { injectReport } from "../inject-report.ts";
+import { readInputs } from "../input-files.ts";
+import { manifestStream } from "../output/edited-yaml.ts";
+import type { Register } from "../shell.ts";
+import { addValueFlags, annotationsOf, deprecations, proxyFlags, valuesOf } from "../value-flags.ts";
 
 interface Options {
   readonly manual?: boolean;
@@ -22,6 +29,9 @@ interface Options {
   readonly waitBeforeExitSeconds?: string;
   readonly requireIdentityOnInboundPorts?: string;
   readonly opaquePorts?: string;
+  readonly registry?: string;
+  readonly disableIdentity?: boolean;
+  readonly output: string;
   readonly [flag: string]: unknown;
 }
 
@@ -36,9 +46,13 @@ export const register: Register = (parent, shell) => {
     .option("--enable-debug-sidecar", "add the debug container")
     .option("--close-wait-timeout <duration>", "kernel setting for half-closed connections")
     .option("--native-sidecar", "run the proxy as an init container that never ends")
+    .addOption(new Option("--no-native-sidecar").hideHelp())
     .option("--wait-before-exit-seconds <seconds>", "seconds that the proxy stays up after the pod is told to stop")
     .option("--require-identity-on-inbound-ports <ports>", "ports on which clients must prove an identity")
-    .option("--opaque-ports <ports>", "ports and ranges whose protocol is not looked at");
+    .option("--opaque-ports <ports>", "ports and ranges whose protocol is not looked at")
+    .option("--registry <registry>", "image registry (with --manual also $LINKERD_DOCKER_REGISTRY)")
+    .addOption(new Option("--disable-identity").hideHelp())
+    .option("-o, --output <format>", "yaml or json", "yaml");
   addValueFlags(command, proxyFlags)
     .addHelpText(
       "after",
@@ -46,15 +60,20 @@ export const register: Register = (parent, shell) => {
 Examples:
   kubectl get deploy -n app -o yaml | linkerd inject - | kubectl apply -f -
   linkerd inject app.yaml | kubectl apply -f -
+  linkerd inject https://example.org/app.yaml | kubectl apply -f -
   linkerd inject --manual --ignore-cluster folder/ > injected.yaml`,
     )
     .action(
       shell.action<Options>(async (context, args, options) => {
+        const { err, out } = context.terminal;
+        for (const note of deprecations(options, proxyFlags)) err(`${note}\n`);
+        if (options.disableIdentity === true)
+          err("Flag --disable-identity has no effect: every proxy has an identity\n");
         const values = await valuesFor(context, options);
-        const outputs: string[] = [];
-        const notes: string[] = [];
+        const texts: string[] = [];
+        const reports: string[] = [];
         for (const { source, text } of await readInputs(args[0] ?? "-", context.terminal)) {
-          const result = injectYaml(text, {
+          const result = injectOrReplace(text, {
             manual: options.manual === true,
             annotations: annotations(options),
             ingress: options.ingress === true,
@@ -63,34 +82,66 @@ Examples:
             createdBy: `linkerd/cli ${version}`,
             source,
           });
-          outputs.push(result.yaml);
-          notes.push(...result.warnings.map((warning) => `‼ ${warning}`), ...reportLines(result.report));
+          texts.push(result.yaml);
+          reports.push(injectReport(result, context.globals.verbose));
         }
         // Nothing is printed until every input was fit: a pipe must not apply half of them.
-        context.terminal.out(outputs.join("---\n"));
-        context.terminal.err(`\n${notes.join("\n")}\n\n`);
+        out(manifestStream(texts, options.output));
+        err(reports.join(""));
       }),
     );
 };
+
+/** A proxy of ours that is there already is replaced, so that injecting twice brings the newer settings. */
+function injectOrReplace(text: string, options: InjectYamlOptions): EditedYaml {
+  const first = injectYaml(text, options);
+  const occupied = first.report.some(({ reasons }) => reasons.includes("sidecar_already_exists"));
+  if (!occupied || hasControlPlane(text, options.source)) return first;
+  return injectYaml(uninjectYaml(text, options.source).yaml, options);
+}
+
+/** The control plane's own proxies are part of its manifests and stay as they are. */
+function hasControlPlane(text: string, source: string): boolean {
+  return parseYaml(text, source)
+    .flatMap((object) => (object["kind"] === "List" && Array.isArray(object["items"]) ? object["items"] : [object]))
+    .some((object) => {
+      const pod = typeof object === "object" && object !== null && !Array.isArray(object) ? findPod(object) : null;
+      return pod?.pod.metadata?.labels?.[componentLabel] !== undefined;
+    });
+}
 
 function annotations(options: Options): Record<string, string> {
   const extra: ReadonlyArray<readonly [name: string, value: string | undefined]> = [
     ["config.linkerd.io/enable-debug-sidecar", options.enableDebugSidecar === true ? "true" : undefined],
     ["config.linkerd.io/close-wait-timeout", options.closeWaitTimeout],
-    ["config.linkerd.io/proxy-enable-native-sidecar", options.nativeSidecar === true ? "true" : undefined],
+    [
+      "config.linkerd.io/proxy-enable-native-sidecar",
+      options.nativeSidecar === undefined ? undefined : String(options.nativeSidecar),
+    ],
     ["config.alpha.linkerd.io/proxy-wait-before-exit-seconds", options.waitBeforeExitSeconds],
     ["config.linkerd.io/proxy-require-identity-inbound-ports", options.requireIdentityOnInboundPorts],
     ["config.linkerd.io/opaque-ports", options.opaquePorts],
   ];
-  const all = annotationsOf(options, proxyFlags);
+  const all: Record<string, string> = {};
+  if (options.registry !== undefined) {
+    const base = options.registry.replace(/\/+$/, "");
+    all["config.linkerd.io/proxy-image"] = `${base}/proxy`;
+    if (options.enableDebugSidecar === true) all["config.linkerd.io/debug-image"] = `${base}/debug`;
+  }
+  Object.assign(all, annotationsOf(options, proxyFlags));
   for (const [name, value] of extra) if (value !== undefined) all[name] = value;
   return all;
 }
 
 /** The installation's values: a manual injection needs its trust anchors, the annotation alone does not. */
-async function valuesFor(context: Context, options: Options) {
+async function valuesFor(context: Context, options: Options): Promise<Values> {
   const under: Json = { linkerdVersion: version, cliVersion: `linkerd/cli ${version}` };
-  if (options.ignoreCluster === true || options.manual !== true) return resolveValues(under);
+  // Checks the flags that become annotations by the rules of the values, too.
+  const flags = valuesOf(options, proxyFlags);
+  if (options.manual !== true) return resolveValues(under, flags);
+  const registry = options.registry ?? context.terminal.env["LINKERD_DOCKER_REGISTRY"] ?? "";
+  const images: Json = registry === "" ? {} : registryLayer(registry);
+  if (options.ignoreCluster === true) return resolveValues(under, images, flags);
   const client = cluster(context);
   const namespace = context.globals.linkerdNamespace;
   const found = await installedValues(client, namespace);
@@ -102,5 +153,6 @@ async function valuesFor(context: Context, options: Options) {
   }
   const roots = await client.find<ConfigMap>(resources.configMaps, "linkerd-identity-trust-roots", namespace);
   const anchors = roots?.data?.["ca-bundle.crt"];
-  return resolveValues(under, found as Json, anchors === undefined ? {} : { identityTrustAnchorsPEM: anchors });
+  const trust: Json = anchors === undefined ? {} : { identityTrustAnchorsPEM: anchors };
+  return resolveValues(under, found as Json, trust, images, flags);
 }
