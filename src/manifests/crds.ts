@@ -1,5 +1,6 @@
 /** The custom resources of the mesh. Gateway API's own are not among them: clusters have them from elsewhere. */
 import type { Manifest } from "./json.ts";
+import { plain } from "./template/expression.ts";
 import { authorizationPolicy, meshTlsAuthentication, networkAuthentication } from "./crds/authorization.ts";
 import type { Crd, CrdContext } from "./crds/definition.ts";
 import { externalWorkload } from "./crds/external-workload.ts";
@@ -8,7 +9,7 @@ import { server, serverAuthorization } from "./crds/server.ts";
 import { serviceProfile } from "./crds/service-profile.ts";
 import { egressNetwork, httpLocalRateLimitPolicy, trafficSplit } from "./crds/traffic.ts";
 
-const all: readonly Crd[] = [
+export const allCrds: readonly Crd[] = [
   authorizationPolicy,
   egressNetwork,
   httpLocalRateLimitPolicy,
@@ -24,5 +25,5 @@ const all: readonly Crd[] = [
 
 /** What `linkerd install --crds` prints. */
 export function renderCrds(context: CrdContext): Manifest[] {
-  return all.map((make) => make(context));
+  return allCrds.map(({ make }) => plain(make(context)) as Manifest);
 }

@@ -1,19 +1,16 @@
 import { expect, test } from "bun:test";
 import { renderControlPlane } from "./install.ts";
 import { expectGolden } from "./testing/golden.ts";
-import { testCerts, testValues } from "./testing/fixtures.ts";
+import { testCerts, testIssuer, testValues } from "./testing/fixtures.ts";
 import { toYaml } from "./yaml.ts";
 import { highAvailabilityLayer } from "./values.ts";
 import type { Json } from "./json.ts";
 
-const issuer = { identity: { issuer: { tls: { crtPEM: "issuer certificate", keyPEM: "issuer key" } } } };
-
 function render(...layers: Json[]): string {
   return toYaml(
-    renderControlPlane(testValues(issuer, ...layers), {
+    renderControlPlane(testValues(testIssuer, ...layers), {
       namespace: "linkerd",
       createdBy: "linkerd/cli test-version",
-      webhookCerts: testCerts,
       overrides: {},
     }),
   );
@@ -30,7 +27,7 @@ test("the control plane with --ha", () => {
 test("the control plane under the CNI plugin, without native sidecars, with IPv6 and external certificates", () => {
   expectGolden(
     "install.options.golden.yaml",
-    render({
+    render(testCerts, {
       cniEnabled: true,
       disableIPv6: false,
       proxy: { nativeSidecar: false },

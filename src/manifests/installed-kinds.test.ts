@@ -8,7 +8,6 @@ test("uninstall finds every object that install makes, by kind and by label", ()
     version: "v1",
     now: Date.UTC(2026, 0, 1),
     highAvailability: true,
-    validators: true,
   });
   const crds = renderCrds({ controlPlaneNamespace: "linkerd", createdBy: "test" });
   const known = [...clusterWideKinds, ...namespacedKinds];

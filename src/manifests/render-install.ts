@@ -1,8 +1,7 @@
 /** One call for the command line: settings in, manifests out, with certificates made for whatever the user didn't give. */
 import { isJsonObject, mergeJson, type Json, type JsonObject, type Manifest } from "./json.ts";
 import { renderControlPlane } from "./install.ts";
-import { checkTrust, generateTrust, generateWebhookTls } from "./trust.ts";
-import type { WebhookTls } from "./install/webhook.ts";
+import { checkTrust, generateTrust, generateWebhookTls, type WebhookTls } from "./trust.ts";
 import { highAvailabilityLayer, registryLayer, resolveValues, trustDomainOf, type Values } from "./values.ts";
 
 export interface InstallOptions {
@@ -18,10 +17,11 @@ export interface InstallOptions {
   readonly registry?: string;
   /** Milliseconds since 1970: certificates start here. */
   readonly now: number;
-  /** Certificates of webhook servers that exist and are kept, by the Service's name; the others are made. */
+  /**
+   * With `identity.externalCA` only: certificates of webhook servers that exist and are kept, by the Service's name; the
+   * others are made. Otherwise the identity service issues them while the control plane runs.
+   */
   readonly webhookTls?: Readonly<Record<string, WebhookTls>>;
-  /** Whether the validating webhooks are part of it. Default false, until their programs exist. */
-  readonly validators?: boolean;
 }
 
 export interface RenderedInstall {
@@ -37,26 +37,33 @@ export function renderInstall(options: InstallOptions): RenderedInstall {
   if (options.highAvailability === true) under.push(highAvailabilityLayer);
   if (options.registry !== undefined && options.registry !== "") under.push(registryLayer(options.registry));
   const given = resolveValues(...under, user);
-  const trust = trustLayer(given, namespace, options.now);
-  const values = resolveValues(...under, user, trust);
-  const webhook = (service: string) =>
-    options.webhookTls?.[service] ?? generateWebhookTls(service, namespace, options.now);
+  const made = mergeJson(trustLayer(given, namespace, options.now), webhookLayer(given, namespace, options));
+  const values = resolveValues(...under, user, made);
   const manifests = renderControlPlane(values, {
     namespace,
     createdBy: `linkerd/cli ${options.version}`,
-    overrides: mergeJson(isJsonObject(user) ? user : {}, trust) as JsonObject,
-    webhookCerts: {
-      proxyInjector: webhook("linkerd-proxy-injector"),
-      validators:
-        options.validators === true
-          ? {
-              profileValidator: webhook("linkerd-sp-validator"),
-              policyValidator: webhook("linkerd-policy-validator"),
-            }
-          : null,
-    },
+    overrides: mergeJson(isJsonObject(user) ? user : {}, made) as JsonObject,
   });
   return { values, manifests };
+}
+
+const webhooks = {
+  proxyInjector: "linkerd-proxy-injector",
+  profileValidator: "linkerd-sp-validator",
+  policyValidator: "linkerd-policy-validator",
+} as const;
+
+/** Certificates for webhooks, where the identity service can't issue them: the API server would not know its anchors. */
+function webhookLayer(values: Values, namespace: string, { now, webhookTls }: InstallOptions): JsonObject {
+  const layer: JsonObject = {};
+  if (values.certManager.enabled) return layer;
+  for (const [path, service] of Object.entries(webhooks)) {
+    const { externalSecret, crtPEM, keyPEM } = values[path as keyof typeof webhooks];
+    if (externalSecret || crtPEM !== "" || keyPEM !== "") continue;
+    const { certPem, keyPem, caPem } = webhookTls?.[service] ?? generateWebhookTls(service, namespace, now);
+    layer[path] = { crtPEM: certPem, keyPEM: keyPem, caBundle: caPem };
+  }
+  return layer;
 }
 
 /** The trust to add to the user's values: made when nothing was given; what was given is checked instead. */

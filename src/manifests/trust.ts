@@ -3,7 +3,6 @@ import { errorChain, MeshError } from "#lib/errors.ts";
 import { certificatePem, parseCertificates, verifyChain, type Certificate } from "#lib/x509/certificate.ts";
 import { loadKey } from "#lib/x509/key.ts";
 import { createLeaf, createRoot, validFor } from "#lib/x509/sign.ts";
-import type { WebhookTls } from "./install/webhook.ts";
 
 /** How long made certificates live: a year, in ms. */
 const year = 365 * 24 * 60 * 60 * 1000;
@@ -34,6 +33,13 @@ export function generateTrust(options: {
   const root = createRoot(name, validFor(options.now, options.lifetime ?? year, skew));
   const pem = certificatePem(root.certificate);
   return { anchorPem: pem, issuerCertPem: pem, issuerKeyPem: root.key.privateKeyPem };
+}
+
+/** A webhook server's certificate and key, and the bundle by which the API server checks it. PEM. */
+export interface WebhookTls {
+  readonly certPem: string;
+  readonly keyPem: string;
+  readonly caPem: string;
 }
 
 /** A certificate for a webhook's Service, signed by an authority of its own whose key is forgotten at once. */

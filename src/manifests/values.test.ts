@@ -30,13 +30,13 @@ test("values that are unknown, mistyped or don't fit together are refused by pat
     ],
     ["policyController.probeNetworks={10.0.0.0/8,x}", 'Value "policyController.probeNetworks[1]" is "x"'],
     ["proxyInit.closeWaitTimeoutSecs=3", 'needs "proxyInit.runAsRoot"'],
-    ["podMonitor.enabled=true", 'Value "podMonitor.enabled" is true, but this is not supported'],
+    ["enablePSP=true", 'Value "enablePSP" is true, but Kubernetes has no pod security policies'],
     ["proxy.tracing.enabled=true", 'needs "proxy.tracing.collector.endpoint"'],
   ];
   for (const [setting, message] of cases) expect(() => resolveValues(parseSet(setting))).toThrow(message);
 });
 
-test("later layers win, objects merge, lists are replaced, null removes", () => {
+test("later layers win, objects (and the user's maps over their defaults) merge, lists are replaced, null removes", () => {
   const values = resolveValues(
     {
       proxy: { logLevel: "debug", uid: 1 },
@@ -48,7 +48,7 @@ test("later layers win, objects merge, lists are replaced, null removes", () => 
   expect(values.proxy.uid).toBe(2);
   expect(values.proxy.logLevel).toBe("warn,linkerd=info,hickory=error");
   expect(values.policyController.probeNetworks).toEqual(["::/0"]);
-  expect(values.nodeSelector).toEqual({ a: "b", c: "d" });
+  expect(values.nodeSelector).toEqual({ "kubernetes.io/os": "linux", a: "b", c: "d" });
 });
 
 test("--set reads Helm's language", () => {

@@ -4,7 +4,7 @@ import type { Clock } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import { type ReadonlyWatchable, Watchable } from "#lib/watchable.ts";
-import { resolveValues, type Values } from "#manifests/values.ts";
+import { readConfig, type Values } from "#manifests/values.ts";
 import { parseYaml } from "#manifests/yaml.ts";
 
 export interface ValuesFiles {
@@ -61,7 +61,7 @@ export function watchValues(files: ValuesFiles, options: WatchValuesOptions): Re
 function parse([valuesText, anchors]: readonly [string, string], { valuesFile }: ValuesFiles): Values {
   const [layer] = parseYaml(valuesText, valuesFile);
   if (layer === undefined) throw new MeshError("invalid-argument", `"${valuesFile}" is empty`);
-  const values = resolveValues(layer);
+  const values = readConfig(layer);
   values.identityTrustAnchorsPEM = anchors;
   return values;
 }

@@ -1,5 +1,6 @@
 /** CustomResourceDefinitions from a table of versions. */
-import type { JsonObject, Manifest } from "../json.ts";
+import type { JsonObject } from "../json.ts";
+import type { Expr, TreeObject } from "../template/expression.ts";
 import { object, string, type Schema } from "./schema.ts";
 
 export interface CrdVersion {
@@ -35,19 +36,25 @@ export interface CrdNames {
 
 /** What the definitions of one installation share. */
 export interface CrdContext {
-  readonly controlPlaneNamespace: string;
-  readonly createdBy: string;
+  readonly controlPlaneNamespace: Expr<string>;
+  readonly createdBy: Expr<string>;
 }
 
-export type Crd = (context: CrdContext) => Manifest;
+/** One definition and the name that it goes by. */
+export interface Crd {
+  /** "servers.policy.linkerd.io". */
+  readonly name: string;
+  readonly make: (context: CrdContext) => TreeObject;
+}
 
 export function crd(names: CrdNames, versions: readonly CrdVersion[]): Crd {
   const { group, kind, plural, singular = kind.toLowerCase(), shortNames, categories } = names;
-  return ({ controlPlaneNamespace, createdBy }) => ({
+  const name = `${plural}.${group}`;
+  const make = ({ controlPlaneNamespace, createdBy }: CrdContext): TreeObject => ({
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
     metadata: {
-      name: `${plural}.${group}`,
+      name,
       annotations: { "linkerd.io/created-by": createdBy },
       labels: { "linkerd.io/control-plane-ns": controlPlaneNamespace },
     },
@@ -65,6 +72,7 @@ export function crd(names: CrdNames, versions: readonly CrdVersion[]): Crd {
       versions: versions.map((version) => versionOf(names, version)),
     },
   });
+  return { name, make };
 }
 
 function versionOf({ group, kind }: CrdNames, version: CrdVersion): JsonObject {

@@ -1,6 +1,22 @@
 /** The containers that injection adds. */
-import { MeshError } from "#lib/errors.ts";
-import type { JsonObject } from "../json.ts";
+import {
+  allWhen,
+  and,
+  atLeast,
+  demand,
+  equal,
+  not,
+  or,
+  orElse,
+  pick,
+  some,
+  text,
+  unlessBare,
+  when,
+  type Expr,
+  type Tree,
+  type TreeObject,
+} from "../template/expression.ts";
 import {
   debugContainer,
   identityVolume,
@@ -12,21 +28,15 @@ import {
 } from "./keys.ts";
 import type { Part } from "./pod.ts";
 import { proxyEnv } from "./proxy-env.ts";
-import { containerResources, proxyImage, proxyPullPolicy, type ProxySettings } from "./settings.ts";
+import { containerResources, proxyImage, proxyPullPolicy, type ProxySettings, type ProxyView } from "./settings.ts";
 
 const runtimeDefault = { type: "RuntimeDefault" };
 
 /** The sidecar. As a native sidecar it is an init container that keeps running (`restartPolicy: Always`). */
-export function proxyContainerOf(settings: ProxySettings): Part {
-  const { values } = settings;
-  const { proxy } = values;
-  const admin = (path: string): JsonObject => ({ path, port: proxy.ports.admin });
-  const mounts: JsonObject[] = [{ mountPath: "/var/run/linkerd/identity/end-entity", name: identityVolume }];
-  if (proxy.tracing.enabled) mounts.push({ mountPath: "/var/run/linkerd/podinfo", name: podInfoVolume });
-  if (values.identity.serviceAccountTokenProjection) {
-    mounts.push({ mountPath: "/var/run/secrets/tokens", name: tokenVolume });
-  }
-  if (settings.serviceAccountMount !== null) mounts.push({ ...settings.serviceAccountMount, readOnly: true });
+export function proxyContainerOf(settings: ProxyView): Part {
+  const { values, serviceAccountMount } = settings;
+  const { proxy, identity } = values;
+  const admin = (path: string): TreeObject => ({ path, port: proxy.ports.admin });
   return {
     name: proxyContainer,
     image: proxyImage(values),
@@ -40,50 +50,58 @@ export function proxyContainerOf(settings: ProxySettings): Part {
     livenessProbe: { httpGet: admin("/live"), ...proxy.livenessProbe },
     readinessProbe: { httpGet: admin("/ready"), ...proxy.readinessProbe },
     // Holds back the containers behind it until the proxy can serve them: what "await" means for a native sidecar.
-    startupProbe: proxy.nativeSidecar && proxy.await ? { httpGet: admin("/ready"), ...proxy.startupProbe } : undefined,
+    startupProbe: when(and(proxy.nativeSidecar, proxy.await), { httpGet: admin("/ready"), ...proxy.startupProbe }),
     resources: containerResources(proxy.resources),
     securityContext: proxySecurityContext(settings),
     terminationMessagePolicy: "FallbackToLogsOnError",
-    lifecycle: proxy.nativeSidecar ? undefined : lifecycle(settings),
-    volumeMounts: mounts,
-    restartPolicy: proxy.nativeSidecar ? "Always" : undefined,
+    lifecycle: lifecycle(settings),
+    volumeMounts: [
+      { mountPath: "/var/run/linkerd/identity/end-entity", name: identityVolume },
+      when(proxy.tracing.enabled, { mountPath: "/var/run/linkerd/podinfo", name: podInfoVolume }),
+      when(identity.serviceAccountTokenProjection, { mountPath: "/var/run/secrets/tokens", name: tokenVolume }),
+      ownTokenMount(values, serviceAccountMount),
+    ],
+    restartPolicy: when(proxy.nativeSidecar, "Always"),
   };
 }
 
-function proxySecurityContext({ values }: ProxySettings): JsonObject {
+/** The pod's own token is the proxy's identity only where none is projected for it. */
+function ownTokenMount({ identity }: ProxyView["values"], mount: ProxyView["serviceAccountMount"]): Tree {
+  if (mount === null) return undefined;
+  return when(not(identity.serviceAccountTokenProjection), { ...mount, readOnly: true });
+}
+
+function proxySecurityContext({ values }: ProxyView): Tree {
   const { securityContext, uid, gid } = values.proxy;
-  if (Object.keys(securityContext).length > 0) return securityContext;
-  return {
+  return when(some(securityContext), securityContext, {
     allowPrivilegeEscalation: false,
     capabilities: { drop: ["ALL"] },
     readOnlyRootFilesystem: true,
     runAsNonRoot: true,
     runAsUser: uid,
-    runAsGroup: gid >= 0 ? gid : undefined,
+    runAsGroup: when(atLeast(gid, 0), gid),
     seccompProfile: runtimeDefault,
-  };
+  });
 }
 
 /** An ordinary container starts together with the application; these hooks stand in for the native sidecar's order. */
-function lifecycle({ values }: ProxySettings): JsonObject | undefined {
+function lifecycle({ values }: ProxyView): Tree {
   const { proxy } = values;
-  if (!proxy.await && proxy.waitBeforeExitSeconds === 0) return undefined;
-  return {
-    postStart: proxy.await
-      ? { exec: { command: ["linkerd", "await", "--timeout=2m", `--port=${proxy.ports.admin}`] } }
-      : undefined,
+  const waits = some(proxy.waitBeforeExitSeconds);
+  const command = ["linkerd", "await", "--timeout=2m", text`--port=${proxy.ports.admin}`];
+  const hooks = unlessBare({
+    postStart: when(proxy.await, { exec: { command } }),
     // The sleep of the kubelet (Kubernetes 1.30 on): the image needs no shell tools.
-    preStop: proxy.waitBeforeExitSeconds > 0 ? { sleep: { seconds: proxy.waitBeforeExitSeconds } } : undefined,
-  };
+    preStop: when(waits, { sleep: { seconds: proxy.waitBeforeExitSeconds } }),
+  });
+  return when(not(proxy.nativeSidecar), hooks);
 }
 
 /** The init container that redirects the pod's traffic to the proxy. */
-export function initContainerOf(settings: ProxySettings): Part {
+export function initContainerOf(settings: ProxyView): Part {
   const { values } = settings;
   const { proxyInit } = values;
-  const rooted = proxyInit.closeWaitTimeoutSecs > 0 || proxyInit.privileged;
-  const mounts: JsonObject[] = [{ ...proxyInit.xtMountPath }];
-  if (settings.serviceAccountMount !== null) mounts.push({ ...settings.serviceAccountMount, readOnly: true });
+  const rooted = or(some(proxyInit.closeWaitTimeoutSecs), proxyInit.privileged);
   return {
     name: initContainer,
     image: proxyImage(values),
@@ -95,60 +113,53 @@ export function initContainerOf(settings: ProxySettings): Part {
       capabilities: { add: ["NET_ADMIN", "NET_RAW"] },
       privileged: rooted,
       readOnlyRootFilesystem: true,
-      runAsGroup: proxyInit.runAsRoot ? 0 : proxyInit.runAsGroup || 65534,
-      runAsNonRoot: !proxyInit.runAsRoot,
-      runAsUser: proxyInit.runAsRoot ? 0 : proxyInit.runAsUser || 65534,
+      runAsGroup: pick(proxyInit.runAsRoot, 0, orElse(proxyInit.runAsGroup, 65534)),
+      runAsNonRoot: not(proxyInit.runAsRoot),
+      runAsUser: pick(proxyInit.runAsRoot, 0, orElse(proxyInit.runAsUser, 65534)),
       seccompProfile: runtimeDefault,
     },
     terminationMessagePolicy: "FallbackToLogsOnError",
-    volumeMounts: mounts,
+    volumeMounts: [{ ...proxyInit.xtMountPath }, ownTokenMount(values, settings.serviceAccountMount)],
   };
 }
 
-/** Which iptables to run; the init program's own default is the legacy one. */
-const firewallArguments: Readonly<Record<string, readonly string[]>> = {
-  nft: ["--firewall-bin-path", "iptables-nft", "--firewall-save-bin-path", "iptables-nft-save"],
-  plain: ["--firewall-bin-path", "iptables", "--firewall-save-bin-path", "iptables-save"],
-  legacy: [],
-};
-
-function initArguments({ values }: ProxySettings): string[] {
+function initArguments({ values }: ProxyView): readonly Tree[] {
   const { proxy, proxyInit } = values;
-  const args = [...(firewallArguments[proxyInit.iptablesMode] ?? [])];
-  const add = (flag: string, value: string | number): void => {
-    args.push(flag, String(value));
-  };
-  if (values.disableIPv6) args.push("--ipv6=false");
-  add("--incoming-proxy-port", proxy.ports.inbound);
-  add("--outgoing-proxy-port", proxy.ports.outbound);
-  add("--proxy-uid", proxy.uid);
-  if (proxy.gid >= 0) add("--proxy-gid", proxy.gid);
-  const own = `${proxy.ports.control},${proxy.ports.admin}`;
-  add(
-    "--inbound-ports-to-ignore",
-    proxyInit.ignoreInboundPorts === "" ? own : `${own},${proxyInit.ignoreInboundPorts}`,
+  const flag = (name: string, value: Expr<string>): readonly Tree[] => [name, value];
+  const flagWhen = (condition: Expr<boolean>, name: string, value: Expr<string>): readonly Tree[] =>
+    allWhen(condition, () => flag(name, value));
+  const unlessEmpty = (name: string, value: Expr<string>): readonly Tree[] => flagWhen(some(value), name, value);
+  const mode = (name: string): Expr<boolean> => equal(proxyInit.iptablesMode as Expr<string>, name);
+  const own = text`${proxy.ports.control},${proxy.ports.admin}`;
+  const skipped = proxyInit.ignoreInboundPorts;
+  const closeWait = some(proxyInit.closeWaitTimeoutSecs);
+  demand(
+    or(not(closeWait), proxyInit.runAsRoot),
+    `Value "proxyInit.runAsRoot" must be true when a close-wait timeout is set (config.linkerd.io/close-wait-timeout)`,
   );
-  if (proxyInit.ignoreOutboundPorts !== "") add("--outbound-ports-to-ignore", proxyInit.ignoreOutboundPorts);
-  if (proxyInit.closeWaitTimeoutSecs > 0) {
-    if (!proxyInit.runAsRoot) {
-      throw new MeshError(
-        "invalid-argument",
-        `Value "proxyInit.runAsRoot" must be true when a close-wait timeout is set (config.linkerd.io/close-wait-timeout)`,
-      );
-    }
-    add("--timeout-close-wait-secs", proxyInit.closeWaitTimeoutSecs);
-  }
-  if (proxyInit.logFormat !== "") add("--log-format", proxyInit.logFormat);
-  if (proxyInit.logLevel !== "") add("--log-level", proxyInit.logLevel);
-  if (proxyInit.skipSubnets !== "") add("--subnets-to-ignore", proxyInit.skipSubnets);
-  return args;
+  return [
+    // Which iptables to run; the init program's own default is the legacy one.
+    ...flagWhen(mode("nft"), "--firewall-bin-path", "iptables-nft"),
+    ...flagWhen(mode("nft"), "--firewall-save-bin-path", "iptables-nft-save"),
+    ...flagWhen(mode("plain"), "--firewall-bin-path", "iptables"),
+    ...flagWhen(mode("plain"), "--firewall-save-bin-path", "iptables-save"),
+    when(values.disableIPv6, "--ipv6=false"),
+    ...flag("--incoming-proxy-port", text`${proxy.ports.inbound}`),
+    ...flag("--outgoing-proxy-port", text`${proxy.ports.outbound}`),
+    ...flag("--proxy-uid", text`${proxy.uid}`),
+    ...flagWhen(atLeast(proxy.gid, 0), "--proxy-gid", text`${proxy.gid}`),
+    ...flag("--inbound-ports-to-ignore", pick(some(skipped), text`${own},${skipped}`, own)),
+    ...unlessEmpty("--outbound-ports-to-ignore", proxyInit.ignoreOutboundPorts),
+    ...flagWhen(closeWait, "--timeout-close-wait-secs", text`${proxyInit.closeWaitTimeoutSecs}`),
+    ...unlessEmpty("--log-format", proxyInit.logFormat),
+    ...unlessEmpty("--log-level", proxyInit.logLevel),
+    ...unlessEmpty("--subnets-to-ignore", proxyInit.skipSubnets),
+  ];
 }
 
 /** Under the CNI plugin: checks that the redirect is in place, and fails the pod if it isn't. */
-export function validatorContainerOf(settings: ProxySettings): Part {
-  const { values } = settings;
+export function validatorContainerOf({ values }: ProxyView): Part {
   const { networkValidator: validator, disableIPv6 } = values;
-  const custom = Object.keys(validator.securityContext).length > 0;
   return {
     name: validatorContainer,
     image: proxyImage(values),
@@ -160,26 +171,25 @@ export function validatorContainerOf(settings: ProxySettings): Part {
       "--log-level",
       validator.logLevel,
       "--connect-addr",
-      validator.connectAddr || (disableIPv6 ? "1.1.1.1:20001" : "[fd00::1]:20001"),
+      orElse(validator.connectAddr, pick(disableIPv6, "1.1.1.1:20001", "[fd00::1]:20001")),
       "--listen-addr",
-      validator.listenAddr || (disableIPv6 ? "0.0.0.0:4140" : "[::]:4140"),
+      orElse(validator.listenAddr, pick(disableIPv6, "0.0.0.0:4140", "[::]:4140")),
       "--timeout",
       validator.timeout,
     ],
     resources: containerResources(values.proxy.resources),
-    securityContext: !validator.enableSecurityContext
-      ? undefined
-      : custom
-        ? validator.securityContext
-        : {
-            allowPrivilegeEscalation: false,
-            capabilities: { drop: ["ALL"] },
-            readOnlyRootFilesystem: true,
-            runAsGroup: 65534,
-            runAsNonRoot: true,
-            runAsUser: 65534,
-            seccompProfile: runtimeDefault,
-          },
+    securityContext: when(
+      validator.enableSecurityContext,
+      when(some(validator.securityContext), validator.securityContext, {
+        allowPrivilegeEscalation: false,
+        capabilities: { drop: ["ALL"] },
+        readOnlyRootFilesystem: true,
+        runAsGroup: 65534,
+        runAsNonRoot: true,
+        runAsUser: 65534,
+        seccompProfile: runtimeDefault,
+      }),
+    ),
   };
 }
 
@@ -198,11 +208,11 @@ export function debugContainerOf({ values }: ProxySettings): Part {
 }
 
 /** The volumes of the containers above. */
-export function proxyVolumes({ values }: ProxySettings): Part[] {
-  const volumes: Part[] = [];
-  if (!values.cniEnabled) volumes.push({ name: values.proxyInit.xtMountPath.name, emptyDir: {} });
-  if (values.proxy.tracing.enabled) {
-    volumes.push({
+export function proxyVolumes({ values }: Pick<ProxyView, "values">): readonly Tree[] {
+  const token = { path: tokenVolume, expirationSeconds: 86_400, audience: "identity.l5d.io" };
+  return [
+    when(not(values.cniEnabled), { name: values.proxyInit.xtMountPath.name, emptyDir: {} }),
+    when(values.proxy.tracing.enabled, {
       name: podInfoVolume,
       downwardAPI: {
         items: [
@@ -210,13 +220,12 @@ export function proxyVolumes({ values }: ProxySettings): Part[] {
           { path: "annotations", fieldRef: { fieldPath: "metadata.annotations" } },
         ],
       },
-    });
-  }
-  // Keys never touch a disk.
-  volumes.push({ name: identityVolume, emptyDir: { medium: "Memory" } });
-  if (values.identity.serviceAccountTokenProjection) {
-    const token = { path: tokenVolume, expirationSeconds: 86_400, audience: "identity.l5d.io" };
-    volumes.push({ name: tokenVolume, projected: { sources: [{ serviceAccountToken: token }] } });
-  }
-  return volumes;
+    }),
+    // Keys never touch a disk.
+    { name: identityVolume, emptyDir: { medium: "Memory" } },
+    when(values.identity.serviceAccountTokenProjection, {
+      name: tokenVolume,
+      projected: { sources: [{ serviceAccountToken: token }] },
+    }),
+  ];
 }

@@ -1,6 +1,5 @@
 /** Pod in, JSON patch out: the one place that decides what an injected pod looks like. */
 import { createHash } from "node:crypto";
-import type { Json } from "../json.ts";
 import type { Values } from "../values.ts";
 import { applyAnnotations, inheritedAnnotations } from "./annotations.ts";
 import {
@@ -22,6 +21,7 @@ import {
   trustRootAnnotation,
   workloadNsLabel,
 } from "./keys.ts";
+import { plain, type Tree } from "../template/expression.ts";
 import { pointer, type PatchOp, type PodTemplate, type VolumeMount } from "./pod.ts";
 import { namedPorts, podInboundPorts, podOpaquePorts } from "./ports.ts";
 import { proxySettings, type ProxySettings } from "./settings.ts";
@@ -185,11 +185,11 @@ function specPatch(pod: PodTemplate, settings: ProxySettings, prefix: string): P
   const ensureList = (name: "volumes" | "initContainers" | "containers"): void => {
     if (!Array.isArray(spec[name])) patch.push({ op: "add", path: `${prefix}/spec/${name}`, value: [] });
   };
-  const add = (list: string, at: number | "-", value: Json): void => {
-    patch.push({ op: "add", path: `${prefix}/spec/${list}/${at}`, value });
+  const add = (list: string, at: number | "-", value: Tree): void => {
+    patch.push({ op: "add", path: `${prefix}/spec/${list}/${at}`, value: plain(value) });
   };
   ensureList("volumes");
-  for (const volume of proxyVolumes(settings)) add("volumes", "-", volume);
+  for (const volume of proxyVolumes(settings)) if (volume !== undefined) add("volumes", "-", volume);
   ensureList("initContainers");
   const redirect = values.cniEnabled ? validatorContainerOf(settings) : initContainerOf(settings);
   if (values.proxy.nativeSidecar) {

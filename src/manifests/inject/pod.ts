@@ -1,5 +1,6 @@
 /** The parts of a pod that injection reads. Everything else passes through untouched, because injection answers patches. */
-import type { Json, JsonObject } from "../json.ts";
+import type { Json } from "../json.ts";
+import type { TreeObject } from "../template/expression.ts";
 
 /** A pod, or the pod template of a workload. */
 export interface PodTemplate {
@@ -55,7 +56,7 @@ export type PatchOp =
   | { readonly op: "remove"; readonly path: string };
 
 /** A container or volume as we make it. */
-export type Part = JsonObject;
+export type Part = TreeObject;
 
 /** All containers in the order in which they start. */
 export function allContainers(spec: PodSpec): readonly Container[] {

@@ -1,24 +1,40 @@
 /** What one pod's proxy is to be like: the installation's values with the pod's annotations applied. */
-import type { JsonObject } from "../json.ts";
-import type { Values } from "../values.ts";
+import {
+  orElse,
+  text,
+  unlessBare,
+  unlessEmpty,
+  type Expr,
+  type Expressions,
+  type Tree,
+} from "../template/expression.ts";
+import type { Resources, Values } from "../values.ts";
 import type { VolumeMount } from "./pod.ts";
 
 /** A control-plane component whose own proxy must reach it on localhost. */
 export type ControlPlaneComponent = "linkerd-identity" | "linkerd-destination" | "linkerd-proxy-injector";
 
-export interface ProxySettings {
+/** What the containers of a proxy are made from. The chart renders them with values that are not known yet. */
+export interface ProxyView {
+  readonly values: Expressions<Values>;
+  /** The namespace of the control plane. */
+  readonly controlPlaneNamespace: Expr<string>;
+  /** Ports on which the pod listens, "8080,9990": the proxy fetches their policies before the first connection. */
+  readonly podInboundPorts: string;
+  /** Set for the control plane's own pods, null for all others. */
+  readonly component: ControlPlaneComponent | null;
+  /** The control plane's pods take the anchors from ConfigMap `linkerd-identity-trust-roots`, all others as literal text. */
+  readonly trustBundleFromConfigMap: boolean;
+  /** The pod's own ServiceAccount mount, used when identity tokens aren't projected. */
+  readonly serviceAccountMount: VolumeMount | null;
+}
+
+/** The view of one application pod. */
+export interface ProxySettings extends ProxyView {
   /** A private copy: annotations are applied by changing it. */
   readonly values: Values;
-  /** The namespace of the control plane. */
-  readonly controlPlaneNamespace: string;
-  /** Ports on which the pod listens, "8080,9990": the proxy fetches their policies before the first connection. */
   podInboundPorts: string;
   debugSidecar: boolean;
-  /** Set for the control plane's own pods, null for all others. */
-  component: ControlPlaneComponent | null;
-  /** The control plane's pods take the anchors from ConfigMap `linkerd-identity-trust-roots`, all others as literal text. */
-  trustBundleFromConfigMap: boolean;
-  /** The pod's own ServiceAccount mount, needed when identity tokens aren't projected. */
   serviceAccountMount: VolumeMount | null;
 }
 
@@ -35,24 +51,17 @@ export function proxySettings(values: Values, controlPlaneNamespace: string): Pr
 }
 
 /** `name:tag` of the proxy image. */
-export function proxyImage(values: Values): string {
-  return `${values.proxy.image.name}:${values.proxy.image.version || values.linkerdVersion}`;
+export function proxyImage({ proxy, linkerdVersion }: Expressions<Values>): Expr<string> {
+  return text`${proxy.image.name}:${orElse(proxy.image.version, linkerdVersion)}`;
 }
 
-export const proxyPullPolicy = (values: Values): string => values.proxy.image.pullPolicy || values.imagePullPolicy;
+export const proxyPullPolicy = ({ proxy, imagePullPolicy }: Expressions<Values>): Expr<string> =>
+  orElse<string>(proxy.image.pullPolicy, imagePullPolicy);
 
-/** Kubernetes' `resources` of our `{cpu: {limit, request}, …}`; undefined when nothing is set. */
-export function containerResources(resources: {
-  readonly [kind: string]: { readonly limit: string; readonly request: string };
-}): JsonObject | undefined {
-  const limits: JsonObject = {};
-  const requests: JsonObject = {};
-  for (const [kind, { limit, request }] of Object.entries(resources)) {
-    if (limit !== "") limits[kind] = limit;
-    if (request !== "") requests[kind] = request;
-  }
-  const result: JsonObject = {};
-  if (Object.keys(limits).length > 0) result["limits"] = limits;
-  if (Object.keys(requests).length > 0) result["requests"] = requests;
-  return Object.keys(result).length > 0 ? result : undefined;
+/** Kubernetes' `resources` of our `{cpu: {limit, request}, …}`; nothing when nothing is set. */
+export function containerResources(resources: Expressions<Resources>): Tree {
+  const kinds = ["cpu", "memory", "ephemeral-storage"] as const;
+  const of = (side: "limit" | "request"): Tree =>
+    unlessBare(Object.fromEntries(kinds.map((kind) => [kind, unlessEmpty(resources[kind][side])])));
+  return unlessBare({ limits: of("limit"), requests: of("request") });
 }

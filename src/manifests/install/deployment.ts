@@ -1,50 +1,63 @@
 /** What the control plane's Deployments have in common: pod settings, own proxy, probes, disruption budget. */
-import { createHash } from "node:crypto";
-import type { JsonObject, Manifest } from "../json.ts";
-import { initContainerOf, proxyContainerOf, proxyVolumes, validatorContainerOf } from "../inject/containers.ts";
 import {
-  containerResources,
-  proxySettings,
-  type ControlPlaneComponent,
-  type ProxySettings,
-} from "../inject/settings.ts";
+  and,
+  atLeast,
+  Block,
+  merged,
+  not,
+  orElse,
+  sha256,
+  some,
+  text,
+  unlessBare,
+  unlessEmpty,
+  when,
+  type Expr,
+  type Expressions,
+  type Tree,
+  type TreeObject,
+} from "../template/expression.ts";
+import { initContainerOf, proxyContainerOf, proxyVolumes, validatorContainerOf } from "../inject/containers.ts";
+import { containerResources, type ControlPlaneComponent, type ProxyView } from "../inject/settings.ts";
 import type { Resources, Values } from "../values.ts";
-import { componentLabels, createdByAnnotations, namespaced, type Component, type InstallContext } from "./labels.ts";
+import { createdByAnnotations, labelsWith, namespaced, type Component, type InstallContext } from "./labels.ts";
 
 /** One of our programs as a container of a control-plane pod. */
 export interface ControllerContainer {
   readonly name: string;
-  readonly args: readonly string[];
-  readonly env?: readonly JsonObject[];
+  readonly args: readonly Tree[];
+  readonly env?: Tree;
   readonly ports: ReadonlyArray<{ readonly name: string; readonly containerPort: number }>;
   readonly adminPort: number;
   /** Path of the liveness probe: the policy program answers on another than the others do. */
   readonly livePath?: string;
   readonly probes: {
-    readonly livenessProbe: { readonly timeoutSeconds: number };
-    readonly readinessProbe: { readonly timeoutSeconds: number };
+    readonly livenessProbe: { readonly timeoutSeconds: Expr<number> };
+    readonly readinessProbe: { readonly timeoutSeconds: Expr<number> };
   };
-  readonly resources: Resources;
-  readonly mounts: readonly JsonObject[];
+  readonly resources: Expressions<Resources>;
+  readonly mounts: readonly Tree[];
 }
 
 export interface ControlPlaneDeployment {
   readonly component: Exclude<Component, "controller">;
   readonly name: ControlPlaneComponent;
   readonly containers: readonly ControllerContainer[];
-  readonly volumes: readonly JsonObject[];
+  readonly volumes: readonly Tree[];
   /** Labels of the selector beyond the component. A Deployment's selector can't change: an upgrade needs the one it had. */
   readonly selector: "component" | "component-and-owner";
   /** Ports on which the pod listens. */
   readonly inboundPorts: string;
-  readonly podAnnotations: Readonly<Record<string, string>>;
+  readonly podAnnotations: Expr<Record<string, string>>;
+  /** Annotations below those of the values. */
+  readonly fixedAnnotations?: Readonly<Record<string, string>>;
   /** Changes to the proxy's settings beyond those that all components share. */
-  readonly adjustProxy?: (settings: ProxySettings) => void;
+  readonly ownProxy?: Partial<Expressions<Values>["proxy"]>;
   /** Requests, limits and cores of this pod's proxy, over those of all proxies. */
-  readonly proxyResources: Resources & { readonly cores: number | null };
+  readonly proxyResources: Expressions<Values>["identityProxyResources"];
 }
 
-const serviceAccountVolume: JsonObject = {
+const serviceAccountVolume: TreeObject = {
   name: "kube-api-access",
   projected: {
     defaultMode: 420,
@@ -61,13 +74,13 @@ const serviceAccountVolume: JsonObject = {
 };
 
 /** The program's access to the Kubernetes API; the proxy beside it gets none. */
-const serviceAccountMount: JsonObject = {
+const serviceAccountMount = {
   mountPath: "/var/run/secrets/kubernetes.io/serviceaccount",
   name: "kube-api-access",
   readOnly: true,
 };
 
-export function deployment(context: InstallContext, workload: ControlPlaneDeployment): Manifest[] {
+export function deployment(context: InstallContext, workload: ControlPlaneDeployment): readonly Tree[] {
   const { values, namespace } = context;
   const settings = ownProxy(context, workload);
   const proxyLabel = { "linkerd.io/proxy-deployment": workload.name };
@@ -75,77 +88,81 @@ export function deployment(context: InstallContext, workload: ControlPlaneDeploy
     "linkerd.io/control-plane-component": workload.component,
     "linkerd.io/control-plane-ns": namespace,
   };
-  const native = settings.values.proxy.nativeSidecar;
-  const proxy = proxyContainerOf(settings);
-  const redirect = values.cniEnabled ? validatorContainerOf(settings) : initContainerOf(settings);
+  const { nativeSidecar: native, await: holds } = settings.values.proxy;
+  const proxy = new Block(`${workload.name}.proxy`, proxyContainerOf(settings));
+  const redirect = when(values.cniEnabled, validatorContainerOf(settings), initContainerOf(settings));
   const containers = workload.containers.map((container) => controllerContainer(values, container));
-  const manifest: Manifest = {
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: {
-      ...namespaced(context, workload.component, workload.name),
-      labels: {
-        "app.kubernetes.io/name": workload.component,
-        "app.kubernetes.io/part-of": "Linkerd",
-        "app.kubernetes.io/version": values.linkerdVersion,
-        ...componentLabels(context, workload.component),
+  return [
+    when(values.enablePodDisruptionBudget, disruptionBudget(context, workload)),
+    {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: {
+        ...namespaced(context, workload.component, workload.name),
+        labels: labelsWith(context, workload.component, {
+          "app.kubernetes.io/name": workload.component,
+          "app.kubernetes.io/part-of": "Linkerd",
+          "app.kubernetes.io/version": values.linkerdVersion,
+        }),
       },
-    },
-    spec: {
-      replicas: values.controllerReplicas,
-      revisionHistoryLimit: values.revisionHistoryLimit,
-      selector: {
-        matchLabels:
-          workload.selector === "component"
-            ? { "linkerd.io/control-plane-component": workload.component }
-            : { ...identity, ...proxyLabel },
-      },
-      strategy: values.deploymentStrategy,
-      template: {
-        metadata: {
-          annotations: {
-            ...createdByAnnotations(context),
-            "linkerd.io/proxy-version": values.proxy.image.version || values.linkerdVersion,
-            "cluster-autoscaler.kubernetes.io/safe-to-evict": "true",
-            "linkerd.io/trust-root-sha256": createHash("sha256").update(values.identityTrustAnchorsPEM).digest("hex"),
-            ...values.podAnnotations,
-            ...workload.podAnnotations,
-            "config.linkerd.io/default-inbound-policy": "all-unauthenticated",
+      spec: {
+        replicas: values.controllerReplicas,
+        revisionHistoryLimit: values.revisionHistoryLimit,
+        selector: {
+          matchLabels:
+            workload.selector === "component"
+              ? { "linkerd.io/control-plane-component": workload.component }
+              : { ...identity, ...proxyLabel },
+        },
+        strategy: values.deploymentStrategy,
+        template: {
+          metadata: {
+            annotations: merged(
+              {
+                ...createdByAnnotations(context),
+                "linkerd.io/proxy-version": orElse(values.proxy.image.version, values.linkerdVersion),
+                "cluster-autoscaler.kubernetes.io/safe-to-evict": "true",
+                "linkerd.io/trust-root-sha256": sha256(values.identityTrustAnchorsPEM),
+              },
+              values.podAnnotations,
+              workload.fixedAnnotations ?? {},
+              workload.podAnnotations,
+              { "config.linkerd.io/default-inbound-policy": "all-unauthenticated" },
+            ),
+            labels: merged({ ...identity, "linkerd.io/workload-ns": namespace, ...proxyLabel }, values.podLabels),
           },
-          labels: { ...identity, "linkerd.io/workload-ns": namespace, ...proxyLabel, ...values.podLabels },
-        },
-        spec: {
-          runtimeClassName: values.runtimeClassName || undefined,
-          priorityClassName: values.priorityClassName || undefined,
-          nodeSelector: values.nodeSelector,
-          tolerations: values.tolerations.length > 0 ? values.tolerations : undefined,
-          affinity: affinity(values, workload.component),
-          automountServiceAccountToken: false,
-          serviceAccountName: workload.name,
-          securityContext: { seccompProfile: { type: "RuntimeDefault" } },
-          initContainers: native ? [redirect, proxy] : [redirect],
-          // A proxy that holds its pod back comes first; the identity component's comes last, because it waits for it.
-          containers: native
-            ? containers
-            : settings.values.proxy.await
-              ? [proxy, ...containers]
-              : [...containers, proxy],
-          volumes: [...workload.volumes, serviceAccountVolume, ...proxyVolumes(settings)],
+          spec: {
+            runtimeClassName: unlessEmpty(values.runtimeClassName),
+            priorityClassName: unlessEmpty(values.priorityClassName),
+            nodeSelector: values.nodeSelector,
+            tolerations: unlessEmpty(values.tolerations),
+            affinity: affinity(values, workload.component),
+            automountServiceAccountToken: false,
+            serviceAccountName: workload.name,
+            securityContext: { seccompProfile: { type: "RuntimeDefault" } },
+            initContainers: [new Block(`${workload.name}.redirect`, redirect), when(native, proxy)],
+            // A proxy that holds its pod back comes first; the identity component's comes last, because it waits for it.
+            containers: [
+              when(and(not(native), holds), proxy),
+              ...containers,
+              when(and(not(native), not(holds)), proxy),
+            ],
+            volumes: [...workload.volumes, serviceAccountVolume, ...proxyVolumes(settings)],
+          },
         },
       },
     },
-  };
-  return values.enablePodDisruptionBudget ? [disruptionBudget(context, workload), manifest] : [manifest];
+  ];
 }
 
-function controllerContainer(values: Values, container: ControllerContainer): JsonObject {
+function controllerContainer(values: Expressions<Values>, container: ControllerContainer): Tree {
   const { livenessProbe, readinessProbe } = container.probes;
   return {
     name: container.name,
-    image: `${values.controllerImage}:${values.controllerImageVersion || values.linkerdVersion}`,
+    image: text`${values.controllerImage}:${orElse(values.controllerImageVersion, values.linkerdVersion)}`,
     imagePullPolicy: values.imagePullPolicy,
     args: ["controller", ...container.args],
-    env: container.env !== undefined && container.env.length > 0 ? [...container.env] : undefined,
+    env: container.env,
     ports: container.ports.map((port) => ({ ...port })),
     livenessProbe: {
       httpGet: { path: container.livePath ?? "/ping", port: container.adminPort },
@@ -166,7 +183,7 @@ function controllerContainer(values: Values, container: ControllerContainer): Js
       readOnlyRootFilesystem: true,
       runAsNonRoot: true,
       runAsUser: values.controllerUID,
-      runAsGroup: values.controllerGID >= 0 ? values.controllerGID : undefined,
+      runAsGroup: when(atLeast(values.controllerGID, 0), values.controllerGID),
       seccompProfile: { type: "RuntimeDefault" },
     },
     volumeMounts: [...container.mounts, serviceAccountMount],
@@ -174,47 +191,53 @@ function controllerContainer(values: Values, container: ControllerContainer): Js
 }
 
 /** Settings of the proxy in a control-plane pod. */
-function ownProxy(context: InstallContext, workload: ControlPlaneDeployment): ProxySettings {
-  const settings = proxySettings(context.values, context.namespace);
-  const { proxy, proxyInit } = settings.values;
-  settings.component = workload.name;
-  settings.podInboundPorts = workload.inboundPorts;
-  settings.trustBundleFromConfigMap = true;
-  proxy.waitBeforeExitSeconds = 0;
-  // Webhooks are called by the API server, which is rarely inside the cluster's networks and never in the mesh.
-  proxy.defaultInboundPolicy = "all-unauthenticated";
-  proxy.outboundDiscoveryCacheUnusedTimeout = "5s";
-  proxy.inboundDiscoveryCacheUnusedTimeout = "90s";
-  // The programs must reach the Kubernetes API before (and whether or not) the proxy works.
-  proxyInit.ignoreOutboundPorts = proxyInit.kubeAPIServerPorts;
-  const { cores, ...resources } = workload.proxyResources;
-  if (cores !== null) proxy.cores = cores;
-  for (const kind of ["cpu", "memory", "ephemeral-storage"] as const) {
-    proxy.resources[kind].limit = resources[kind].limit || proxy.resources[kind].limit;
-    proxy.resources[kind].request = resources[kind].request || proxy.resources[kind].request;
-  }
-  workload.adjustProxy?.(settings);
-  return settings;
+function ownProxy({ values, namespace }: InstallContext, workload: ControlPlaneDeployment): ProxyView {
+  const { proxy, proxyInit } = values;
+  const over = (kind: "cpu" | "memory" | "ephemeral-storage") => ({
+    limit: orElse(workload.proxyResources[kind].limit, proxy.resources[kind].limit),
+    request: orElse(workload.proxyResources[kind].request, proxy.resources[kind].request),
+  });
+  return {
+    values: {
+      ...values,
+      proxy: {
+        ...proxy,
+        waitBeforeExitSeconds: 0,
+        // Webhooks are called by the API server, which is rarely inside the cluster's networks and never in the mesh.
+        defaultInboundPolicy: "all-unauthenticated",
+        outboundDiscoveryCacheUnusedTimeout: "5s",
+        inboundDiscoveryCacheUnusedTimeout: "90s",
+        cores: orElse(workload.proxyResources.cores, proxy.cores),
+        resources: { cpu: over("cpu"), memory: over("memory"), "ephemeral-storage": over("ephemeral-storage") },
+        ...workload.ownProxy,
+      },
+      // The programs must reach the Kubernetes API before (and whether or not) the proxy works.
+      proxyInit: { ...proxyInit, ignoreOutboundPorts: proxyInit.kubeAPIServerPorts },
+    },
+    controlPlaneNamespace: namespace,
+    podInboundPorts: workload.inboundPorts,
+    component: workload.name,
+    trustBundleFromConfigMap: true,
+    serviceAccountMount,
+  };
 }
 
-function affinity(values: Values, component: string): JsonObject | undefined {
-  const result: JsonObject = {};
-  if (Object.keys(values.nodeAffinity).length > 0) result["nodeAffinity"] = values.nodeAffinity;
-  if (values.enablePodAntiAffinity) {
-    const labelSelector: JsonObject = {
-      matchExpressions: [{ key: "linkerd.io/control-plane-component", operator: "In", values: [component] }],
-    };
-    result["podAntiAffinity"] = {
+function affinity(values: Expressions<Values>, component: string): Tree {
+  const labelSelector = {
+    matchExpressions: [{ key: "linkerd.io/control-plane-component", operator: "In", values: [component] }],
+  };
+  return unlessBare({
+    nodeAffinity: when(some(values.nodeAffinity), values.nodeAffinity),
+    podAntiAffinity: when(values.enablePodAntiAffinity, {
       preferredDuringSchedulingIgnoredDuringExecution: [
         { weight: 100, podAffinityTerm: { labelSelector, topologyKey: "topology.kubernetes.io/zone" } },
       ],
       requiredDuringSchedulingIgnoredDuringExecution: [{ labelSelector, topologyKey: "kubernetes.io/hostname" }],
-    };
-  }
-  return Object.keys(result).length > 0 ? result : undefined;
+    }),
+  });
 }
 
-function disruptionBudget(context: InstallContext, { component, name }: ControlPlaneDeployment): Manifest {
+function disruptionBudget(context: InstallContext, { component, name }: ControlPlaneDeployment): Tree {
   return {
     apiVersion: "policy/v1",
     kind: "PodDisruptionBudget",

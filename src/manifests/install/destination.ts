@@ -1,26 +1,33 @@
 /** linkerd-destination: tells proxies where to send traffic (destination) and what is allowed (policy). */
-import type { JsonObject, Manifest } from "../json.ts";
-import { trustDomainOf } from "../values.ts";
+import {
+  commaSeparated,
+  concatenated,
+  items,
+  jsonText,
+  not,
+  pick,
+  some,
+  text,
+  unlessEmpty,
+  when,
+  type Tree,
+} from "../template/expression.ts";
+import { trustDomainExpr } from "../values.ts";
 import { deployment, type ControllerContainer } from "./deployment.ts";
 import {
   allow,
   clusterRole,
   namespacedRole,
   readVerbs,
+  roleBinding,
   service,
   serviceAccount,
   type InstallContext,
 } from "./labels.ts";
-import { webhookManifests, type WebhookTls } from "./webhook.ts";
+import { serverCertificate, webhookManifests, type ServerCertificate } from "./webhook.ts";
 
 const component = "destination";
 const name = "linkerd-destination";
-
-/** The certificates of the two validating webhooks; null leaves the validators out. */
-export interface ValidatorTls {
-  readonly profileValidator: WebhookTls;
-  readonly policyValidator: WebhookTls;
-}
 
 const policyKinds = [
   "authorizationpolicies",
@@ -34,7 +41,7 @@ const policyKinds = [
 ];
 const gatewayRoutes = ["httproutes", "grpcroutes", "tlsroutes", "tcproutes"];
 
-export function destinationManifests(context: InstallContext, validators: ValidatorTls | null): Manifest[] {
+export function destinationManifests(context: InstallContext): readonly Tree[] {
   const grpc = { name: "grpc", port: 8086, targetPort: 8086 };
   return [
     ...destinationRbac(context),
@@ -43,28 +50,30 @@ export function destinationManifests(context: InstallContext, validators: Valida
     service(context, component, "linkerd-dst", grpc),
     service(context, component, "linkerd-dst-headless", grpc, true),
     service(context, component, "linkerd-policy", { name: "grpc", port: 8090, targetPort: 8090 }, true),
-    ...(validators === null ? [] : validatorServices(context)),
-    ...destinationDeployment(context, validators !== null),
-    ...(validators === null ? [] : validatorWebhooks(context, validators)),
+    ...validatorServices(context),
+    ...destinationDeployment(context),
+    ...validatorWebhooks(context),
   ];
 }
 
-function destinationRbac(context: InstallContext): Manifest[] {
-  const rules: JsonObject[] = [
-    allow(["apps"], ["replicasets"], readVerbs),
-    allow(["batch"], ["jobs"], readVerbs),
-    allow([""], ["pods", "endpoints", "services", "nodes"], readVerbs),
-    allow(["linkerd.io"], ["serviceprofiles"], readVerbs),
-    allow(["workload.linkerd.io"], ["externalworkloads"], readVerbs),
-    allow(["coordination.k8s.io"], ["leases"], ["create", "get", "update", "patch"]),
-  ];
-  if (context.values.enableEndpointSlices) {
-    rules.push(allow(["discovery.k8s.io"], ["endpointslices"], [...readVerbs, "create", "update", "patch", "delete"]));
-  }
-  return clusterRole(context, component, { role: `linkerd-${context.namespace}-destination`, account: name, rules });
+function destinationRbac(context: InstallContext): readonly Tree[] {
+  const slices = allow(["discovery.k8s.io"], ["endpointslices"], [...readVerbs, "create", "update", "patch", "delete"]);
+  return clusterRole(context, component, {
+    role: text`linkerd-${context.namespace}-destination`,
+    account: name,
+    rules: [
+      allow(["apps"], ["replicasets"], readVerbs),
+      allow(["batch"], ["jobs"], readVerbs),
+      allow([""], ["pods", "endpoints", "services", "nodes"], readVerbs),
+      allow(["linkerd.io"], ["serviceprofiles"], readVerbs),
+      allow(["workload.linkerd.io"], ["externalworkloads"], readVerbs),
+      allow(["coordination.k8s.io"], ["leases"], ["create", "get", "update", "patch"]),
+      when(context.values.enableEndpointSlices, slices),
+    ],
+  });
 }
 
-function policyRbac(context: InstallContext): Manifest[] {
+function policyRbac(context: InstallContext): readonly Tree[] {
   const statuses = (kinds: readonly string[]): string[] => kinds.map((kind) => `${kind}/status`);
   return [
     ...clusterRole(context, component, {
@@ -84,16 +93,16 @@ function policyRbac(context: InstallContext): Manifest[] {
         allow(["coordination.k8s.io"], ["leases"], ["create", "get", "patch"]),
       ],
     }),
-    ...namespacedRole(context, component, {
+    namespacedRole(context, component, "remote-discovery", [allow([""], ["secrets"], readVerbs)]),
+    roleBinding(context, component, {
       role: "remote-discovery",
       binding: "linkerd-destination-remote-discovery",
       subjects: [{ kind: "ServiceAccount", name, namespace: context.namespace }],
-      rules: [allow([""], ["secrets"], readVerbs)],
     }),
   ];
 }
 
-function validatorServices(context: InstallContext): Manifest[] {
+function validatorServices(context: InstallContext): readonly Tree[] {
   const https = (targetPort: string): { name: string; port: number; targetPort: string } => ({
     name: targetPort,
     port: 443,
@@ -105,16 +114,14 @@ function validatorServices(context: InstallContext): Manifest[] {
   ];
 }
 
-function validatorWebhooks(context: InstallContext, tls: ValidatorTls): Manifest[] {
-  const { values } = context;
+function validatorWebhooks(context: InstallContext): readonly Tree[] {
   const operations = ["CREATE", "UPDATE"];
   return [
     ...webhookManifests(context, {
       component,
       kind: "ValidatingWebhookConfiguration",
       service: "linkerd-sp-validator",
-      tls: tls.profileValidator,
-      options: values.profileValidator,
+      path: "profileValidator",
       rules: [
         {
           operations,
@@ -128,35 +135,44 @@ function validatorWebhooks(context: InstallContext, tls: ValidatorTls): Manifest
       component,
       kind: "ValidatingWebhookConfiguration",
       service: "linkerd-policy-validator",
-      tls: tls.policyValidator,
-      options: values.policyValidator,
+      path: "policyValidator",
       rules: [
         { operations, apiGroups: ["policy.linkerd.io"], apiVersions: ["*"], resources: policyKinds },
         { operations, apiGroups: ["gateway.networking.k8s.io"], apiVersions: ["*"], resources: gatewayRoutes },
+      ],
+      more: [
+        {
+          // Warns of annotations of Services that mean nothing; never in the way of one.
+          name: "linkerd-policy-validator-services.linkerd.io",
+          rules: [{ operations, apiGroups: [""], apiVersions: ["v1"], resources: ["services"] }],
+          failurePolicy: "Ignore",
+          timeoutSeconds: 2,
+        },
       ],
     }),
   ];
 }
 
-function destinationDeployment(context: InstallContext, validators: boolean): Manifest[] {
+function destinationDeployment(context: InstallContext): readonly Tree[] {
   const { values } = context;
-  const containers = validators
-    ? [destinationContainer(context), spValidatorContainer(context), policyContainer(context, true)]
-    : [destinationContainer(context), policyContainer(context, false)];
+  const profiles = serverCertificate(context, "linkerd-sp-validator", "profileValidator", { volume: "sp-tls" });
+  const policies = serverCertificate(context, "linkerd-policy-validator", "policyValidator", {
+    volume: "policy-tls",
+    fileArgs: ["--server-tls-key=/var/run/linkerd/tls/tls.key", "--server-tls-certs=/var/run/linkerd/tls/tls.crt"],
+  });
   return deployment(context, {
     component,
     name,
     selector: "component-and-owner",
-    inboundPorts: validators ? "8086,8090,8443,9443,9990,9996,9997" : "8086,8090,9990,9996",
+    inboundPorts: "8086,8090,8443,9443,9990,9996,9997",
     podAnnotations: values.destinationController.podAnnotations,
     proxyResources: values.destinationProxyResources,
-    containers,
-    volumes: validators
-      ? [
-          { name: "sp-tls", secret: { secretName: "linkerd-sp-validator-k8s-tls" } },
-          { name: "policy-tls", secret: { secretName: "linkerd-policy-validator-k8s-tls" } },
-        ]
-      : [],
+    containers: [
+      destinationContainer(context),
+      spValidatorContainer(context, profiles),
+      policyContainer(context, policies),
+    ],
+    volumes: [...profiles.volumes, ...policies.volumes],
   });
 }
 
@@ -167,21 +183,21 @@ function destinationContainer({ values, namespace }: InstallContext): Controller
     args: [
       "destination",
       "--addr=:8086",
-      `--controller-namespace=${namespace}`,
-      `--outbound-transport-mode=${values.proxy.outboundTransportMode}`,
-      `--enable-h2-upgrade=${values.enableH2Upgrade}`,
-      `--log-level=${values.controllerLogLevel}`,
-      `--log-format=${values.controllerLogFormat}`,
-      `--enable-endpoint-slices=${values.enableEndpointSlices}`,
-      `--cluster-domain=${values.clusterDomain}`,
-      `--identity-trust-domain=${trustDomainOf(values)}`,
-      `--default-opaque-ports=${values.proxy.opaquePorts}`,
-      `--enable-ipv6=${!values.disableIPv6}`,
-      `--meshed-http2-client-params=${JSON.stringify(options.meshedHttp2ClientProtobuf)}`,
-      ...options.additionalArgs,
-      ...options.experimentalArgs,
+      text`--controller-namespace=${namespace}`,
+      text`--outbound-transport-mode=${values.proxy.outboundTransportMode}`,
+      text`--enable-h2-upgrade=${values.enableH2Upgrade}`,
+      text`--log-level=${values.controllerLogLevel}`,
+      text`--log-format=${values.controllerLogFormat}`,
+      text`--enable-endpoint-slices=${values.enableEndpointSlices}`,
+      text`--cluster-domain=${values.clusterDomain}`,
+      text`--identity-trust-domain=${trustDomainExpr(values)}`,
+      text`--default-opaque-ports=${values.proxy.opaquePorts}`,
+      text`--enable-ipv6=${not(values.disableIPv6)}`,
+      text`--meshed-http2-client-params=${jsonText(options.meshedHttp2ClientProtobuf)}`,
+      ...items(options.additionalArgs),
+      ...items(options.experimentalArgs),
     ],
-    env: [...options.additionalEnv, ...options.experimentalEnv],
+    env: unlessEmpty(concatenated(options.additionalEnv, options.experimentalEnv)),
     ports: [
       { name: "dest-grpc", containerPort: 8086 },
       { name: "dest-admin", containerPort: 9996 },
@@ -193,11 +209,20 @@ function destinationContainer({ values, namespace }: InstallContext): Controller
   };
 }
 
-function spValidatorContainer({ values }: InstallContext): ControllerContainer {
+function spValidatorContainer(
+  { values, namespace }: InstallContext,
+  certificate: ServerCertificate,
+): ControllerContainer {
   return {
     name: "sp-validator",
-    args: ["sp-validator", `--log-level=${values.controllerLogLevel}`, `--log-format=${values.controllerLogFormat}`],
-    env: [...values.spValidator.additionalEnv, ...values.spValidator.experimentalEnv],
+    args: [
+      "sp-validator",
+      text`--log-level=${values.controllerLogLevel}`,
+      text`--log-format=${values.controllerLogFormat}`,
+      text`--controller-namespace=${namespace}`,
+      ...certificate.args,
+    ],
+    env: unlessEmpty(concatenated(values.spValidator.additionalEnv, values.spValidator.experimentalEnv)),
     ports: [
       { name: "sp-validator", containerPort: 8443 },
       { name: "spval-admin", containerPort: 9997 },
@@ -205,49 +230,43 @@ function spValidatorContainer({ values }: InstallContext): ControllerContainer {
     adminPort: 9997,
     probes: values.spValidator,
     resources: values.spValidatorResources,
-    mounts: [{ mountPath: "/var/run/linkerd/tls", name: "sp-tls", readOnly: true }],
+    mounts: certificate.mounts,
   };
 }
 
-function policyContainer({ values, namespace }: InstallContext, validator: boolean): ControllerContainer {
+function policyContainer({ values, namespace }: InstallContext, certificate: ServerCertificate): ControllerContainer {
   const options = values.policyController;
-  const any = values.disableIPv6 ? "0.0.0.0" : "[::]";
-  const admission = validator
-    ? [
-        `--server-addr=${any}:9443`,
-        "--server-tls-key=/var/run/linkerd/tls/tls.key",
-        "--server-tls-certs=/var/run/linkerd/tls/tls.crt",
-      ]
-    : ["--admission-controller-disabled"];
+  const any = pick(values.disableIPv6, "0.0.0.0", "[::]");
   return {
     name: "policy",
     args: [
       "policy",
-      `--admin-addr=${any}:9990`,
-      `--control-plane-namespace=${namespace}`,
-      `--grpc-addr=${any}:8090`,
-      ...admission,
-      `--cluster-networks=${values.clusterNetworks}`,
-      `--identity-domain=${trustDomainOf(values)}`,
-      `--cluster-domain=${values.clusterDomain}`,
-      `--default-policy=${values.proxy.defaultInboundPolicy}`,
-      `--log-level=${options.logLevel}`,
-      `--log-format=${values.controllerLogFormat}`,
-      `--default-opaque-ports=${values.proxy.opaquePorts}`,
-      `--global-egress-network-namespace=${values.egress.globalEgressNetworkNamespace}`,
-      ...(options.probeNetworks.length > 0 ? [`--probe-networks=${options.probeNetworks.join(",")}`] : []),
-      ...options.additionalArgs,
-      ...options.experimentalArgs,
+      text`--admin-addr=${any}:9990`,
+      text`--control-plane-namespace=${namespace}`,
+      text`--grpc-addr=${any}:8090`,
+      text`--server-addr=${any}:9443`,
+      ...certificate.args,
+      text`--cluster-networks=${values.clusterNetworks}`,
+      text`--identity-domain=${trustDomainExpr(values)}`,
+      text`--cluster-domain=${values.clusterDomain}`,
+      text`--default-policy=${values.proxy.defaultInboundPolicy}`,
+      text`--log-level=${options.logLevel}`,
+      text`--log-format=${values.controllerLogFormat}`,
+      text`--default-opaque-ports=${values.proxy.opaquePorts}`,
+      text`--global-egress-network-namespace=${values.egress.globalEgressNetworkNamespace}`,
+      when(some(options.probeNetworks), text`--probe-networks=${commaSeparated(options.probeNetworks)}`),
+      ...items(options.additionalArgs),
+      ...items(options.experimentalArgs),
     ],
     ports: [
       { name: "policy-grpc", containerPort: 8090 },
       { name: "policy-admin", containerPort: 9990 },
-      ...(validator ? [{ name: "policy-https", containerPort: 9443 }] : []),
+      { name: "policy-https", containerPort: 9443 },
     ],
     adminPort: 9990,
     livePath: "/live",
     probes: options,
     resources: options.resources,
-    mounts: validator ? [{ mountPath: "/var/run/linkerd/tls", name: "policy-tls", readOnly: true }] : [],
+    mounts: certificate.mounts,
   };
 }

@@ -1,20 +1,48 @@
 /** linkerd-identity: issues the certificates that the mesh's identities rest on. */
-import { MeshError } from "#lib/errors.ts";
-import type { JsonObject, Manifest } from "../json.ts";
-import { trustDomainOf } from "../values.ts";
+import {
+  concatenated,
+  demand,
+  equal,
+  not,
+  or,
+  some,
+  text,
+  trimmed,
+  unlessEmpty,
+  when,
+  type Tree,
+} from "../template/expression.ts";
+import { trustDomainExpr } from "../values.ts";
 import { deployment } from "./deployment.ts";
 import { allow, clusterRole, namespaced, secret, service, serviceAccount, type InstallContext } from "./labels.ts";
 
 const component = "identity";
 const name = "linkerd-identity";
 
-export function identityManifests(context: InstallContext): Manifest[] {
+export function identityManifests(context: InstallContext): readonly Tree[] {
   const { values, namespace } = context;
-  const { issuer } = values.identity;
+  const { issuer, externalCA } = values.identity;
   const grpc = { name: "grpc", port: 8080, targetPort: 8080 };
-  const manifests: Manifest[] = [
+  // In scheme kubernetes.io/tls the Secret belongs to somebody else (cert-manager, usually).
+  const ours = equal(issuer.scheme, "linkerd.io/tls");
+  const crt = trimmed(issuer.tls.crtPEM);
+  const key = trimmed(issuer.tls.keyPEM);
+  const anchors = trimmed(values.identityTrustAnchorsPEM);
+  return [
+    ...demand(
+      or(not(ours), some(crt)),
+      `Value "identity.issuer.tls.crtPEM" is needed in the scheme "linkerd.io/tls": the certificate by which identities are signed`,
+    ),
+    ...demand(
+      or(not(ours), some(key)),
+      `Value "identity.issuer.tls.keyPEM" is needed in the scheme "linkerd.io/tls": the key by which identities are signed`,
+    ),
+    ...demand(
+      or(externalCA, some(anchors)),
+      `Value "identityTrustAnchorsPEM" is needed: the certificates that proxies trust`,
+    ),
     ...clusterRole(context, component, {
-      role: `linkerd-${namespace}-identity`,
+      role: text`linkerd-${namespace}-identity`,
       account: name,
       rules: [
         allow(["authentication.k8s.io"], ["tokenreviews"], ["create"]),
@@ -22,47 +50,22 @@ export function identityManifests(context: InstallContext): Manifest[] {
       ],
     }),
     serviceAccount(context, component, name),
-  ];
-  // In scheme kubernetes.io/tls the Secret belongs to somebody else (cert-manager, usually).
-  if (issuer.scheme === "linkerd.io/tls") {
-    const { crtPEM, keyPEM } = issuer.tls;
-    if (crtPEM.trim() === "" || keyPEM.trim() === "") {
-      throw new MeshError(
-        "invalid-argument",
-        `Values "identity.issuer.tls.crtPEM" and "identity.issuer.tls.keyPEM" are needed in the scheme "linkerd.io/tls"`,
-      );
-    }
-    manifests.push(
-      secret(context, component, "linkerd-identity-issuer", { "crt.pem": crtPEM.trim(), "key.pem": keyPEM.trim() }),
-    );
-  }
-  if (!values.identity.externalCA) {
-    const anchors = values.identityTrustAnchorsPEM.trim();
-    if (anchors === "") {
-      throw new MeshError(
-        "invalid-argument",
-        `Value "identityTrustAnchorsPEM" is needed: the certificates that proxies trust`,
-      );
-    }
-    manifests.push({
+    when(ours, secret(context, component, "linkerd-identity-issuer", { "crt.pem": crt, "key.pem": key })),
+    when(not(externalCA), {
       apiVersion: "v1",
       kind: "ConfigMap",
       metadata: namespaced(context, component, "linkerd-identity-trust-roots"),
       data: { "ca-bundle.crt": anchors },
-    });
-  }
-  return [
-    ...manifests,
+    }),
     service(context, component, "linkerd-identity", grpc),
     service(context, component, "linkerd-identity-headless", grpc, true),
     ...identityDeployment(context),
   ];
 }
 
-function identityDeployment(context: InstallContext): Manifest[] {
+function identityDeployment(context: InstallContext): readonly Tree[] {
   const { values, namespace } = context;
   const { issuer } = values.identity;
-  const env: JsonObject[] = [...values.identity.additionalEnv, ...values.identity.experimentalEnv];
   return deployment(context, {
     component,
     name,
@@ -72,26 +75,22 @@ function identityDeployment(context: InstallContext): Manifest[] {
     proxyResources: values.identityProxyResources,
     // The proxy gets its certificate from the program in its own pod: it can't be held back for it, nor the other way.
     // It also can't ask for policies, so that TLS on the identity port is its own setting.
-    adjustProxy({ values: { proxy } }) {
-      proxy.await = false;
-      proxy.nativeSidecar = false;
-      proxy.requireTLSOnInboundPorts = "8080";
-    },
+    ownProxy: { await: false, nativeSidecar: false, requireTLSOnInboundPorts: "8080" },
     containers: [
       {
         name: "identity",
         args: [
           "identity",
-          `--log-level=${values.controllerLogLevel}`,
-          `--log-format=${values.controllerLogFormat}`,
-          `--controller-namespace=${namespace}`,
-          `--identity-trust-domain=${trustDomainOf(values)}`,
-          `--identity-issuance-lifetime=${issuer.issuanceLifetime}`,
-          `--identity-clock-skew-allowance=${issuer.clockSkewAllowance}`,
-          `--identity-scheme=${issuer.scheme}`,
-          ...(values.identity.serviceAccountTokenProjection ? [] : ["--accept-default-audience"]),
+          text`--log-level=${values.controllerLogLevel}`,
+          text`--log-format=${values.controllerLogFormat}`,
+          text`--controller-namespace=${namespace}`,
+          text`--identity-trust-domain=${trustDomainExpr(values)}`,
+          text`--identity-issuance-lifetime=${issuer.issuanceLifetime}`,
+          text`--identity-clock-skew-allowance=${issuer.clockSkewAllowance}`,
+          text`--identity-scheme=${issuer.scheme}`,
+          when(not(values.identity.serviceAccountTokenProjection), "--accept-default-audience"),
         ],
-        env,
+        env: unlessEmpty(concatenated(values.identity.additionalEnv, values.identity.experimentalEnv)),
         ports: [
           { name: "ident-grpc", containerPort: 8080 },
           { name: "ident-admin", containerPort: 9990 },

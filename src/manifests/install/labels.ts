@@ -1,32 +1,45 @@
 /** Labels, annotations and small shared pieces of the control plane's objects. */
-import type { Manifest, ManifestMetadata, JsonObject } from "../json.ts";
+import {
+  base64,
+  merged,
+  some,
+  when,
+  type Expr,
+  type Expressions,
+  type Tree,
+  type TreeObject,
+} from "../template/expression.ts";
 import type { Values } from "../values.ts";
 
 /** What every renderer gets: the effective values and where the control plane lives. */
 export interface InstallContext {
-  readonly values: Values;
+  readonly values: Expressions<Values>;
   /** The control plane's namespace, "linkerd" by default. */
-  readonly namespace: string;
+  readonly namespace: Expr<string>;
   /** For `linkerd.io/created-by`: "linkerd/cli VERSION" or "linkerd/helm VERSION". */
-  readonly createdBy: string;
+  readonly createdBy: Expr<string>;
 }
 
 export type Component = "identity" | "destination" | "proxy-injector" | "controller";
 
-export function componentLabels({ values, namespace }: InstallContext, component: Component): Record<string, string> {
-  return {
-    "linkerd.io/control-plane-component": component,
-    "linkerd.io/control-plane-ns": namespace,
-    ...values.commonLabels,
-  };
+export function componentLabels(context: InstallContext, component: Component): Tree {
+  return merged(ownLabels(context, component), context.values.commonLabels);
 }
 
-export const createdByAnnotations = ({ createdBy }: InstallContext): Record<string, string> => ({
+function ownLabels({ namespace }: InstallContext, component: Component): Record<string, Expr<string>> {
+  return { "linkerd.io/control-plane-component": component, "linkerd.io/control-plane-ns": namespace };
+}
+
+/** The component's labels with more of its own; the user's come last. */
+export const labelsWith = (context: InstallContext, component: Component, more: Record<string, Expr<string>>): Tree =>
+  merged(more, ownLabels(context, component), context.values.commonLabels);
+
+export const createdByAnnotations = ({ createdBy }: InstallContext): Record<string, Expr<string>> => ({
   "linkerd.io/created-by": createdBy,
 });
 
 /** Metadata of an object in the control plane's namespace. */
-export function namespaced(context: InstallContext, component: Component, name: string): ManifestMetadata {
+export function namespaced(context: InstallContext, component: Component, name: Expr<string>): TreeObject {
   return {
     name,
     namespace: context.namespace,
@@ -36,22 +49,22 @@ export function namespaced(context: InstallContext, component: Component, name: 
 }
 
 /** Metadata of a cluster-wide object. */
-export function clusterWide(context: InstallContext, component: Component, name: string): ManifestMetadata {
+export function clusterWide(context: InstallContext, component: Component, name: Expr<string>): TreeObject {
   return { name, labels: componentLabels(context, component) };
 }
 
-export function serviceAccount(context: InstallContext, component: Component, name: string): Manifest {
+export function serviceAccount(context: InstallContext, component: Component, name: string): Tree {
   const { imagePullSecrets } = context.values;
   return {
     apiVersion: "v1",
     kind: "ServiceAccount",
     metadata: { name, namespace: context.namespace, labels: componentLabels(context, component) },
-    imagePullSecrets: imagePullSecrets.length > 0 ? imagePullSecrets.map(({ name }) => ({ name })) : undefined,
+    imagePullSecrets: when(some(imagePullSecrets), imagePullSecrets),
   };
 }
 
 /** A rule of a Role: API groups, resources and verbs. */
-export function allow(groups: readonly string[], resources: readonly string[], verbs: readonly string[]): JsonObject {
+export function allow(groups: readonly string[], resources: readonly string[], verbs: readonly string[]): TreeObject {
   return { apiGroups: [...groups], resources: [...resources], verbs: [...verbs] };
 }
 
@@ -61,8 +74,13 @@ export const readVerbs = ["get", "list", "watch"] as const;
 export function clusterRole(
   context: InstallContext,
   component: Component,
-  { role, binding = role, account, rules }: { role: string; binding?: string; account: string; rules: JsonObject[] },
-): Manifest[] {
+  {
+    role,
+    binding = role,
+    account,
+    rules,
+  }: { role: Expr<string>; binding?: Expr<string>; account: string; rules: readonly Tree[] },
+): readonly Tree[] {
   return [
     {
       apiVersion: "rbac.authorization.k8s.io/v1",
@@ -80,30 +98,34 @@ export function clusterRole(
   ];
 }
 
-/** A Role in the control plane's namespace and its binding. */
+/** A Role in the control plane's namespace. */
 export function namespacedRole(
   context: InstallContext,
   component: Component,
-  { role, binding, subjects, rules }: { role: string; binding: string; subjects: JsonObject[]; rules: JsonObject[] },
-): Manifest[] {
-  const metadata = (name: string): ManifestMetadata => ({
-    name,
-    namespace: context.namespace,
-    labels: componentLabels(context, component),
-  });
-  const objects: Manifest[] = [
-    { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role", metadata: metadata(role), rules },
-  ];
-  if (subjects.length > 0) {
-    objects.push({
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "RoleBinding",
-      metadata: metadata(binding),
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: role },
-      subjects,
-    });
-  }
-  return objects;
+  name: string,
+  rules: readonly Tree[],
+): Tree {
+  return {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "Role",
+    metadata: { name, namespace: context.namespace, labels: componentLabels(context, component) },
+    rules,
+  };
+}
+
+/** Gives a Role of the control plane's namespace to somebody. */
+export function roleBinding(
+  context: InstallContext,
+  component: Component,
+  { role, binding, subjects }: { role: string; binding: string; subjects: readonly Tree[] },
+): TreeObject {
+  return {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "RoleBinding",
+    metadata: { name: binding, namespace: context.namespace, labels: componentLabels(context, component) },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: role },
+    subjects,
+  };
 }
 
 /** A Service of the component with one port; `headless` ones resolve to the pods themselves. */
@@ -113,11 +135,13 @@ export function service(
   name: string,
   port: { readonly name: string; readonly port: number; readonly targetPort: number | string },
   headless = false,
-): Manifest {
+  annotations: Record<string, string> = {},
+): Tree {
+  const metadata = namespaced(context, component, name);
   return {
     apiVersion: "v1",
     kind: "Service",
-    metadata: namespaced(context, component, name),
+    metadata: { ...metadata, annotations: { ...createdByAnnotations(context), ...annotations } },
     spec: {
       ...(headless ? { clusterIP: "None" } : { type: "ClusterIP" }),
       selector: { "linkerd.io/control-plane-component": component },
@@ -130,12 +154,9 @@ export function secret(
   context: InstallContext,
   component: Component,
   name: string,
-  data: Readonly<Record<string, string>>,
+  data: Readonly<Record<string, Expr<string>>>,
   type?: string,
-): Manifest {
-  const encoded: Record<string, string> = {};
-  for (const [key, value] of Object.entries(data)) encoded[key] = base64(value);
+): TreeObject {
+  const encoded = Object.fromEntries(Object.entries(data).map(([key, value]) => [key, base64(value)]));
   return { apiVersion: "v1", kind: "Secret", metadata: namespaced(context, component, name), type, data: encoded };
 }
-
-export const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");

@@ -1,10 +1,12 @@
 /** The control plane's namespace and its configuration objects. */
 import type { JsonObject, Manifest } from "../json.ts";
-import { publicValues, trustDomainOf } from "../values.ts";
+import { each, some, when, type Expr, type Tree } from "../template/expression.ts";
+import { publicValues, trustDomainOf, type Values } from "../values.ts";
 import { yamlOf } from "../yaml.ts";
-import { componentLabels, namespaced, namespacedRole, secret, type InstallContext } from "./labels.ts";
+import { namespaced, namespacedRole, roleBinding, secret, type InstallContext } from "./labels.ts";
 
-export function namespaceManifest({ values, namespace }: InstallContext): Manifest {
+/** Not part of the chart: Helm makes namespaces itself, or doesn't. */
+export function namespaceManifest(values: Values, namespace: string): Manifest {
   return {
     apiVersion: "v1",
     kind: "Namespace",
@@ -22,34 +24,37 @@ export function namespaceManifest({ values, namespace }: InstallContext): Manife
   };
 }
 
-/** ConfigMap `linkerd-config` with the effective values (without private keys), and who may read it. */
-export function configManifests(context: InstallContext): Manifest[] {
-  const values = { ...publicValues(context.values), identityTrustDomain: trustDomainOf(context.values) };
-  const readers = context.values.configReaders.map(({ name, namespace }): JsonObject => ({
+/** The effective values as the text of ConfigMap `linkerd-config`, without private keys. The chart has a template for it. */
+export function configText(values: Values): string {
+  return yamlOf({ ...publicValues(values), identityTrustDomain: trustDomainOf(values) });
+}
+
+/** ConfigMap `linkerd-config`, and who may read it. */
+export function configManifests(context: InstallContext, config: Expr<string>): readonly Tree[] {
+  const { configReaders } = context.values;
+  const subjects = each(configReaders, "reader", ["name", "namespace"], ({ name, namespace }) => ({
     kind: "ServiceAccount",
     name,
     namespace,
   }));
+  const role = "ext-namespace-metadata-linkerd-config";
   return [
     {
       apiVersion: "v1",
       kind: "ConfigMap",
       metadata: namespaced(context, "controller", "linkerd-config"),
-      data: { "linkerd-crds-chart-version": "linkerd-crds-1.0.0-edge", values: yamlOf(values) },
+      data: { "linkerd-crds-chart-version": "linkerd-crds-1.0.0-edge", values: config },
     },
-    ...namespacedRole(context, "controller", {
-      role: "ext-namespace-metadata-linkerd-config",
-      binding: "linkerd-config-reader",
-      subjects: readers,
-      rules: [{ apiGroups: [""], resources: ["configmaps"], resourceNames: ["linkerd-config"], verbs: ["get"] }],
+    namespacedRole(context, "controller", role, [
+      { apiGroups: [""], resources: ["configmaps"], resourceNames: ["linkerd-config"], verbs: ["get"] },
+    ]),
+    when(some(configReaders), {
+      ...roleBinding(context, "controller", { role, binding: "linkerd-config-reader", subjects }),
     }),
   ];
 }
 
-/** What the user set, so that an upgrade can set it again. Holds the issuer's key when the user or we gave one: a Secret. */
-export function overridesSecret(context: InstallContext, overrides: JsonObject): Manifest {
-  const manifest = secret(context, "controller", "linkerd-config-overrides", {
-    "linkerd-config-overrides": yamlOf(overrides),
-  });
-  return { ...manifest, metadata: { ...manifest.metadata, labels: componentLabels(context, "controller") } };
+/** What the user set, so that an upgrade can set it again. Holds private keys when the user or we gave some: a Secret. */
+export function overridesSecret(context: InstallContext, overrides: JsonObject): Tree {
+  return secret(context, "controller", "linkerd-config-overrides", { "linkerd-config-overrides": yamlOf(overrides) });
 }

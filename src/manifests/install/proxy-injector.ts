@@ -1,18 +1,19 @@
 /** linkerd-proxy-injector: adds the proxy to pods as they are created. */
-import type { Manifest } from "../json.ts";
 import { deployment } from "./deployment.ts";
 import { allow, clusterRole, readVerbs, service, serviceAccount, type InstallContext } from "./labels.ts";
-import { webhookManifests, type WebhookTls } from "./webhook.ts";
+import { concatenated, text, unlessEmpty, type Tree } from "../template/expression.ts";
+import { serverCertificate, webhookManifests } from "./webhook.ts";
 
 const component = "proxy-injector";
 const name = "linkerd-proxy-injector";
 
-export function proxyInjectorManifests(context: InstallContext, tls: WebhookTls): Manifest[] {
+export function proxyInjectorManifests(context: InstallContext): readonly Tree[] {
   const { values, namespace } = context;
   const options = values.proxyInjector;
+  const certificate = serverCertificate(context, name, "proxyInjector", { volume: "tls" });
   return [
     ...clusterRole(context, component, {
-      role: `linkerd-${namespace}-proxy-injector`,
+      role: text`linkerd-${namespace}-proxy-injector`,
       account: name,
       rules: [
         allow([""], ["events"], ["create", "patch"]),
@@ -23,27 +24,29 @@ export function proxyInjectorManifests(context: InstallContext, tls: WebhookTls)
       ],
     }),
     serviceAccount(context, component, name),
-    opaque(
-      service(context, component, name, { name: "proxy-injector", port: 443, targetPort: "proxy-injector" }),
-      "443",
-    ),
+    service(context, component, name, { name: "proxy-injector", port: 443, targetPort: "proxy-injector" }, false, {
+      // The API server speaks TLS of its own to the webhook: there is nothing to detect.
+      "config.linkerd.io/opaque-ports": "443",
+    }),
     ...deployment(context, {
       component,
       name,
       selector: "component",
       inboundPorts: "8443,9995",
-      podAnnotations: { "config.linkerd.io/opaque-ports": "8443", ...options.podAnnotations },
+      fixedAnnotations: { "config.linkerd.io/opaque-ports": "8443" },
+      podAnnotations: options.podAnnotations,
       proxyResources: values.proxyInjectorProxyResources,
       containers: [
         {
           name: "proxy-injector",
           args: [
             "proxy-injector",
-            `--log-level=${values.controllerLogLevel}`,
-            `--log-format=${values.controllerLogFormat}`,
-            `--linkerd-namespace=${namespace}`,
+            text`--log-level=${values.controllerLogLevel}`,
+            text`--log-format=${values.controllerLogFormat}`,
+            text`--linkerd-namespace=${namespace}`,
+            ...certificate.args,
           ],
-          env: [...options.additionalEnv, ...options.experimentalEnv],
+          env: unlessEmpty(concatenated(options.additionalEnv, options.experimentalEnv)),
           ports: [
             { name: "proxy-injector", containerPort: 8443 },
             { name: "injector-admin", containerPort: 9995 },
@@ -54,14 +57,14 @@ export function proxyInjectorManifests(context: InstallContext, tls: WebhookTls)
           mounts: [
             { mountPath: "/var/run/linkerd/config", name: "config" },
             { mountPath: "/var/run/linkerd/identity/trust-roots", name: "trust-roots" },
-            { mountPath: "/var/run/linkerd/tls", name: "tls", readOnly: true },
+            ...certificate.mounts,
           ],
         },
       ],
       volumes: [
         { name: "config", configMap: { name: "linkerd-config" } },
         { name: "trust-roots", configMap: { name: "linkerd-identity-trust-roots" } },
-        { name: "tls", secret: { secretName: `${name}-k8s-tls` } },
+        ...certificate.volumes,
       ],
     }),
     // Behind the Deployment: from here on the API server calls us for every new pod.
@@ -69,8 +72,7 @@ export function proxyInjectorManifests(context: InstallContext, tls: WebhookTls)
       component,
       kind: "MutatingWebhookConfiguration",
       service: name,
-      tls,
-      options,
+      path: "proxyInjector",
       objectSelector: options.objectSelector,
       rules: [
         {
@@ -84,13 +86,4 @@ export function proxyInjectorManifests(context: InstallContext, tls: WebhookTls)
       timeoutSeconds: options.timeoutSeconds,
     }),
   ];
-}
-
-/** The API server speaks TLS of its own to the webhook: there is nothing to detect. */
-function opaque(manifest: Manifest, ports: string): Manifest {
-  const { metadata } = manifest;
-  return {
-    ...manifest,
-    metadata: { ...metadata, annotations: { ...metadata.annotations, "config.linkerd.io/opaque-ports": ports } },
-  };
 }

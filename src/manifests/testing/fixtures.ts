@@ -1,8 +1,6 @@
 /** Fixed values and certificates, so that outputs can be compared as text. */
-import type { Json } from "../json.ts";
+import type { Json, JsonObject } from "../json.ts";
 import type { InjectContext } from "../inject/inject-pod.ts";
-import type { WebhookCerts } from "../install.ts";
-import type { WebhookTls } from "../install/webhook.ts";
 import { resolveValues, type Values } from "../values.ts";
 
 /** Not a certificate: only its text matters. */
@@ -26,11 +24,20 @@ export function testContext(changes: Partial<InjectContext> = {}): InjectContext
   };
 }
 
-function tls(name: string): WebhookTls {
-  return { certPem: `cert of ${name}`, keyPem: `key of ${name}`, caPem: `authority of ${name}` };
-}
+const tls = (name: string): JsonObject => ({
+  crtPEM: `cert of ${name}`,
+  keyPEM: `key of ${name}`,
+  caBundle: `authority of ${name}`,
+});
 
-export const testCerts: WebhookCerts = {
+/** An issuer; not a real one. */
+export const testIssuer: JsonObject = {
+  identity: { issuer: { tls: { crtPEM: "issuer certificate", keyPEM: "issuer key" } } },
+};
+
+/** Webhook certificates; not real ones. */
+export const testCerts: JsonObject = {
   proxyInjector: tls("proxy-injector"),
-  validators: { profileValidator: tls("sp-validator"), policyValidator: tls("policy-validator") },
+  profileValidator: tls("sp-validator"),
+  policyValidator: tls("policy-validator"),
 };

@@ -7,12 +7,27 @@
 import { MeshError } from "#lib/errors.ts";
 import { parsePortRanges } from "#model/opaque-ports.ts";
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
+import type { SymbolKind } from "../template/expression.ts";
 import { nearest } from "./nearest.ts";
 
 export interface Field<T> {
   /** The typed value of `given`; `undefined` and `null` give the default. */
   read(given: Json | undefined, path: string): T;
+  /** What the field is made of, for the chart: its values, its schema, its symbols. */
+  readonly shape: Shape;
 }
+
+export type Shape =
+  | { readonly kind: "group"; readonly members: Readonly<Record<string, Field<Json>>> }
+  | {
+      readonly kind: "leaf";
+      readonly symbol: SymbolKind;
+      readonly fallback: Json;
+      /** JSON schema of what Helm takes. Helm converts nothing, so that it is narrower than `read`. */
+      readonly schema: JsonObject;
+      /** Whether a number is taken for text, too: Helm's --set makes one of `4567`. */
+      readonly numeric?: boolean;
+    };
 
 export type FieldType<F> = F extends Field<infer T> ? T : never;
 
@@ -20,15 +35,22 @@ export function invalidValue(path: string, given: Json, expected: string): MeshE
   return new MeshError("invalid-argument", `Value "${path}" is ${JSON.stringify(given)}; expected ${expected}`);
 }
 
-function field<T extends Json>(fallback: T, read: (given: Json, path: string) => T): Field<T> {
+function field<T extends Json>(
+  symbol: SymbolKind,
+  schema: JsonObject,
+  fallback: T,
+  read: (given: Json, path: string) => T,
+  numeric = false,
+): Field<T> {
   return {
     read: (given, path) => (given === undefined || given === null ? structuredClone(fallback) : read(given, path)),
+    shape: { kind: "leaf", symbol, schema, fallback, numeric },
   };
 }
 
 /** Text. Numbers and booleans are taken as they are written, because YAML turns `version: 1.0` into a number. */
 export function text(fallback: string): Field<string> {
-  return field(fallback, (given, path) => {
+  return field("text", { type: "string" }, fallback, (given, path) => {
     if (typeof given === "string") return given;
     if (typeof given === "number" || typeof given === "boolean") return String(given);
     throw invalidValue(path, given, "text");
@@ -36,7 +58,7 @@ export function text(fallback: string): Field<string> {
 }
 
 export function flag(fallback: boolean): Field<boolean> {
-  return field(fallback, (given, path) => {
+  return field("flag", { type: "boolean" }, fallback, (given, path) => {
     if (typeof given === "boolean") return given;
     if (given === "true" || given === "false") return given === "true";
     throw invalidValue(path, given, "true or false");
@@ -45,7 +67,7 @@ export function flag(fallback: boolean): Field<boolean> {
 
 /** A whole number between `min` and `max`, both included. */
 export function whole(fallback: number, min: number, max: number): Field<number> {
-  return field(fallback, (given, path) => {
+  return field("number", { type: "integer", minimum: min, maximum: max }, fallback, (given, path) => {
     const value = typeof given === "string" && /^-?\d{1,15}$/.test(given) ? Number(given) : given;
     if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
     throw invalidValue(path, given, `a whole number from ${min} to ${max}`);
@@ -56,7 +78,8 @@ export const port = (fallback: number): Field<number> => whole(fallback, 1, 6553
 
 /** A number that may be left out (null); `min` < value < `max`. */
 export function optionalNumber(min: number, max: number): Field<number | null> {
-  return field<number | null>(null, (given, path) => {
+  const schema = { type: ["number", "null"], exclusiveMinimum: min, exclusiveMaximum: max };
+  return field<number | null>("number", schema, null, (given, path) => {
     if (given === "") return null;
     const value = typeof given === "string" ? Number(given) : given;
     if (typeof value === "number" && value > min && value < max) return value;
@@ -66,7 +89,7 @@ export function optionalNumber(min: number, max: number): Field<number | null> {
 
 /** One of a closed list of words. YAML reads an unquoted `off` as false: where "off" is a choice, false means it. */
 export function choice<const T extends string>(options: readonly T[], fallback: T): Field<T> {
-  return field(fallback, (given, path) => {
+  return field("text", { enum: [...options] }, fallback, (given, path) => {
     const word = given === false && options.some((option) => option === "off") ? "off" : given;
     const found = options.find((option) => option === word);
     if (found !== undefined) return found;
@@ -76,21 +99,37 @@ export function choice<const T extends string>(options: readonly T[], fallback: 
 
 /** A list of ports and ranges such as "25,4000-4100"; a YAML number is a list of one. */
 export function ports(fallback: string): Field<string> {
-  return field(fallback, (given, path) => {
-    const list = Array.isArray(given) ? given.join(",") : String(given);
-    if (isJsonObject(given)) throw invalidValue(path, given, `a list of ports such as "25,4000-4100"`);
-    try {
-      parsePortRanges(list);
-    } catch (error) {
-      throw new MeshError("invalid-argument", `Value "${path}" is not a list of ports`, { cause: error });
-    }
-    return list;
-  });
+  const schema = { type: ["string", "integer"], pattern: "^[0-9, -]*$", minimum: 1, maximum: 65535 };
+  return field(
+    "text",
+    schema,
+    fallback,
+    (given, path) => {
+      const list = Array.isArray(given) ? given.join(",") : String(given);
+      if (isJsonObject(given)) throw invalidValue(path, given, `a list of ports such as "25,4000-4100"`);
+      try {
+        parsePortRanges(list);
+      } catch (error) {
+        throw new MeshError("invalid-argument", `Value "${path}" is not a list of ports`, { cause: error });
+      }
+      return list;
+    },
+    true,
+  );
 }
 
-/** Text that the given test accepts, or empty if the default is empty. `expected` says what the test wants. */
-export function matching(fallback: string, accepts: (value: string) => boolean, expected: string): Field<string> {
-  return field(fallback, (given, path) => {
+/**
+ * Text that the given test accepts, or empty if the default is empty. `expected` says what the test wants; `pattern` is
+ * as much of it as a regular expression can say.
+ */
+export function matching(
+  fallback: string,
+  accepts: (value: string) => boolean,
+  expected: string,
+  pattern: string,
+): Field<string> {
+  const schema = { type: "string", pattern: fallback === "" ? `^$|${pattern}` : pattern };
+  return field("text", schema, fallback, (given, path) => {
     const value = typeof given === "number" ? String(given) : given;
     if (typeof value === "string" && ((value === "" && fallback === "") || accepts(value))) return value;
     throw invalidValue(path, given, expected);
@@ -99,7 +138,8 @@ export function matching(fallback: string, accepts: (value: string) => boolean, 
 
 /** A map of text to text: labels, annotations, selectors. */
 export function textMap(fallback: Record<string, string> = {}): Field<Record<string, string>> {
-  return field(fallback, (given, path) => {
+  const schema = { type: "object", additionalProperties: { type: "string" } };
+  return field("json", schema, fallback, (given, path) => {
     if (!isJsonObject(given)) throw invalidValue(path, given, "a map of text to text");
     const result: Record<string, string> = {};
     for (const [name, member] of Object.entries(given)) result[name] = text("").read(member, `${path}.${name}`);
@@ -109,7 +149,7 @@ export function textMap(fallback: Record<string, string> = {}): Field<Record<str
 
 /** A list of fields of one kind. */
 export function list<T extends Json>(item: Field<T>, fallback: T[] = []): Field<T[]> {
-  return field<T[]>(fallback, (given, path) => {
+  return field<T[]>("json", { type: "array", items: jsonSchema(item) }, fallback, (given, path) => {
     if (!Array.isArray(given)) throw invalidValue(path, given, "a list");
     return given.map((entry, index) => item.read(entry, `${path}[${index}]`));
   });
@@ -117,7 +157,7 @@ export function list<T extends Json>(item: Field<T>, fallback: T[] = []): Field<
 
 /** A piece of Kubernetes API that is passed on as it is (tolerations, affinity, security contexts …). */
 export function passthrough(fallback: JsonObject): Field<JsonObject> {
-  return field(fallback, (given, path) => {
+  return field("json", { type: "object" }, fallback, (given, path) => {
     if (isJsonObject(given)) return given;
     throw invalidValue(path, given, "an object");
   });
@@ -126,6 +166,7 @@ export function passthrough(fallback: JsonObject): Field<JsonObject> {
 /** An object with exactly these members; an unknown member is an error that names its path and the nearest known one. */
 export function group<S extends Record<string, Field<Json>>>(members: S): Field<{ [K in keyof S]: FieldType<S[K]> }> {
   return {
+    shape: { kind: "group", members },
     read(given, path) {
       const from = given ?? {};
       if (!isJsonObject(from)) throw invalidValue(path, from, "an object");
@@ -142,4 +183,18 @@ export function group<S extends Record<string, Field<Json>>>(members: S): Field<
       return result as { [K in keyof S]: FieldType<S[K]> };
     },
   };
+}
+
+/** What Helm is to check before it renders. */
+export function jsonSchema({ shape }: Field<Json>): JsonObject {
+  if (shape.kind === "leaf") return shape.schema;
+  const properties: JsonObject = {};
+  for (const [name, member] of Object.entries(shape.members)) properties[name] = jsonSchema(member);
+  return { type: "object", additionalProperties: false, properties };
+}
+
+/** The defaults. */
+export function defaultsOf({ shape }: Field<Json>): Json {
+  if (shape.kind === "leaf") return shape.fallback;
+  return Object.fromEntries(Object.entries(shape.members).map(([name, member]) => [name, defaultsOf(member)]));
 }
