@@ -5,6 +5,7 @@
 import type { Clock, Timer } from "#lib/clock.ts";
 import type { Log } from "#lib/log.ts";
 import type { Registry } from "#lib/metrics/registry.ts";
+import type { KubeObject } from "#kube/types/meta.ts";
 import type { WatchClient } from "#kube/watch.ts";
 import { objectKey } from "./index/object-index.ts";
 import type { IndexSource } from "./watches.ts";
@@ -70,16 +71,20 @@ export function startSelfCheck(
 
 /** Objects by key whose versions differ, with both versions. */
 export async function compare(client: WatchClient, source: IndexSource): Promise<Map<string, string>> {
-  const { items } = await client.list(source.resource);
-  const indexed = source.index.versions();
+  const { index, resource, metadataOnly } = source;
+  const listed = await client.list<KubeObject>(resource, { metadataOnly }, (item) => {
+    const { namespace = "", name, resourceVersion = "" } = item.metadata;
+    if (index.get(namespace, name) === undefined && !wanted(source, item)) return null;
+    return { metadata: { namespace, name, resourceVersion } };
+  });
+  const indexed = index.versions();
   const out = new Map<string, string>();
-  for (const item of items) {
-    const key = objectKey(item.metadata.namespace ?? "", item.metadata.name);
-    const version = item.metadata.resourceVersion ?? "";
+  for (const { metadata } of listed.items) {
+    const key = objectKey(metadata.namespace ?? "", metadata.name);
+    const version = metadata.resourceVersion ?? "";
     const known = indexed.get(key);
     indexed.delete(key);
-    if (known === version || (known === undefined && !wanted(source, item))) continue;
-    out.set(key, `listed ${version}, indexed ${known ?? "nothing"}`);
+    if (known !== version) out.set(key, `listed ${version}, indexed ${known ?? "nothing"}`);
   }
   for (const [key, version] of indexed) out.set(key, `listed nothing, indexed ${version}`);
   return out;

@@ -19,7 +19,9 @@ export interface IndexSource {
   readonly resource: Resource;
   readonly decode: (object: KubeObject) => IndexedObject | null;
   readonly index: ObjectIndex<IndexedObject>;
-  readonly start: (client: WatchClient, deps: WatchDeps) => ResourceWatch;
+  readonly start: (client: WatchClient, deps: WatchDeps & { onLag: (seconds: number) => void }) => ResourceWatch;
+  /** Only names, labels and owners are read: what pods of a ReplicaSet look like need not travel. */
+  readonly metadataOnly: boolean;
   /** Useful but not needed: where the cluster refuses it, the program goes without. */
   readonly optional: boolean;
 }
@@ -34,24 +36,26 @@ function source<T extends IndexedObject>(
   resource: Resource,
   decode: (object: KubeObject) => T | null,
   index: ObjectIndex<T>,
-  optional = false,
+  options: { readonly optional?: boolean; readonly metadataOnly?: boolean } = {},
 ): IndexSource {
+  const { optional = false, metadataOnly = false } = options;
   return {
     optional,
     resource,
+    metadataOnly,
     decode,
     index: index as unknown as ObjectIndex<IndexedObject>,
-    start: (client, deps) => watchResource<T>(client, { resource }, index, { ...deps, decode }),
+    start: (client, deps) => watchResource<T>(client, { resource, metadataOnly }, index, { ...deps, decode }),
   };
 }
 
 export function indexSources(index: ClusterIndex): readonly IndexSource[] {
   return [
     // Linkerd's own roles leave namespaces out: its injector copies their annotations to pods and Services.
-    source(resources.namespaces, decodeNamespace, index.namespaces, true),
-    source(resources.nodes, decodeNode, index.nodes),
-    source(resources.replicaSets, decodeOwner, index.replicaSets),
-    source(resources.jobs, decodeOwner, index.jobs, true),
+    source(resources.namespaces, decodeNamespace, index.namespaces, { optional: true, metadataOnly: true }),
+    source(resources.nodes, decodeNode, index.nodes, { metadataOnly: true }),
+    source(resources.replicaSets, decodeOwner, index.replicaSets, { metadataOnly: true }),
+    source(resources.jobs, decodeOwner, index.jobs, { optional: true, metadataOnly: true }),
     source(resources.pods, decodeWorkload, index.pods),
     source(resources.services, decodeService, index.services),
     source(resources.endpointSlices, decodeSlice, index.slices),
@@ -70,7 +74,11 @@ export function startWatches(
   registry: Registry,
   deps: WatchDeps,
 ): Watches {
-  const rows = sources.map((row) => ({ watch: row.start(client, deps), optional: row.optional }));
+  const rows = sources.map((row) => {
+    const lag = informerLag(registry, row.resource);
+    const watch = row.start(client, { ...deps, onLag: (seconds) => lag.observe(seconds) });
+    return { watch, optional: row.optional };
+  });
   const watches = rows.map(({ watch }) => watch);
   const ready = new Watchable(false);
   const look = (): void => {
@@ -89,6 +97,14 @@ export function startWatches(
       await Promise.all(watches.map((watch) => watch.ended));
     },
   };
+}
+
+/** By Linkerd's name of it; the API server's clock tells whole seconds, so that the first bucket is about right. */
+function informerLag(registry: Registry, { plural }: Resource): { observe(seconds: number): void } {
+  const help = `Seconds from a change of ${plural} to when it was seen here`;
+  return registry
+    .histogram(`${plural}_informer_lag_seconds`, help, [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1000])
+    .cell();
 }
 
 /** The drivers' counters as metrics. */

@@ -73,17 +73,21 @@ export class KubeClient {
     }
   }
 
-  /** All objects, page by page; starts over when the server forgets the position meanwhile. */
+  /**
+   * All objects, page by page; starts over when the server forgets the position meanwhile. `keep` sees each object as its
+   * page comes in, so that the whole list is never held in full; null leaves an object out.
+   */
   async list<T extends KubeObject>(
     resource: Resource,
     selection: Selection = {},
+    keep: (object: KubeObject) => T | null = (object) => object as T,
   ): Promise<{ items: T[]; resourceVersion: string }> {
     try {
-      return await this.pages<T>(resource, selection, pageSize);
+      return await this.pages<T>(resource, selection, pageSize, keep);
     } catch (thrown) {
       if (!isExpired(thrown)) throw thrown;
       // The continue token expired between two pages: one unpaged list can't expire.
-      return await this.pages<T>(resource, selection, 0);
+      return await this.pages<T>(resource, selection, 0, keep);
     }
   }
 
@@ -91,11 +95,13 @@ export class KubeClient {
     resource: Resource,
     selection: Selection,
     limit: number,
+    keep: (object: KubeObject) => T | null,
   ): Promise<{ items: T[]; resourceVersion: string }> {
     const items: T[] = [];
     let token = "";
     for (;;) {
-      const page: KubeList<T> = await this.json("GET", collectionPath(resource, selection.namespace), {
+      const page: KubeList<KubeObject> = await this.json("GET", collectionPath(resource, selection.namespace), {
+        accept: acceptOf(selection, "List"),
         action: `list ${describe(resource, undefined, selection.namespace)}`,
         query: {
           labelSelector: selection.labelSelector,
@@ -109,7 +115,8 @@ export class KubeClient {
       for (const item of page.items ?? []) {
         if (typeof item !== "object" || item === null) continue;
         // Items of a list carry no kind of their own.
-        items.push(stripped<T>({ apiVersion: version, kind: resource.kind, ...item }));
+        const kept = keep(stripped({ apiVersion: version, kind: resource.kind, ...item }));
+        if (kept !== null) items.push(kept);
       }
       token = page.metadata?.continue ?? "";
       if (token === "") return { items, resourceVersion: page.metadata?.resourceVersion ?? "" };
@@ -117,8 +124,8 @@ export class KubeClient {
   }
 
   /**
-   * Opens a watch: one JSON event a line until the server ends it after `timeoutSeconds`. No limit on our side; give it
-   * up by `signal`.
+   * Opens a watch: one JSON event a line until the server ends it after `timeoutSeconds`. No limit on our side once it is
+   * open; give it up by `signal`.
    */
   async openWatch(
     resource: Resource,
@@ -126,6 +133,7 @@ export class KubeClient {
     options: { readonly resourceVersion: string; readonly timeoutSeconds: number; readonly signal: AbortSignal },
   ): Promise<ReadableStream<Uint8Array>> {
     const response = await this.request("GET", collectionPath(resource, selection.namespace), {
+      accept: acceptOf(selection, ""),
       action: `watch ${describe(resource, undefined, selection.namespace)}`,
       query: {
         watch: 1,
@@ -320,6 +328,13 @@ export function tlsOptions(access: ClusterAccess, credentials: Credentials): Non
   };
 }
 
+/** Servers that don't know how to leave out the rest send whole objects. */
+function acceptOf({ metadataOnly }: Selection, suffix: "" | "List"): string {
+  return metadataOnly === true
+    ? `application/json;as=PartialObjectMetadata${suffix};g=meta.k8s.io;v=v1,application/json`
+    : "application/json";
+}
+
 function queryString(query: Query = {}): string {
   const params = new URLSearchParams();
   for (const [key, value] of Object.entries(query)) {
@@ -337,7 +352,7 @@ function metadataOf(manifest: object): { name?: string; namespace?: string } {
   return (manifest as { metadata?: { name?: string; namespace?: string } }).metadata ?? {};
 }
 
-/** Drops managedFields: often half of an object, and never read. */
+/** Drops managedFields: often half of an object, and never kept. */
 export function stripped<T extends KubeObject>(object: T): T {
   const metadata = object.metadata as { managedFields?: unknown } | undefined;
   if (metadata !== undefined && "managedFields" in metadata) delete metadata.managedFields;

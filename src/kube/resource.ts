@@ -16,6 +16,8 @@ export interface Selection {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** Only apiVersion, kind and metadata: https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches */
+  readonly metadataOnly?: boolean;
 }
 
 function resource(group: string, version: string, plural: string, kind: string, namespaced = true): Resource {

@@ -190,13 +190,114 @@ describe("watchResource", () => {
     let refusals = 0;
     api.intercept = (_request, url) => {
       if (!url.searchParams.has("watch") || refusals++ >= 7) return null;
-      return failure(504, "Timeout", "Too large resource version");
+      return failure(400, "BadRequest", "the position is not valid");
     };
     api.endWatches("orderly");
     await recorder.has("reset 0 removed ");
     while (watch.stats.lists < 2) await Bun.sleep(1);
     expect(watch.stats.failures).toBeGreaterThanOrEqual(5);
     expect(api.requests.filter((line) => line.includes("limit=")).length).toBe(watch.stats.lists);
+  });
+
+  test("lists anew at the second time that a server does not know the position yet: it was set back", async () => {
+    const api = newApi();
+    const recorder = new Recorder();
+    const { watch } = start(api, recorder);
+    await until(watch.listed, Boolean);
+    while (api.openWatches === 0) await Bun.sleep(1);
+    let refused = 0;
+    api.intercept = (_request, url) => {
+      if (!url.searchParams.has("watch") || watch.stats.lists > 1) return null;
+      refused++;
+      return failure(504, "Timeout", "Too large resource version: 105, current: 7");
+    };
+    api.endWatches("orderly");
+    while (watch.stats.lists < 2) await Bun.sleep(1);
+    expect(refused).toBe(2);
+  });
+
+  test("a server that is starting says nothing about the position, however often it refuses", async () => {
+    const api = newApi();
+    const recorder = new Recorder();
+    const { watch } = start(api, recorder);
+    await until(watch.listed, Boolean);
+    while (api.openWatches === 0) await Bun.sleep(1);
+    let refusals = 0;
+    api.intercept = () => (refusals++ < 20 ? failure(429, "TooManyRequests", "storage is (re)initializing") : null);
+    api.endWatches("broken");
+    api.put(pods, pod("one"));
+    await recorder.has("apply one");
+    expect(watch.stats).toMatchObject({ lists: 1, failures: 20 });
+  });
+
+  /** Ten times as fast as real time. */
+  const fast: Clock = { ...systemClock, after: (delay, run) => systemClock.after(delay / 10, run) };
+
+  test.each([
+    ["a server that comes back with its history is followed from where it was", false, 1],
+    ["a server that comes back without its history is listed once", true, 2],
+  ])("%s, and the copy is right within 10 s", async (_what, forget, lists) => {
+    const api = newApi();
+    for (let index = 0; index < 50; index++) api.put(pods, pod(`p${index}`));
+    const recorder = new Recorder();
+    const { watch } = start(api, recorder, fast);
+    await until(watch.listed, Boolean);
+    while (api.openWatches === 0) await Bun.sleep(1);
+    const back = await api.crash();
+    for (let index = 0; index < 50; index += 3) api.remove(pods, `p${index}`, "web");
+    for (let index = 40; index < 60; index++) api.put(pods, pod(`p${index}`, "b"));
+    if (forget) api.compact();
+    // Away for 10 s of the watch's time, so that its pauses are as long as they get.
+    await Bun.sleep(1000);
+    const returned = performance.now();
+    back();
+    const right = [...Array.from({ length: 60 }, (_, index) => `p${index}`)]
+      .filter((name) => api.read(pods, name, "web") !== null)
+      .map((name) => `${name}=${api.read(pods, name, "web")?.metadata.labels?.["label"] ?? ""}`)
+      .toSorted();
+    const copy = (): string[] => [...recorder.seen].map(([name, label]) => `${name}=${label}`).toSorted();
+    await until(recorder.changed, () => Bun.deepEquals(copy(), right));
+    expect((performance.now() - returned) * 10).toBeLessThan(10_000);
+    expect(watch.stats.lists).toBe(lists);
+  });
+
+  test("a server that takes a watch and never answers is given up after 8 s", async () => {
+    const api = newApi();
+    const recorder = new Recorder();
+    const clock = new FakeClock();
+    let hang = true;
+    api.intercept = (_request, url) => (hang && url.searchParams.has("watch") ? new Promise<null>(() => {}) : null);
+    const { watch } = start(api, recorder, clock);
+    await until(watch.listed, Boolean);
+    while (!api.requests.some((line) => line.includes("watch=1"))) await Bun.sleep(1);
+    hang = false;
+    api.put(pods, pod("one"));
+    clock.advance(8000);
+    while (watch.stats.failures === 0) await Bun.sleep(1);
+    while (!recorder.seen.has("one")) {
+      clock.advance(500);
+      await Bun.sleep(1);
+    }
+    expect(watch.stats).toMatchObject({ failures: 1, lists: 1 });
+  });
+
+  test("tells how long ago each change was written", async () => {
+    const api = newApi();
+    const lags: number[] = [];
+    const recorder = new Recorder();
+    const clock = new FakeClock(Date.parse("2026-01-01T00:00:10Z"));
+    const watch = watchResource(new KubeClient(api.access), { resource: pods }, recorder, {
+      clock,
+      random: { next: () => 0 },
+      log: memoryLog().log,
+      onLag: (seconds) => lags.push(seconds),
+    });
+    cleanups.push(() => watch.stop());
+    await until(watch.listed, Boolean);
+    const managedFields = [{ time: "2025-12-31T23:59:00Z" }, { time: "2026-01-01T00:00:08Z" }, {}];
+    api.put(pods, { metadata: { name: "one", namespace: "web", managedFields } as KubeObject["metadata"] });
+    await recorder.has("apply one");
+    expect(lags).toEqual([2]);
   });
 
   test("never gives up: a server that is away for many attempts is found again, and says so in two lines", async () => {
@@ -220,13 +321,13 @@ describe("watchResource", () => {
     await until(watch.listed, Boolean);
     while (api.openWatches === 0) await Bun.sleep(1);
     const before = api.requests.length;
-    clock.advance(59_000);
+    clock.advance(74_000);
     api.put(pods, pod("one"));
     await recorder.has("apply one");
-    clock.advance(59_000);
+    clock.advance(74_000);
     await Bun.sleep(1);
     expect(api.requests.length).toBe(before);
-    clock.advance(61_000);
+    clock.advance(76_000);
     // The pause before the next attempt is on the fake clock too.
     while (api.requests.length === before) {
       await Bun.sleep(1);

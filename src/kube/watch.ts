@@ -31,6 +31,7 @@ export interface WatchClient {
   list<T extends KubeObject>(
     resource: Resource,
     selection?: Selection,
+    keep?: (object: KubeObject) => T | null,
   ): Promise<{ items: T[]; resourceVersion: string }>;
   openWatch(
     resource: Resource,
@@ -62,6 +63,8 @@ export interface WatchOptions<T> {
    * not want. Default: keeps everything that has a name.
    */
   readonly decode?: (object: KubeObject) => T | null;
+  /** Told of each change: seconds since somebody wrote it, by the API server's clock, which tells whole seconds. */
+  readonly onLag?: (seconds: number) => void;
 }
 
 export interface ResourceWatch {
@@ -84,10 +87,15 @@ const lifeSpread = 290;
 const lifeGrace = 30;
 /**
  * ms without a byte after which a watch is opened anew from where it was. A server that vanished without a word looks like
- * one where nothing happens; asking again is cheap, missing changes for minutes is not.
+ * one where nothing happens; asking again is cheap, missing changes for minutes is not. Servers send a bookmark a minute.
  */
-const silence = 60_000;
-/** Answers in a row that refuse a watch, after which the position is doubted and everything is listed anew. */
+const silence = 75_000;
+/**
+ * ms until a server must have begun to answer a watch. A server that went away without a word makes us wait for ever
+ * otherwise, and one that is back must not be noticed minutes later.
+ */
+const headLimit = 8000;
+/** Answers in a row that refuse a watch (see `doubt`), after which the position is doubted and everything is listed anew. */
 const doubtAfter = 5;
 /** A watch that lived this long counts as a success for the backoff, in ms. */
 const steady = 10_000;
@@ -150,7 +158,7 @@ class WatchDriver<T extends KubeObject> {
   }
 
   async run(): Promise<void> {
-    const backoff = new Backoff({ min: 200, max: 5000, jitter: 0.5 }, this.options.random);
+    const backoff = new Backoff({ min: 200, max: 3000, jitter: 0.5 }, this.options.random);
     let refusals = 0;
     while (!this.stopped) {
       const started = this.options.clock.now();
@@ -171,8 +179,7 @@ class WatchDriver<T extends KubeObject> {
           const code = thrown instanceof MeshError ? thrown.code : "unavailable";
           const refused = code === "permission-denied" || code === "not-found";
           if (refused !== this.refused.get()) this.refused.set(refused);
-          // A server that can't be reached says nothing about the position; one that answers and refuses may.
-          if (thrown instanceof MeshError && thrown.details["status"] !== undefined) refusals++;
+          refusals += doubt(thrown);
           if (refusals >= doubtAfter) this.position = "";
         }
       }
@@ -212,16 +219,13 @@ class WatchDriver<T extends KubeObject> {
 
   private async list(): Promise<void> {
     const { resource, ...selection } = this.selection;
-    const { items, resourceVersion } = await this.client.list(resource, selection);
+    const { items, resourceVersion } = await this.client.list<T>(resource, selection, (item) => this.decode(item));
     if (this.stopped) return;
     if (resourceVersion === "") throw new MeshError("protocol", `The list of ${this.name} has no resourceVersion`);
     this.stats.lists++;
     // A page boundary can show an object twice when it changes meanwhile: the later page is the newer one.
     const objects = new Map<string, T>();
-    for (const item of items) {
-      const object = this.decode(item);
-      if (object !== null) objects.set(keyOf(object), object);
-    }
+    for (const object of items) objects.set(keyOf(object), object);
     const removed: Array<{ namespace: string; name: string }> = [];
     for (const key of this.known) if (!objects.has(key)) removed.push(splitKey(key));
     this.known = new Set(objects.keys());
@@ -239,6 +243,7 @@ class WatchDriver<T extends KubeObject> {
     const timeoutSeconds = Math.round(minLife + lifeSpread * this.options.random.next());
     const { clock } = this.options;
     const cut = clock.after((timeoutSeconds + lifeGrace) * 1000, () => abort.abort());
+    const head = clock.after(headLimit, () => abort.abort());
     let heard = clock.now();
     let opened = false;
     let silent = false;
@@ -258,6 +263,7 @@ class WatchDriver<T extends KubeObject> {
         signal: abort.signal,
       });
       opened = true;
+      head.cancel();
       this.works();
       for await (const line of readLines(stream)) {
         if (this.stopped) return;
@@ -269,6 +275,7 @@ class WatchDriver<T extends KubeObject> {
       if (!(silent && opened)) throw thrown;
     } finally {
       cut.cancel();
+      head.cancel();
       quiet!.cancel();
       this.abort = null;
       // Leaving the loop early must not leave the connection open.
@@ -304,10 +311,16 @@ class WatchDriver<T extends KubeObject> {
     }
     this.stats.events++;
     this.works();
+    if (raw !== null && this.options.onLag !== undefined) this.observe(raw);
     if (raw !== null && (event.type === "ADDED" || event.type === "MODIFIED")) this.apply(stripped(raw));
     else if (raw !== null && event.type === "DELETED") this.remove(raw);
     else this.skip("an event", new MeshError("protocol", `Unknown event type "${String(event.type)}"`));
     if (version !== undefined) this.position = version;
+  }
+
+  private observe(raw: KubeObject): void {
+    const written = lastWrite(raw);
+    if (written !== null) this.options.onLag?.(Math.max(0, (this.options.clock.wall() - written) / 1000));
   }
 
   private apply(raw: KubeObject): void {
@@ -355,6 +368,30 @@ class WatchDriver<T extends KubeObject> {
     this.stats.skipped++;
     this.options.log.warn(`Skipped ${what} of ${this.name}`, {}, thrown);
   }
+}
+
+/**
+ * How much an error says against the position. A server that can't be reached says nothing, nor does one that is starting
+ * (429, 503) or that does not let us (401, 403); a position ahead of the server's own means that it was set back.
+ */
+function doubt(thrown: unknown): number {
+  const status = thrown instanceof MeshError ? thrown.details["status"] : undefined;
+  if (status === undefined || status === 429 || status === 503 || status === 401 || status === 403) return 0;
+  return thrown instanceof MeshError && thrown.message.includes("Too large resource version") ? doubtAfter / 2 : 1;
+}
+
+/** When an object was last written, ms since 1970; null when it does not say. */
+function lastWrite({ metadata }: KubeObject): number | null {
+  const { managedFields, deletionTimestamp } = metadata as { managedFields?: unknown; deletionTimestamp?: unknown };
+  let last = typeof deletionTimestamp === "string" ? deletionTimestamp : "";
+  if (Array.isArray(managedFields)) {
+    for (const entry of managedFields as ReadonlyArray<{ time?: unknown } | null>) {
+      // Times are all of one form, so that their texts compare as they do.
+      if (typeof entry?.time === "string" && entry.time > last) last = entry.time;
+    }
+  }
+  const at = Date.parse(last);
+  return Number.isNaN(at) ? null : at;
 }
 
 function keyOf(object: KubeObject): string {

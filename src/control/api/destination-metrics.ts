@@ -15,6 +15,9 @@ export class DestinationMetrics {
   readonly profileSubscribers: Family;
   readonly profileUpdates: Family;
   readonly profileOverflow: Family;
+  readonly workloadSubscribers: Family;
+  readonly workloadUpdates: Family;
+  readonly workloadOverflow: Family;
   private readonly subscribers: Family;
   private readonly updates: Family;
   private readonly pods: Family;
@@ -35,6 +38,16 @@ export class DestinationMetrics {
       "profile_updates_queue_overflow",
       "Profile streams that were ended because too many updates waited for their client",
     );
+    // A profile of an address is one of a workload; Linkerd counts these apart.
+    this.workloadSubscribers = registry.gauge("workload_subscribers", "Streams that follow the profile of an address");
+    this.workloadUpdates = registry.counter("workload_updates", "Profiles of addresses that were sent");
+    this.workloadOverflow = registry.counter(
+      "endpoint_profile_updates_queue_overflow",
+      "Streams of an address's profile that were ended because too many updates waited for their client",
+    );
+    for (const family of [this.profileOverflow, this.workloadOverflow]) family.cell();
+    // There are no remote clusters yet.
+    registry.gauge("cluster_store_size", "Remote clusters that endpoints are discovered in").cell().value = 0;
   }
 
   endpoints(query: EndpointQuery): EndpointCells {

@@ -76,8 +76,9 @@ export function destinationService(options: DestinationServiceOptions): ServiceR
     getProfile(request, context, writer) {
       const authority = parseAuthority(request.path, settings.clusterDomain);
       const { zone } = clientPlace(index, parseClientContext(request.contextToken));
-      const subscribers = metrics.profileSubscribers.cell();
-      const updates = metrics.profileUpdates.cell();
+      const workload = authority.kind === "ip";
+      const subscribers = (workload ? metrics.workloadSubscribers : metrics.profileSubscribers).cell();
+      const updates = (workload ? metrics.workloadUpdates : metrics.profileUpdates).cell();
       follow(
         watchProfile(index, settings, authority),
         (profile) => {
@@ -91,7 +92,7 @@ export function destinationService(options: DestinationServiceOptions): ServiceR
           onStart: () => subscribers.value++,
           onStop: () => subscribers.value--,
           onOverflow: () => {
-            metrics.profileOverflow.cell().value++;
+            (workload ? metrics.workloadOverflow : metrics.profileOverflow).cell().value++;
             log.warn("Ended a profile stream that did not keep up", { path: request.path, client: context.remote.ip });
           },
         },

@@ -29,6 +29,8 @@ export interface ClusterFacts {
 
 type FactsClient = WatchClient & Pick<KubeClient, "get">;
 
+const metadataOnly = true;
+
 /** Kinds that are owned by others themselves. */
 const ownedKinds: readonly Resource[] = [resources.replicaSets, resources.jobs];
 /** A pod's chain is at most ReplicaSet → Deployment or Job → CronJob; more would be a loop. */
@@ -49,9 +51,12 @@ export class WatchedFacts implements ClusterFacts {
     this.log = deps.log;
     this.owners = new Map(ownedKinds.map(({ kind }) => [kind, new OwnerIndex()]));
     this.watches = [
-      watchResource(client, { resource: resources.namespaces }, this.namespaces, { ...deps, decode: onlyAnnotations }),
+      watchResource(client, { resource: resources.namespaces, metadataOnly }, this.namespaces, {
+        ...deps,
+        decode: onlyAnnotations,
+      }),
       ...ownedKinds.map((resource) =>
-        watchResource(client, { resource }, this.owners.get(resource.kind) ?? new OwnerIndex(), {
+        watchResource(client, { resource, metadataOnly }, this.owners.get(resource.kind) ?? new OwnerIndex(), {
           ...deps,
           decode: onlyOwner,
         }),

@@ -37,14 +37,20 @@ export class FakeApi {
   readonly requests: string[] = [];
   /** May answer in the server's place; null lets the server answer. */
   intercept: Answer = () => null;
-  private readonly server: Bun.Server<undefined>;
+  private server: Bun.Server<undefined>;
+  private readonly tls: Bun.TLSOptions | undefined;
 
   constructor(tls?: Bun.TLSOptions) {
-    this.server = Bun.serve({
-      port: 0,
+    this.tls = tls;
+    this.server = this.serve(0);
+  }
+
+  private serve(port: number): Bun.Server<undefined> {
+    return Bun.serve({
+      port,
       hostname: "127.0.0.1",
       idleTimeout: 0,
-      ...(tls === undefined ? {} : { tls }),
+      ...(this.tls === undefined ? {} : { tls: this.tls }),
       fetch: (request) => this.answer(request),
     });
   }
@@ -70,6 +76,16 @@ export class FakeApi {
 
   async stop(): Promise<void> {
     await this.server.stop(true);
+  }
+
+  /** Dies without a word; objects can be changed while it is away. The result brings it back on the same port. */
+  async crash(): Promise<() => void> {
+    const port = this.server.port ?? 0;
+    this.watchers.clear();
+    await this.server.stop(true);
+    return () => {
+      this.server = this.serve(port);
+    };
   }
 
   /** Creates or replaces an object as another client would. */
