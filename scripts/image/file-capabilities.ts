@@ -1,21 +1,21 @@
-/** The `security.capability` attribute of a file: which capabilities its programs may have (capabilities(7), "File capabilities"). */
+/** The `security.capability` attribute of a file: which capabilities its program may have (capabilities(7), "File capabilities"). */
 
 /** Capability numbers of linux/capability.h. */
 const numbers = { NET_ADMIN: 12, NET_RAW: 13 } as const;
 
-const revision2 = 0x02000000;
-const effectiveFlag = 1;
+/** VFS_CAP_REVISION_2, without the effective bit. */
+const revision = 0x02000000;
 
 /**
- * The attribute's value for permitted capabilities.
- * With `effective` they are in force at once, and the kernel refuses to start the program where the container may not have
- * them; without it the program starts everywhere and merely may hand them on to a program that has them too.
+ * The attribute's value for permitted capabilities, which the program has to make effective by itself. With the effective
+ * bit the kernel would refuse to start it in containers that drop all capabilities, as the proxy's does.
  */
-export function fileCapabilities(names: readonly (keyof typeof numbers)[], effective: boolean): Uint8Array {
+export function fileCapabilities(names: ReadonlyArray<keyof typeof numbers>): Uint8Array {
   const bytes = Buffer.alloc(20);
-  let permitted = 0;
-  for (const name of names) permitted |= 1 << numbers[name];
-  bytes.writeUInt32LE((revision2 | (effective ? effectiveFlag : 0)) >>> 0, 0);
-  bytes.writeUInt32LE(permitted >>> 0, 4);
+  bytes.writeUInt32LE(revision, 0);
+  bytes.writeUInt32LE(
+    names.reduce((bits, name) => bits | (1 << numbers[name]), 0),
+    4,
+  );
   return bytes;
 }

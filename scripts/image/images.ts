@@ -3,8 +3,8 @@ import { defaultRegistry } from "#manifests/values.ts";
 import { linkerdEntrypoints, sampleEntrypoints } from "#local/node/images.ts";
 import type { Arch, Image, Layer } from "./oci.ts";
 
-/** nft is in /usr/sbin. */
-const env = ["PATH=/usr/sbin:/usr/bin"];
+/** `linkerd` by its name, for `kubectl exec` and probes. */
+const env = ["PATH=/usr/bin"];
 
 const labels = {
   "org.opencontainers.image.title": "linkerd",

@@ -1,4 +1,4 @@
-/** Finds the shared libraries of programs in a file tree, by what the files themselves say that they need. */
+/** Finds the shared libraries of a program in a file tree, by what the files themselves say that they need. */
 import { readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { MeshError } from "#lib/errors.ts";
@@ -18,19 +18,10 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-/**
- * Everything that `programs` load, as entries at the paths where the loader looks. `extra` names libraries that a program
- * opens by itself.
- * @param programs path for messages → content
- */
-export function libraryEntries(
-  root: string,
-  arch: Arch,
-  programs: ReadonlyMap<string, Uint8Array>,
-  extra: readonly string[],
-): TarEntry[] {
+/** Everything that `program` loads, as entries at the paths where the loader looks. */
+export function libraryEntries(root: string, arch: Arch, program: Uint8Array): TarEntry[] {
   const entries = new Map<string, TarEntry>();
-  const wanted: Array<readonly [library: string, by: string]> = extra.map((library) => [library, "the image"]);
+  const wanted: Array<readonly [library: string, by: string]> = [];
   const read = (bytes: Uint8Array, path: string): void => {
     const elf = readElf(bytes, path);
     if (elf.machine !== arch) throw new MeshError("invalid-argument", `"${path}" is for ${elf.machine}, not ${arch}`);
@@ -45,7 +36,7 @@ export function libraryEntries(
     if (source === undefined) throw new MeshError("not-found", `The loader "${interpreter}" is not in "${root}"`);
     entries.set(path, { kind: "file", path, mode: 0o755, data: readFileSync(realpathSync(source)) });
   };
-  for (const [path, bytes] of programs) read(bytes, path);
+  read(program, "linkerd");
   for (let next = wanted.shift(); next !== undefined; next = wanted.shift()) {
     const [library, by] = next;
     // The C library names the loader as a library; it is there already.

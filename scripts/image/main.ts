@@ -25,37 +25,21 @@ import { debianSysroot } from "./sysroot.ts";
 const repository = resolve(import.meta.dir, "../..");
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
-/** Layers that all images of one architecture share: libraries and nft below, the executable on top. */
+/** Layers that all images of one architecture share: libraries below, the executable on top. */
 async function layersFor(arch: Arch): Promise<{ readonly layers: readonly Layer[]; readonly origin: string }> {
   const file = join(repository, "dist/executable", `linux-${arch}`, "linkerd");
   await linkerdExecutable(`linux-${arch}`, file);
   const executable = readFileSync(file);
   const sysroot = await debianSysroot(arch);
-  const nft = readFileSync(join(sysroot.root, "usr/sbin/nft"));
-  const programs = new Map([
-    ["linkerd", executable],
-    ["nft", nft],
-  ]);
-  const base = makeLayer([
-    ...baseEntries(),
-    // libc.so.6 is what the program calls directly; name services of old C libraries are opened by name.
-    ...libraryEntries(sysroot.root, arch, programs, ["libc.so.6", "libnss_files.so.2", "libnss_dns.so.2"]),
-    {
-      kind: "file",
-      path: "usr/sbin/nft",
-      mode: 0o755,
-      data: nft,
-      capabilities: fileCapabilities(["NET_ADMIN", "NET_RAW"], true),
-    },
-  ]);
+  const base = makeLayer([...baseEntries(), ...libraryEntries(sysroot.root, arch, executable)]);
   const program = makeLayer([
     {
       kind: "file",
       path: "usr/bin/linkerd",
       mode: 0o755,
       data: executable,
-      // The init container runs as a plain user: its NET_ADMIN must pass through this program to nft.
-      capabilities: fileCapabilities(["NET_ADMIN", "NET_RAW"], false),
+      // The init container runs as a plain user, who loses NET_ADMIN at exec unless the program's file has it.
+      capabilities: fileCapabilities(["NET_ADMIN"]),
     },
   ]);
   return { layers: [base, program], origin: sysroot.origin };
@@ -80,7 +64,7 @@ async function main(): Promise<void> {
       "no-layout": { type: "boolean", default: false },
     },
   });
-  const archs = parseList(values.arch, ["amd64", "arm64"], "--arch");
+  const archs = parseList(values.arch, ["amd64", "arm64"], "--arch").toSorted();
   const groups = parseList(values.only, ["linkerd", "emojivoto"], "--only");
   const created = new Date(Number(process.env["SOURCE_DATE_EPOCH"] ?? 0) * 1000).toISOString().replace(".000Z", "Z");
   const registry = process.env["LINKERD_DOCKER_REGISTRY"];

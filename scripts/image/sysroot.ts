@@ -9,8 +9,8 @@ import type { Arch } from "./oci.ts";
 
 const cache = resolve(import.meta.dir, "../../.cache/image");
 
-/** The C library that the runtime is linked with, and the tool that loads interception rules. */
-const packages = ["libc6", "nftables"];
+/** The C library that the runtime is linked with; it has nothing else. */
+const packages = ["libc6"];
 
 /** A file tree with libraries and programs. */
 export interface Sysroot {
@@ -66,11 +66,11 @@ function aptOptions(folder: string, arch: Arch): string[] {
 
 /** The tree of Debian's packages for `arch`, fetched at the first use. Delete .cache/image to get newer ones. */
 export async function debianSysroot(arch: Arch): Promise<Sysroot> {
-  const root = join(cache, `sysroot-${arch}`);
+  const root = join(cache, `${packages.join("+")}-${arch}`);
   const list = join(root, "packages.txt");
   if (!existsSync(list)) await fetchPackages(arch, root);
   const lines = (await Bun.file(list).text()).trim().split("\n");
-  return { root, origin: `Debian packages ${lines.filter((line) => !line.startsWith("gcc-")).join(", ")}` };
+  return { root, origin: `Debian packages ${lines.join(", ")}` };
 }
 
 async function fetchPackages(arch: Arch, root: string): Promise<void> {
