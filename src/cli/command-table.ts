@@ -58,6 +58,18 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import("./commands/uninject.ts"),
   },
   {
+    name: "profile",
+    summary: "Print a ServiceProfile for a Service",
+    group: "Workloads",
+    load: () => import("./commands/profile.ts"),
+  },
+  {
+    name: "authz",
+    summary: "Print the authorizations that concern a resource",
+    group: "Look into the mesh",
+    load: () => import("./commands/authz.ts"),
+  },
+  {
     name: "diagnostics",
     aliases: ["dg"],
     summary: "Print what control plane and proxies know",
@@ -93,6 +105,12 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "Print the client and server version",
     group: "Extensions and tools",
     load: () => import("./commands/version.ts"),
+  },
+  {
+    name: "doc",
+    summary: "Print the reference of commands and annotations",
+    group: null,
+    load: () => import("./commands/doc.ts"),
   },
 ];
 

@@ -1,5 +1,6 @@
 /** Calls the control plane's gRPC services through a port-forward, as a proxy would call them directly. */
 import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from "#rpc/protobuf/types.ts";
+import { lookup } from "node:dns/promises";
 import { MeshError } from "#lib/errors.ts";
 import { connect } from "#lib/net/connect.ts";
 import type { KubeClient } from "#kube/client.ts";
@@ -14,6 +15,8 @@ export interface ControlTarget {
   readonly pod: string | null;
   /** 8086 destination, 8090 policy. */
   readonly port: number;
+  /** "host:port" to ask directly instead, as --api-addr says. */
+  readonly address: string | undefined;
 }
 
 export const destinationPort = 8086;
@@ -23,29 +26,56 @@ const timeoutMs = 10_000;
 
 /** Opens a client to the component, hands it to `use`, and closes everything after it. */
 export async function withControlRpc<Result>(
-  client: KubeClient,
+  client: () => KubeClient,
   target: ControlTarget,
   use: (rpc: RpcClient) => Promise<Result>,
 ): Promise<Result> {
+  if (target.address !== undefined) return await withDirectRpc(target.address, use);
   const { namespace, port } = target;
   const pod =
-    target.pod ?? (await readyPod(client, namespace, "linkerd.io/control-plane-component=destination")).metadata.name;
+    target.pod ?? (await readyPod(client(), namespace, "linkerd.io/control-plane-component=destination")).metadata.name;
   let cause: MeshError | null = null;
-  const forward = listenForward(client, { namespace, pod, port }, { onError: (error) => (cause = error) });
-  const rpc = new RpcClient({
-    connect: (handler) => connect({ ip: "127.0.0.1", port: forward.port, timeout: timeoutMs }, handler),
-    authority: `${pod}.${namespace}:${port}`,
-    keepalive: null,
-  });
+  const forward = listenForward(client(), { namespace, pod, port }, { onError: (error) => (cause = error) });
   try {
-    return await use(rpc);
+    return await withRpc("127.0.0.1", forward.port, `${pod}.${namespace}:${port}`, use);
   } catch (error) {
     if (cause !== null)
       throw new MeshError("unavailable", `Could not reach port ${port} of pod "${namespace}/${pod}"`, { cause });
     throw error;
   } finally {
-    rpc.close();
     forward.close();
+  }
+}
+
+async function withDirectRpc<Result>(address: string, use: (rpc: RpcClient) => Promise<Result>): Promise<Result> {
+  const [, host = "", port = ""] = /^\[?([^\]]+)\]?:(\d{1,5})$/.exec(address) ?? [];
+  if (host === "" || Number(port) < 1 || Number(port) > 65535) {
+    throw new MeshError("invalid-argument", `Flag --api-addr has the value "${address}"; use host:port`);
+  }
+  let ip: string;
+  try {
+    ip = (await lookup(host)).address;
+  } catch (error) {
+    throw new MeshError("dns", `There is no address for "${host}" of --api-addr`, { cause: error });
+  }
+  return await withRpc(ip, Number(port), address, use);
+}
+
+async function withRpc<Result>(
+  ip: string,
+  port: number,
+  authority: string,
+  use: (rpc: RpcClient) => Promise<Result>,
+): Promise<Result> {
+  const rpc = new RpcClient({
+    connect: (handler) => connect({ ip, port, timeout: timeoutMs }, handler),
+    authority,
+    keepalive: null,
+  });
+  try {
+    return await use(rpc);
+  } finally {
+    rpc.close();
   }
 }
 

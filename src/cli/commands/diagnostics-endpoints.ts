@@ -42,30 +42,35 @@ export const register: Register = (parent, shell) => {
           namespace: context.globals.linkerdNamespace,
           pod: options.destinationPod ?? null,
           port: destinationPort,
+          address: context.globals.apiAddr,
         };
         const failures: string[] = [];
-        const endpoints = await withControlRpc(cluster(context), target, async (rpc) => {
-          const found: Endpoint[] = [];
-          for (const authority of args) {
-            try {
-              const update = await firstMessage(rpc, Destination.method.get, {
-                scheme: "http:",
-                path: authority,
-                contextToken: options.token ?? "",
-              });
-              if (update.update.case === "add") {
-                const { addrs, metricLabels } = update.update.value;
-                found.push(...addrs.map((addr) => endpoint(addr, metricLabels)));
-              } else if (update.update.case === "noEndpoints" && !update.update.value.exists) {
-                failures.push(`There is no service "${authority}"`);
+        const endpoints = await withControlRpc(
+          () => cluster(context),
+          target,
+          async (rpc) => {
+            const found: Endpoint[] = [];
+            for (const authority of args) {
+              try {
+                const update = await firstMessage(rpc, Destination.method.get, {
+                  scheme: "http:",
+                  path: authority,
+                  contextToken: options.token ?? "",
+                });
+                if (update.update.case === "add") {
+                  const { addrs, metricLabels } = update.update.value;
+                  found.push(...addrs.map((addr) => endpoint(addr, metricLabels)));
+                } else if (update.update.case === "noEndpoints" && !update.update.value.exists) {
+                  failures.push(`There is no service "${authority}"`);
+                }
+              } catch (error) {
+                if (!(error instanceof MeshError)) throw error;
+                failures.push(`Destination service refused "${authority}": ${errorChain(error)}`);
               }
-            } catch (error) {
-              if (!(error instanceof MeshError)) throw error;
-              failures.push(`Destination service refused "${authority}": ${errorChain(error)}`);
             }
-          }
-          return found;
-        });
+            return found;
+          },
+        );
         if (output === "json") context.terminal.out(`${JSON.stringify(endpoints, null, 2)}\n`);
         else if (endpoints.length > 0) context.terminal.out(endpointTable(endpoints));
         else if (failures.length === 0) context.terminal.err("No endpoints found\n");

@@ -40,6 +40,7 @@ export const register: Register = (parent, shell) => {
     .command("controller-metrics")
     .description("Print the metrics of the control plane")
     .option("-w, --wait <duration>", "how long to wait for all answers", "30s")
+    .addHelpText("after", "\nExamples:\n  linkerd diagnostics controller-metrics | grep grpc_server")
     .action(
       shell.action<{ wait: string }>(async (context, _args, options) => {
         const wait = parseDuration(options.wait);

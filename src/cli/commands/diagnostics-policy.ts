@@ -7,7 +7,7 @@ import type { KubeClient } from "#kube/client.ts";
 import { resources } from "#kube/resource.ts";
 import type { Service } from "#kube/types/core.ts";
 import type { JsonObject } from "#manifests/json.ts";
-import { toYaml } from "#manifests/yaml.ts";
+import { yamlOf } from "#manifests/yaml.ts";
 import { tcpAddress } from "#rpc/address.ts";
 import { Destination, DestinationProfileSchema } from "#rpc/gen/destination_pb.ts";
 import { InboundServerPolicies, ServerSchema } from "#rpc/gen/inbound_pb.ts";
@@ -54,28 +54,33 @@ export const register: Register = (parent, shell) => {
           namespace: context.globals.linkerdNamespace,
           pod: options.destinationPod ?? null,
           port: policyPort,
+          address: context.globals.apiAddr,
         };
-        const answer = await withControlRpc(client, target, async (rpc) => {
-          if (kind === "pod") {
-            const workload = JSON.stringify({ ns: namespace, pod: name });
+        const answer = await withControlRpc(
+          () => client,
+          target,
+          async (rpc) => {
+            if (kind === "pod") {
+              const workload = JSON.stringify({ ns: namespace, pod: name });
+              return asJson(
+                ServerSchema,
+                await rpc.unary(InboundServerPolicies.method.getPort, { workload, port }, { timeout: 10_000 }),
+              );
+            }
+            const ip = await clusterIp(client, namespace, name);
+            const addr = tcpAddress({ ip, port });
+            if (addr === null) throw new MeshError("invalid-argument", `"${ip}" is not an IP address`);
             return asJson(
-              ServerSchema,
-              await rpc.unary(InboundServerPolicies.method.getPort, { workload, port }, { timeout: 10_000 }),
+              OutboundPolicySchema,
+              await rpc.unary(
+                OutboundPolicies.method.get,
+                { sourceWorkload: options.token, target: { case: "addr", value: addr } },
+                { timeout: 10_000 },
+              ),
             );
-          }
-          const ip = await clusterIp(client, namespace, name);
-          const addr = tcpAddress({ ip, port });
-          if (addr === null) throw new MeshError("invalid-argument", `"${ip}" is not an IP address`);
-          return asJson(
-            OutboundPolicySchema,
-            await rpc.unary(
-              OutboundPolicies.method.get,
-              { sourceWorkload: options.token, target: { case: "addr", value: addr } },
-              { timeout: 10_000 },
-            ),
-          );
-        });
-        context.terminal.out(output === "json" ? `${JSON.stringify(answer, null, 2)}\n` : toYaml([answer]));
+          },
+        );
+        context.terminal.out(printed(answer, output));
       }),
     );
 
@@ -85,28 +90,38 @@ export const register: Register = (parent, shell) => {
     .argument("<address>", "IP:PORT or NAME:PORT")
     .option("--destination-pod <pod>", "pod of the destination component to ask (default: any)")
     .option("--token <token>", "context token, as a proxy would send it", "")
+    .option("-o, --output <format>", "json or yaml", "json")
     .addHelpText(
       "after",
       "\nExamples:\n  linkerd diagnostics profile web.emojivoto.svc.cluster.local:80\n  linkerd diagnostics profile 10.96.0.17:80",
     )
     .action(
-      shell.action<{ destinationPod?: string; token: string }>(async (context, args, options) => {
+      shell.action<{ destinationPod?: string; token: string; output: string }>(async (context, args, options) => {
+        const output = oneOf("--output", options.output, ["json", "yaml"]);
         const target = {
           namespace: context.globals.linkerdNamespace,
           pod: options.destinationPod ?? null,
           port: destinationPort,
+          address: context.globals.apiAddr,
         };
-        const profile = await withControlRpc(cluster(context), target, (rpc) =>
-          firstMessage(rpc, Destination.method.getProfile, {
-            scheme: "",
-            path: args[0] ?? "",
-            contextToken: options.token,
-          }),
+        const profile = await withControlRpc(
+          () => cluster(context),
+          target,
+          (rpc) =>
+            firstMessage(rpc, Destination.method.getProfile, {
+              scheme: "",
+              path: args[0] ?? "",
+              contextToken: options.token,
+            }),
         );
-        context.terminal.out(`${JSON.stringify(asJson(DestinationProfileSchema, profile), null, 2)}\n`);
+        context.terminal.out(printed(asJson(DestinationProfileSchema, profile), output));
       }),
     );
 };
+
+function printed(answer: JsonObject, output: "json" | "yaml"): string {
+  return output === "json" ? `${JSON.stringify(answer, null, 2)}\n` : yamlOf(answer);
+}
 
 function asJson<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): JsonObject {
   return toJson(schema, message) as JsonObject;
