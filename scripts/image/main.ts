@@ -9,41 +9,19 @@
  * FOLDER gets `oci/` (an OCI image layout of all images), and per architecture `linkerd-ARCH.tar` and
  * `emojivoto-ARCH.tar` for `ctr images import`, `kind load image-archive` and `docker load`.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { errorChain, MeshError } from "#lib/errors.ts";
 import { version } from "#lib/version.ts";
-import { linkerdExecutable } from "../executable.ts";
-import { baseEntries } from "./contents.ts";
+import { hostPlatform } from "../executable.ts";
 import { linkerdImages, sampleImages } from "./images.ts";
-import { libraryEntries } from "./libraries.ts";
-import { dockerArchive, makeLayer, writeLayout, type Arch, type Image, type Layer } from "./oci.ts";
-import { fileCapabilities } from "./file-capabilities.ts";
-import { debianSysroot } from "./sysroot.ts";
+import { sharedLayers } from "./layers.ts";
+import { dockerArchive, writeLayout, type Arch, type Image, type Layer } from "./oci.ts";
+import { startTimes } from "./start-time.ts";
 
 const repository = resolve(import.meta.dir, "../..");
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
-
-/** Layers that all images of one architecture share: libraries below, the executable on top. */
-async function layersFor(arch: Arch): Promise<{ readonly layers: readonly Layer[]; readonly origin: string }> {
-  const file = join(repository, "dist/executable", `linux-${arch}`, "linkerd");
-  await linkerdExecutable(`linux-${arch}`, file);
-  const executable = readFileSync(file);
-  const sysroot = await debianSysroot(arch);
-  const base = makeLayer([...baseEntries(), ...libraryEntries(sysroot.root, arch, executable)]);
-  const program = makeLayer([
-    {
-      kind: "file",
-      path: "usr/bin/linkerd",
-      mode: 0o755,
-      data: executable,
-      // The init container runs as a plain user, who loses NET_ADMIN at exec unless the program's file has it.
-      capabilities: fileCapabilities(["NET_ADMIN"]),
-    },
-  ]);
-  return { layers: [base, program], origin: sysroot.origin };
-}
 
 function parseList<T extends string>(text: string, allowed: readonly T[], flag: string): T[] {
   return text.split(",").map((word) => {
@@ -71,13 +49,16 @@ async function main(): Promise<void> {
   const layers = new Map<Arch, readonly Layer[]>();
   for (const arch of archs) {
     const began = performance.now();
-    const made = await layersFor(arch);
+    const made = await sharedLayers(arch);
     layers.set(arch, made.layers);
     const stored = made.layers.reduce((sum, { compressed }) => sum + compressed.length, 0);
     const unpacked = made.layers.reduce((sum, { archive }) => sum + archive.length, 0);
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     console.log(`${arch}: ${megabytes(unpacked)} unpacked, ${megabytes(stored)} compressed (${seconds} s)`);
-    console.log(`  libraries: ${made.origin}`);
+    console.log(`  executable: ${megabytes(statSync(made.executable).size)}; libraries: ${made.origin}`);
+    if (hostPlatform() !== `linux-${arch}`) continue;
+    const { command, proxy } = await startTimes(made.executable);
+    console.log(`  "linkerd version" takes ${command.toFixed(0)} ms, the proxy answers after ${proxy.toFixed(0)} ms`);
   }
   const images: Record<(typeof groups)[number], Image[]> = {
     linkerd: linkerdImages({ registry, version, layers }),
