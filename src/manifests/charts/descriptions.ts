@@ -2,3 +2,4 @@
 import type { Descriptions } from "./chart.ts";
 
 export const controlPlaneDescriptions: Descriptions = {};
+export const cniDescriptions: Descriptions = {};

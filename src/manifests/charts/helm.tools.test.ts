@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { version } from "#lib/version.ts";
+import { renderCni, resolveCniValues } from "../cni.ts";
 import { renderCrds } from "../crds.ts";
 import { renderControlPlane } from "../install.ts";
 import { compact, isJsonObject, mergeJson, type Json, type JsonObject, type Manifest } from "../json.ts";
@@ -14,6 +15,7 @@ import { testCerts, testIssuer, anchors } from "../testing/fixtures.ts";
 import { hasTool, helms, helmTemplate } from "../testing/helm.ts";
 import { readConfig, resolveValues } from "../values.ts";
 import { controlPlaneValues } from "../values/control-plane.ts";
+import { cniValues } from "../values/cni.ts";
 import { defaultsOf, type Field } from "../values/field.ts";
 import { parseSet } from "../values/set.ts";
 import { parseYaml, yamlOf } from "../yaml.ts";
@@ -214,6 +216,43 @@ const cases: Record<string, readonly Json[]> = {
   ],
 };
 
+const cniCases: Record<string, Json> = {
+  defaults: {},
+  "ports, users and places": {
+    inboundProxyPort: 1,
+    outboundProxyPort: 2,
+    proxyAdminPort: 3,
+    proxyControlPort: 4,
+    portsToRedirect: "80,443",
+    ignoreInboundPorts: 22,
+    ignoreOutboundPorts: "443",
+    skipSubnets: "10.0.0.0/8",
+    proxyUID: 2000000,
+    proxyGID: 0,
+    destCNINetDir: "/etc/x",
+    destCNIBinDir: "/opt/x",
+    iptablesMode: "plain",
+    excludeNamespaces: ["a", "b"],
+  },
+  "the pods' marks": {
+    image: { name: "r/c", version: "v2", pullPolicy: "Always" },
+    repairController: { image: { name: "r/c", version: "v2" }, logFormat: "json", resources: { cpu: { limit: "1" } } },
+    imagePullSecrets: [{ name: "one" }],
+    priorityClassName: "",
+    runtimeClassName: "kata",
+    tolerations: [],
+    updateStrategy: { type: "OnDelete", rollingUpdate: null },
+    extraInitContainers: [{ name: "first", image: "x" }],
+    commonLabels: { team: nasty.slice(0, 3) },
+    podLabels: { a: "b" },
+    podAnnotations: { a: nasty },
+    resources: { memory: { limit: "256Mi", request: "64Mi" } },
+  },
+};
+for (const [path, fallback] of booleans(cniValues, "")) {
+  if (path !== "enablePSP") cniCases[`${path} = ${!fallback}`] = parseSet(`${path}=${!fallback}`);
+}
+
 /** Every boolean of the values, turned around; with what else it then needs. */
 const needs: Record<string, readonly Json[]> = {
   "proxy.tracing.enabled": cases["tracing"] ?? [],
@@ -288,6 +327,16 @@ describe.each(helms)("%s", (helm) => {
     expect(byName(theirs)).toEqual(
       byName(renderCrds({ controlPlaneNamespace: namespace, createdBy: `linkerd/helm ${version}` })),
     );
+  });
+
+  tool.each(Object.keys(cniCases))("renders what linkerd install-cni renders: %s", async (name) => {
+    const layer = cniCases[name] ?? {};
+    const valueFiles = [valuesFile(`${helm}-cni-${name}`, layer)];
+    const theirs = await helmTemplate({ helm, chart: join(charts, "linkerd2-cni"), namespace, valueFiles });
+    if (typeof theirs === "string") throw new Error(theirs);
+    const values = resolveCniValues({ linkerdVersion: version, cliVersion: `linkerd/helm ${version}` }, layer);
+    const ours = renderCni(values, { namespace, createdBy: `linkerd/helm ${version}`, withNamespace: false });
+    expect(byName(theirs)).toEqual(byName(ours));
   });
 
   tool.each([

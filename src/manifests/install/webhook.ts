@@ -69,7 +69,7 @@ export function serverCertificate(
 ): ServerCertificate {
   const { namespace, values } = context;
   const fromIdentity = issued(context, path);
-  const address = text`--identity-addr=linkerd-identity-headless.${namespace}.svc.${values.clusterDomain}.:8080`;
+  const address = text`--identity-addr=linkerd-identity.${namespace}.svc.${values.clusterDomain}.:8080`;
   return {
     args: [when(fromIdentity, address), ...allWhen(not(fromIdentity), () => fileArgs)],
     mounts: [

@@ -50,12 +50,12 @@ const resourceFields = {
   memory: group({ limit: quantity(), request: quantity() }),
   "ephemeral-storage": group({ limit: quantity(), request: quantity() }),
 };
-const resources = group(resourceFields);
+export const resources = group(resourceFields);
 
 /** Requests and limits of a container; empty text means none. */
 export type Resources = FieldType<typeof resources>;
 
-const image = (name: string) =>
+export const image = (name: string) =>
   group({ name: text(`${defaultRegistry}/${name}`), pullPolicy: pullPolicy(), version: text("") });
 const probe = group({ timeoutSeconds: whole(1, 1, 3600) });
 const env = list<JsonObject>(passthrough({}));
