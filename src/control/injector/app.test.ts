@@ -12,6 +12,7 @@ import { FakeApi } from "#kube/testing/fake-api.ts";
 import { generateWebhookTls } from "#manifests/trust.ts";
 import { publicValues, resolveValues } from "#manifests/values.ts";
 import { yamlOf } from "#manifests/yaml.ts";
+import { p99, spoil } from "../testing/webhook-world.ts";
 import { start } from "./app.ts";
 
 const ends: Array<() => unknown> = [];
@@ -113,19 +114,53 @@ test("a mistake in a pod is refused with what to write, and garbage is no decisi
   expect((await post("{")).status).toBe(400);
 });
 
-test("an answer takes a small part of the 100 ms that it may", async () => {
+test("reviews with odd values are answered, whatever they hold", async () => {
   const { post, review } = await world();
-  const pod = review({
-    metadata: { generateName: "web-" },
-    spec: {
-      containers: Array.from({ length: 20 }, (_, index) => ({
-        name: `c${index}`,
-        ports: [{ containerPort: 8000 + index }],
-      })),
-    },
-  });
-  await post(pod);
-  const started = performance.now();
-  for (let index = 0; index < 20; index++) await (await post(pod)).json();
-  expect((performance.now() - started) / 20).toBeLessThan(50);
+  const random = seededRandom(11);
+  const whole = JSON.parse(
+    review({
+      metadata: {
+        generateName: "web-",
+        annotations: { "config.linkerd.io/opaque-ports": "25", "config.linkerd.io/proxy-cpu-request": "1" },
+        labels: { app: "web" },
+        ownerReferences: [{ apiVersion: "apps/v1", kind: "ReplicaSet", name: "web-1", uid: "u", controller: true }],
+      },
+      spec: {
+        serviceAccountName: "web",
+        initContainers: [{ name: "first", image: "x" }],
+        containers: [
+          {
+            name: "web",
+            ports: [{ containerPort: 80, name: "http", protocol: "TCP" }],
+            volumeMounts: [{ name: "token", mountPath: "/var/run/secrets/kubernetes.io/serviceaccount" }],
+            livenessProbe: { httpGet: { path: "/", port: 80 } },
+          },
+        ],
+        volumes: [{ name: "token", emptyDir: {} }],
+      },
+    }),
+  ) as unknown;
+  const failures: string[] = [];
+  for (let index = 0; index < 400; index++) {
+    const body = JSON.stringify(spoil(whole, () => random.next()));
+    const response = await post(body);
+    if (response.status !== 200 && response.status !== 400) failures.push(`${await response.text()} for ${body}`);
+  }
+  expect(failures).toEqual([]);
+});
+
+test("an answer takes less than 100 ms at the 99th percentile", async () => {
+  const { post, review } = await world();
+  const containers = Array.from({ length: 20 }, (_, index) => ({
+    name: `c${index}`,
+    ports: [{ containerPort: 8000 + index }],
+  }));
+  const times: number[] = [];
+  for (let index = 0; index < 200; index++) {
+    const started = performance.now();
+    await (await post(review({ metadata: { generateName: "web-" }, spec: { containers } }))).json();
+    times.push(performance.now() - started);
+  }
+  console.log(`Pod of 20 containers: p99 ${p99(times).toFixed(1)} ms`);
+  expect(p99(times)).toBeLessThan(100);
 });

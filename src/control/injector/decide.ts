@@ -12,6 +12,7 @@ import { skipReasons, type SkipReason } from "#manifests/inject/skip.ts";
 import type { Values } from "#manifests/values.ts";
 import type { ClusterFacts, Owner } from "./cluster-facts.ts";
 import type { Asked, InjectorMetrics } from "./metrics.ts";
+import { shapeProblem } from "./shape.ts";
 
 export interface DecideDeps {
   readonly values: ReadonlyWatchable<Values>;
@@ -31,6 +32,8 @@ export async function decide(request: AdmissionRequest, deps: DecideDeps): Promi
   }
   if (object === null) return refuse(`The admission request for a ${kind.kind} carries no object`);
   if (namespace === "") return refuse(`The admission request for a ${kind.kind} names no namespace`);
+  const wrong = shapeProblem(kind.kind, object);
+  if (wrong !== null) return refuse(`The ${kind.kind} can't be read: ${wrong}`);
   const annotations = await deps.facts.namespaceAnnotations(namespace);
   if (kind.kind === "Service") return decideService(object as unknown as ServicePorts, namespace, annotations, deps);
   return await decidePod(object as unknown as PodTemplate, request, namespace, annotations, deps);
