@@ -21,9 +21,14 @@ import type { CertificateSource } from "./certificate-source.ts";
 
 /** Part of a certificate's life after which a new one is asked for, as proxies do. */
 const renewAt = 0.7;
-/** ms until an answer must be there, and bounds of the time between attempts. */
+/** ms until there must be a connection, and an answer. */
+const connectTimeout = 2000;
 const timeout = 10_000;
-const retry = { min: 500, max: 30_000, jitter: 0.5 };
+/** Between attempts, ms: quickly while the mesh starts and identity is about to be there, then patiently. */
+const startingFor = 60_000;
+const starting = { min: 100, max: 1500, jitter: 0.3 };
+const patient = { min: 2000, max: 30_000, jitter: 0.5 };
+/** The shortest time between two certificates, ms. */
 const shortest = 10_000;
 
 type IdentitySource = Extract<CertificateSource, { kind: "identity" }>;
@@ -34,19 +39,21 @@ export function identityCertificate(
 ): ReadonlyWatchable<KeyPair | null> {
   const { clock, random, log, signal } = deps;
   const pair = new Watchable<KeyPair | null>(null);
-  const backoff = new Backoff(retry, random);
+  const started = clock.now();
+  const quick = new Backoff(starting, random);
+  const slow = new Backoff(patient, random);
   const attempt = async (): Promise<void> => {
     let wait: number;
     try {
       const { notBefore, notAfter, ...next } = await certify(source, clock, random);
       if (signal.aborted) return;
       pair.set(next);
-      backoff.reset();
+      slow.reset();
       wait = Math.max(shortest, notBefore + (notAfter - notBefore) * renewAt - clock.wall());
       log.info("Got a serving certificate", { name: source.name, until: new Date(notAfter).toISOString() });
     } catch (thrown) {
       if (signal.aborted) return;
-      wait = backoff.next();
+      wait = (clock.now() - started < startingFor ? quick : slow).next();
       log.warn("Getting a serving certificate failed, trying again", { name: source.name }, thrown);
     }
     clock.after(wait, () => {
@@ -68,11 +75,11 @@ async function certify(
   } catch (thrown) {
     throw new MeshError("environment", `Failed to read the token file "${tokenFile}"`, { cause: thrown });
   }
-  const { addrs } = await new Resolver({ clock, timeout }).resolve(host, port);
+  const { addrs } = await new Resolver({ clock, timeout: connectTimeout }).resolve(host, port);
   const addr = addrs[Math.floor(random.next() * addrs.length)];
   if (addr === undefined) throw new MeshError("dns", `"${host}" has no address`);
   const client = new RpcClient({
-    connect: (handler) => connect({ ...addr, timeout }, handler),
+    connect: (handler) => connect({ ...addr, timeout: connectTimeout }, handler),
     authority: `${host.replace(/\.$/, "")}:${port}`,
     clock,
     keepalive: null,
