@@ -39,8 +39,8 @@ describe.skipIf(!hasKubectl)("first steps", () => {
   test("check says what is missing before the installation, with exit code 1", async () => {
     const { code, out } = await cluster.linkerd(["check", "--wait", "0s"]);
     expect(code).toBe(1);
-    expect(out).toContain("× control plane Namespace exists");
-    expect(out).toContain("https://linkerd.io/2/checks/#l5d-existence-ns");
+    expect(out).toContain("× 'linkerd-config' config map exists");
+    expect(out).toContain("https://linkerd.io/2/checks/#l5d-existence-linkerd-config");
   });
 
   test("install --crds and install are applied by kubectl, and the control plane gets ready", async () => {
