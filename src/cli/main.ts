@@ -2,9 +2,10 @@
 /** The `linkerd` executable: picks a program or a command, and turns whatever happens into an exit code. */
 import { processTerminal } from "./globals.ts";
 import { reportFailure } from "./exit-code.ts";
-import { programs, programWords } from "./programs.ts";
+import { isPluginCall, programs, programWords } from "./programs.ts";
 
-const [first = "", ...rest] = programWords(process.argv.slice(2));
+const words = process.argv.slice(2);
+const [first = "", ...rest] = isPluginCall(words, process.env) ? ["cni", "plugin"] : programWords(words);
 const terminal = processTerminal();
 const load = Object.hasOwn(programs, first) ? programs[first] : undefined;
 

@@ -8,6 +8,7 @@ export type ProgramMain = (argv: string[]) => Promise<number>;
 export const programs: Readonly<Record<string, () => Promise<{ readonly main: ProgramMain }>>> = {
   proxy: () => import("#proxy/main.ts"),
   "proxy-init": () => import("#cni/init/main.ts"),
+  cni: () => import("#cni/main.ts"),
   "network-validator": () => import("#cni/validator/main.ts"),
   controller: () => import("#control/main.ts"),
   "metrics-api": () => import("#viz/main.ts"),
@@ -16,6 +17,11 @@ export const programs: Readonly<Record<string, () => Promise<{ readonly main: Pr
   // In the executable so that every cluster has something to mesh without fetching an image from elsewhere.
   emojivoto: () => import("../../examples/emojivoto/main.ts"),
 };
+
+/** Container runtimes run CNI plugins without words: what they want is in the environment. */
+export function isPluginCall(words: readonly string[], env: Readonly<Record<string, string | undefined>>): boolean {
+  return words.length === 0 && env["CNI_COMMAND"] !== undefined;
+}
 
 /**
  * The words without what an image's entrypoint said before the container named its program itself: the image "proxy" runs

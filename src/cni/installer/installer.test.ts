@@ -1,0 +1,154 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MeshError } from "#lib/errors.ts";
+import { memoryLog } from "#lib/log.ts";
+import { Registry } from "#lib/metrics/registry.ts";
+import { FakeClock } from "#lib/testing/fake-clock.ts";
+import { loadClusterAccess } from "#kube/config.ts";
+import { Installer, removeFromNode } from "./app.ts";
+import { readConfig, type InstallerConfig } from "./config.ts";
+import { whyWeStop } from "./ending.ts";
+import { kubeconfigName, type PluginAccess } from "./kubeconfig.ts";
+
+let root: string;
+let net: string;
+let bin: string;
+let config: InstallerConfig;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "linkerd-cni-"));
+  net = join(root, "net.d");
+  bin = join(root, "bin");
+  const executable = join(root, "program");
+  writeFileSync(executable, "#!/bin/sh\n");
+  const read = readConfig(
+    ["--cni-bin-dir", bin, "--cni-net-dir", net, "--executable", executable, "--incoming-proxy-port", "4143"],
+    { LINKERD_CNI_NAMESPACE: "linkerd-cni", LINKERD_CNI_DAEMONSET: "linkerd-cni" },
+  );
+  if (read === null) throw new Error("no configuration");
+  config = read;
+});
+
+afterEach(() => rmSync(root, { recursive: true }));
+
+function start(access: () => PluginAccess): { installer: Installer; clock: FakeClock; lines: string[] } {
+  const clock = new FakeClock();
+  const { log, lines } = memoryLog();
+  const installer = new Installer(config, { clock, log, registry: new Registry(), access });
+  installer.start();
+  return { installer, clock, lines };
+}
+
+const access = (): PluginAccess => ({ server: "https://10.96.0.1:443", caPem: "CA", token: "t1" });
+const bridge = { name: "net", cniVersion: "1.0.0", plugins: [{ type: "bridge" }] };
+const read = (name: string): string => readFileSync(join(net, name), "utf8");
+const types = (name: string): string[] =>
+  (JSON.parse(read(name)) as { plugins: Array<{ type: string }> }).plugins.map(({ type }) => type);
+
+test("Executable, kubeconfig and entry are put in place, and removing leaves the node as it was", () => {
+  const { installer } = start(access);
+  expect(installer.ready.get()).toBe(false);
+  writeFileSync(join(net, "10-a.conflist"), JSON.stringify(bridge));
+  installer.look();
+  expect(installer.ready.get()).toBe(true);
+  expect(types("10-a.conflist")).toEqual(["bridge", "linkerd-cni"]);
+  expect(statSync(join(bin, "linkerd-cni")).mode & 0o777).toBe(0o755);
+  expect(statSync(join(net, kubeconfigName)).mode & 0o777).toBe(0o600);
+  expect(readdirSync(net).toSorted()).toEqual(["10-a.conflist", kubeconfigName]);
+  installer.stop();
+  removeFromNode(config, memoryLog().log);
+  expect(JSON.parse(read("10-a.conflist"))).toEqual(bridge);
+  expect(readdirSync(net)).toEqual(["10-a.conflist"]);
+  expect(readdirSync(bin)).toEqual([]);
+});
+
+test("The kubeconfig is one that our client reads", async () => {
+  const { installer } = start(access);
+  installer.stop();
+  const found = loadClusterAccess({ kubeconfig: join(net, kubeconfigName), env: {} });
+  expect([found.server, found.caPem, await found.credentials.get()]).toEqual([
+    "https://10.96.0.1:443",
+    "CA",
+    { token: "t1" },
+  ]);
+});
+
+test("What others undo is done again, and a renewed token is passed on", () => {
+  let token = "t1";
+  const { installer, clock } = start(() => ({ ...access(), token }));
+  writeFileSync(join(net, "10-a.conflist"), JSON.stringify(bridge), { mode: 0o600 });
+  clock.advance(5000);
+  writeFileSync(join(net, "10-a.conflist"), JSON.stringify({ ...bridge, plugins: [{ type: "other" }] }));
+  rmSync(join(bin, "linkerd-cni"));
+  token = "t2";
+  clock.advance(5000);
+  expect(types("10-a.conflist")).toEqual(["other", "linkerd-cni"]);
+  expect(statSync(join(net, "10-a.conflist")).mode & 0o777).toBe(0o600);
+  expect(existsSync(join(bin, "linkerd-cni"))).toBe(true);
+  expect(read(kubeconfigName)).toContain("t2");
+  installer.stop();
+});
+
+test("A newer program replaces the plugin's executable", () => {
+  const { installer, clock } = start(access);
+  writeFileSync(config.executable, "#!/bin/sh\n# more\n");
+  clock.advance(5000);
+  expect(readFileSync(join(bin, "linkerd-cni"), "utf8")).toContain("more");
+  installer.stop();
+});
+
+test("A half-written configuration is waited for and not touched", () => {
+  const { installer, clock, lines } = start(access);
+  const half = '{"name":"net","plug';
+  writeFileSync(join(net, "10-a.conflist"), half);
+  clock.advance(5000);
+  expect(read("10-a.conflist")).toBe(half);
+  expect(installer.ready.get()).toBe(false);
+  clock.advance(5000);
+  expect(lines.filter((line) => line.includes("left alone"))).toHaveLength(1);
+  writeFileSync(join(net, "10-a.conflist"), JSON.stringify(bridge));
+  clock.advance(5000);
+  expect(installer.ready.get()).toBe(true);
+  installer.stop();
+});
+
+test("A folder that can't be used makes it unready and is tried again", () => {
+  const { installer, clock, lines } = start(() => {
+    throw new MeshError("environment", "The ServiceAccount token is not mounted");
+  });
+  expect(installer.ready.get()).toBe(false);
+  expect(lines.some((line) => line.includes("not mounted"))).toBe(true);
+  clock.advance(5000);
+  expect(lines.filter((line) => line.includes("not mounted"))).toHaveLength(1);
+  installer.stop();
+});
+
+test.each<[string, unknown, unknown, string]>([
+  ["the DaemonSet is deleted", { metadata: { name: "linkerd-cni", deletionTimestamp: "now" } }, null, "removal"],
+  [
+    "its namespace is deleted",
+    { metadata: { name: "x" } },
+    { metadata: { name: "x", deletionTimestamp: "now" } },
+    "removal",
+  ],
+  ["the DaemonSet is gone", new MeshError("not-found", "no"), null, "removal"],
+  ["our rights are gone", new MeshError("unauthenticated", "no"), null, "removal"],
+  ["only our pod is replaced", { metadata: { name: "x" } }, { metadata: { name: "x" } }, "pause"],
+  ["the API server is away", new MeshError("unavailable", "no"), null, "pause"],
+])("When %s, it is told apart", async (_, daemonSet, namespace, kind) => {
+  const client = {
+    get: async <T>(resource: { plural: string }): Promise<T> => {
+      const found = resource.plural === "daemonsets" ? daemonSet : namespace;
+      if (found instanceof Error) throw found;
+      return found as T;
+    },
+  };
+  expect((await whyWeStop(client, { namespace: "linkerd-cni", name: "linkerd-cni" })).kind).toBe(kind as "removal");
+});
+
+test("Nothing of the plugin on the node is no error when it is removed", () => {
+  removeFromNode(config, memoryLog().log);
+  expect(existsSync(net)).toBe(false);
+});

@@ -1,0 +1,93 @@
+/** Files on the node, changed so that no reader sees half of one. */
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fchmodSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { ConfigFile, FileChange } from "./conf-list.ts";
+
+/** Before a file gets its name; hidden, so that no runtime takes it for a configuration. */
+const temporaryName = (name: string): string => `.${name}.linkerd-tmp`;
+
+/** Files bigger than that are no network configuration. */
+const textLimit = 1024 * 1024;
+
+function modeOf(path: string, otherwise: number): number {
+  return existsSync(path) ? statSync(path).mode & 0o777 : otherwise;
+}
+
+function sync(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Writes a file as a whole. `mode`: for a new file. */
+export function writeWhole(folder: string, name: string, text: string, mode: number): void {
+  const path = join(folder, name);
+  const temporary = join(folder, temporaryName(name));
+  const fd = openSync(temporary, "w", mode);
+  try {
+    writeFileSync(fd, text);
+    // Whatever the umask says.
+    fchmodSync(fd, modeOf(path, mode));
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(temporary, path);
+}
+
+/** Copies an executable; one that runs meanwhile goes on with the old file. */
+export function copyExecutable(source: string, folder: string, name: string): void {
+  mkdirSync(folder, { recursive: true });
+  const temporary = join(folder, temporaryName(name));
+  rmSync(temporary, { force: true });
+  copyFileSync(source, temporary, constants.COPYFILE_FICLONE);
+  const fd = openSync(temporary, "r");
+  try {
+    fchmodSync(fd, 0o755);
+  } finally {
+    closeSync(fd);
+  }
+  sync(temporary);
+  renameSync(temporary, join(folder, name));
+}
+
+/** Every regular file of the folder; an absent folder is empty. */
+export function readTexts(folder: string): ConfigFile[] {
+  if (!existsSync(folder)) return [];
+  const files: ConfigFile[] = [];
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    try {
+      const stat = statSync(path);
+      if (stat.isFile() && stat.size <= textLimit) files.push({ name: entry.name, text: readFileSync(path, "utf8") });
+    } catch (thrown) {
+      // Its owner replaces it at this moment; the next look sees the new one.
+      if ((thrown as { code?: unknown }).code !== "ENOENT") throw thrown;
+    }
+  }
+  return files;
+}
+
+export function applyChange(folder: string, change: FileChange): void {
+  if (change.kind === "write") writeWhole(folder, change.name, change.text, 0o644);
+  else if (change.kind === "rename") renameSync(join(folder, change.from), join(folder, change.to));
+  else rmSync(join(folder, change.name), { force: true });
+}
