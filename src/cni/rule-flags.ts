@@ -52,6 +52,15 @@ export function addRuleFlags(command: Command): Command {
     .addOption(new Option("--ipv6 [bool]", "intercept IPv6 too").default(true).argParser(bool));
 }
 
+/** Flags of charts that have no effect here: every mode ends in the same rules of the kernel, which needs no lock. */
+export function addIgnoredFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--iptables-mode <mode>", "ignored: no firewall program is run").choices(["nft", "legacy", "plain"]),
+    )
+    .addOption(new Option("-w, --use-wait-flag [bool]", "ignored: there is no lock").default(false).argParser(bool));
+}
+
 export function addLogFlags(command: Command): Command {
   return command
     .addOption(new Option("--log-format <format>", "plain or json").default("plain").choices(["plain", "json"]))

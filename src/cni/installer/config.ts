@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 import type { RedirectSettings } from "../rules.ts";
 import {
+  addIgnoredFlags,
   addLogFlags,
   addRuleFlags,
   integer,
@@ -63,12 +64,8 @@ export function readConfig(argv: readonly string[], env: Env): InstallerConfig |
     )
     .addOption(new Option("--executable <path>", "what becomes the plugin").default(process.execPath, "this program"))
     .addOption(new Option("--exclude-namespaces <names>", "namespaces without meshed pods").default([]).argParser(list))
-    // Accepted for compatibility: every mode ends in the same rules of the kernel.
-    .addOption(
-      new Option("--iptables-mode <mode>", "ignored: no firewall program is run").choices(["nft", "legacy", "plain"]),
-    )
     .addOption(new Option("--admin-port <port>", "port of /ready and /metrics").default(9991).argParser(integer));
-  const flags = parseFlags<Flags>(addLogFlags(addRuleFlags(addFolderFlags(program))), argv);
+  const flags = parseFlags<Flags>(addIgnoredFlags(addLogFlags(addRuleFlags(addFolderFlags(program)))), argv);
   if (flags === null) return null;
   const namespace = env["LINKERD_CNI_NAMESPACE"] ?? "";
   const name = env["LINKERD_CNI_DAEMONSET"] ?? "";

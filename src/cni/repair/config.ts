@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import { MeshError } from "#lib/errors.ts";
 import type { RedirectSettings } from "../rules.ts";
 import {
+  addIgnoredFlags,
   addLogFlags,
   addRuleFlags,
   integer,
@@ -36,11 +37,8 @@ export function readConfig(
   const program = new Command("linkerd cni repair")
     .description("Repair pods of this node that started before the CNI plugin was ready")
     .addOption(new Option("--netns-dir <path>", "the node's network namespaces, as mounted").default("/host/run/netns"))
-    .addOption(
-      new Option("--iptables-mode <mode>", "ignored: no firewall program is run").choices(["nft", "legacy", "plain"]),
-    )
     .addOption(new Option("--admin-port <port>", "port of /ready and /metrics").default(9990).argParser(integer));
-  const flags = parseFlags<Flags>(addLogFlags(addRuleFlags(program)), argv);
+  const flags = parseFlags<Flags>(addIgnoredFlags(addLogFlags(addRuleFlags(program))), argv);
   if (flags === null) return null;
   const nodeName = env["LINKERD_CNI_NODE_NAME"] ?? "";
   if (nodeName === "") {
