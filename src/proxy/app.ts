@@ -2,6 +2,7 @@
  * Wires the proxy: settings → identity → control plane → discovery and policy → the two stacks → listeners, and the
  * admin port beside them. Nothing here runs per connection.
  */
+import type { BackoffOptions } from "#lib/backoff.ts";
 import type { Clock } from "#lib/clock.ts";
 import { Drain } from "#lib/drain.ts";
 import { MeshError } from "#lib/errors.ts";
@@ -12,10 +13,9 @@ import { connect } from "#lib/net/connect.ts";
 import { ConnectionLimit } from "#lib/net/listen.ts";
 import { Resolver } from "#lib/net/resolve.ts";
 import type { Listener, Socket, SocketAddr } from "#lib/net/socket.ts";
-import { createTlsContext, type ClientTls } from "#lib/net/tls.ts";
+import { createTlsContext, type ClientTls, type TlsContext } from "#lib/net/tls.ts";
 import type { Random } from "#lib/random.ts";
 import { version } from "#lib/version.ts";
-import { Watchable } from "#lib/watchable.ts";
 import type { RpcClient } from "#rpc/client.ts";
 import { startAdmin } from "./admin/admin.ts";
 import { adminRoutes } from "./admin/routes.ts";
@@ -24,10 +24,14 @@ import { Backends } from "./discovery/backends.ts";
 import { certifyBy, ControlMetrics, ControlStreams, createControlClient } from "./discovery/control-clients.ts";
 import { InboundDiscovery } from "./discovery/inbound-discovery.ts";
 import { OutboundDiscovery } from "./discovery/outbound-discovery.ts";
+import { followTrustAnchors, watchAnchors } from "./discovery/trust-anchors.ts";
+import type { WatchStreamOptions } from "./discovery/watch-stream.ts";
 import { createErrorResponder } from "./errors/responder.ts";
+import { openAnchorStore } from "./identity/anchor-store.ts";
 import { IdentityClient, readTokenFile } from "./identity/identity-client.ts";
 import { openKeyStore } from "./identity/key-store.ts";
 import type { AccessLog } from "./inbound/ports.ts";
+import { TrustRoots } from "./identity/trust-roots.ts";
 import { createInboundStack } from "./inbound/stack.ts";
 import { acceptConnections } from "./listen/accept.ts";
 import { createOutboundStack } from "./outbound/stack.ts";
@@ -35,7 +39,7 @@ import { PolicyMetrics } from "./policy/policy-metrics.ts";
 import { BalancerMetrics } from "./telemetry/balancer-metrics.ts";
 import { DetectMetrics } from "./telemetry/detect-metrics.ts";
 import { HttpMetrics } from "./telemetry/http-metrics.ts";
-import { registerIdentityMetrics } from "./telemetry/identity-metrics.ts";
+import { registerIdentityMetrics, registerTrustMetrics } from "./telemetry/identity-metrics.ts";
 import { serverTlsLabels, targetLabels } from "./telemetry/labels.ts";
 import { transportHeaders } from "./telemetry/transport-headers.ts";
 import { TransportMetrics } from "./telemetry/transport-metrics.ts";
@@ -118,15 +122,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       context: config.control.destinationContext,
       workload: config.control.policyWorkload,
     });
-    const stream = {
-      clock,
-      random,
-      log: log.child("control"),
-      backoff: config.control.backoff,
-      initialTimeout: config.control.streamInitialTimeout,
-      idleTimeout: config.control.streamIdleTimeout,
-      lifetime: config.control.streamLifetime,
-    };
+    const stream = controlStream("control", config.control.backoff);
 
     // Discovery and policy
     const transport = new TransportMetrics(registry);
@@ -334,34 +330,65 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     }
 
     function startIdentity(settings: IdentityConfig): IdentityClient {
-      const anonymous = createTlsContext({
-        certPem: null,
-        keyPem: null,
-        caPem: settings.trustAnchorsPem,
-        requestPeer: false,
+      const { service, dir, trustAnchorsPem: configuredPem } = settings;
+      const identityLog = log.child("identity");
+      const store = openAnchorStore(dir, configuredPem, identityLog);
+      const roots = new TrustRoots({ configuredPem, store, clock, log: identityLog });
+      // Nobody has a certificate when it asks for its first one.
+      const context = (): TlsContext =>
+        createTlsContext({ certPem: null, keyPem: null, caPem: roots.current.get().pem, requestPeer: false });
+      let anonymous = context();
+      roots.current.watch(() => {
+        anonymous = context();
       });
-      const { service } = settings;
       const tls = (): ClientTls | "plaintext" =>
         service.identity === null
           ? "plaintext"
           : { context: anonymous, serverName: service.identity, verify: { identity: service.identity } };
       const rpc = createControlClient({ name: "identity", ...service.addr, tls }, shared);
+      const addr = `${service.addr.host}:${service.addr.port}`;
       const made = new IdentityClient({
         name: settings.name,
-        keys: openKeyStore(settings.dir, settings.name, log.child("identity")),
-        anchors: new Watchable(settings.trustAnchorsPem),
+        keys: openKeyStore(dir, settings.name, identityLog),
+        roots,
         readToken: () => readTokenFile(settings.tokenFile),
-        certify: certifyBy(rpc, `${service.addr.host}:${service.addr.port}`, controlMetrics),
+        certify: certifyBy(rpc, addr, controlMetrics),
         limits: { min: settings.minRefresh, max: settings.maxRefresh },
         clock,
         random,
-        log: log.child("identity"),
+        log: identityLog,
+      });
+      registerTrustMetrics(registry, roots);
+      // A certificate of ours is what a bundle is tried on.
+      let anchors: { close(): void } | null = null;
+      const stopWaiting = made.credentials.watch(() => {
+        stopWaiting();
+        anchors = followTrustAnchors(
+          watchAnchors(rpc, addr, controlMetrics),
+          (pem) => made.offerAnchors(pem),
+          controlStream("identity", { min: 1000, max: 60_000, jitter: 0.5 }),
+        );
       });
       closers.push(() => {
+        stopWaiting();
+        anchors?.close();
         made.stop();
+        roots.stop();
         rpc.close();
       });
       return made;
+    }
+
+    function controlStream(target: string, backoff: BackoffOptions): Omit<WatchStreamOptions, "what"> {
+      return {
+        clock,
+        random,
+        log: log.child(target),
+        backoff,
+        initialTimeout: config.control.streamInitialTimeout,
+        idleTimeout: config.control.streamIdleTimeout,
+        lifetime: config.control.streamLifetime,
+      };
     }
   }
 }

@@ -9,11 +9,12 @@ import { asMeshError, MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import type { Random } from "#lib/random.ts";
 import { Watchable, type ReadonlyWatchable } from "#lib/watchable.ts";
-import { certificatePem, parseCertificate, parseCertificates, verifyChain } from "#lib/x509/certificate.ts";
+import { certificatePem, parseCertificate } from "#lib/x509/certificate.ts";
 import type { Identity } from "#model/identity.ts";
 import type { Certify, CertifyResponse, Credentials } from "./credentials.ts";
 import type { KeyAndCsr } from "./key-store.ts";
 import { renewalDelay, type RenewalLimits } from "./renewal.ts";
+import type { Chain, TrustRoots } from "./trust-roots.ts";
 
 /** What metrics and readiness show. */
 export interface IdentityStatus {
@@ -29,8 +30,8 @@ export interface IdentityStatus {
 export interface IdentityClientOptions {
   readonly name: Identity;
   readonly keys: KeyAndCsr;
-  /** PEM bundle; a change is published at once with the certificate that there is. */
-  readonly anchors: ReadonlyWatchable<string>;
+  /** A change is published at once with the certificate that there is. */
+  readonly roots: TrustRoots;
   /** The ServiceAccount token; called for every attempt, because it is rotated. See {@link readTokenFile}. */
   readonly readToken: () => Promise<Uint8Array>;
   readonly certify: Certify;
@@ -46,7 +47,16 @@ export interface IdentityClientOptions {
 
 const defaultTimeout = 5000;
 const lookInterval = 60_000;
+/** How soon a certificate that new anchors wait for is asked for again, ms. */
+const pendingBackoff = { min: 5000, max: 600_000, jitter: 0.2 };
 const defaultBackoff = { min: 100, max: 3000, jitter: 0.1 };
+
+/** A certificate that was checked. */
+interface Certified {
+  readonly chain: Chain;
+  /** ms since 1970. */
+  readonly validUntil: number;
+}
 
 export class IdentityClient {
   /** Null until the first certificate. Changes with every renewal and with the anchors. */
@@ -58,6 +68,9 @@ export class IdentityClient {
   private readonly backoff: Backoff;
   private timer: Timer | null = null;
   private stopAnchors: (() => void) | null = null;
+  private readonly pending: Backoff;
+  /** Of the certificate in use. */
+  private chain: Chain | null = null;
   /** Counts attempts, so that the answer of one that was given up is ignored. */
   private attempt = 0;
   private running = false;
@@ -65,6 +78,7 @@ export class IdentityClient {
   constructor(options: IdentityClientOptions) {
     this.options = options;
     this.backoff = new Backoff(options.backoff ?? defaultBackoff, options.random);
+    this.pending = new Backoff(pendingBackoff, options.random);
     this.credentials = this.current;
     this.status = this.state;
   }
@@ -73,9 +87,9 @@ export class IdentityClient {
   start(): void {
     if (this.running) return;
     this.running = true;
-    this.stopAnchors = this.options.anchors.watch((anchorsPem) => {
+    this.stopAnchors = this.options.roots.current.watch(({ pem }) => {
       const now = this.current.get();
-      if (now !== null) this.current.set({ ...now, anchorsPem });
+      if (now !== null) this.current.set({ ...now, anchorsPem: pem });
     });
     this.request();
   }
@@ -86,6 +100,16 @@ export class IdentityClient {
     this.timer?.cancel();
     this.timer = null;
     this.stopAnchors?.();
+  }
+
+  /**
+   * Takes a trust bundle from the identity service. One that our certificate does not hold against is adopted with the
+   * next certificate that does, which is asked for at once.
+   */
+  offerAnchors(pem: string): void {
+    if (this.chain === null || !this.running) return;
+    this.pending.reset();
+    if (!this.options.roots.offer(pem, this.chain)) this.schedule(0);
   }
 
   private request(): void {
@@ -106,18 +130,17 @@ export class IdentityClient {
     );
   }
 
-  private async ask(timeout: number): Promise<{ credentials: Credentials; validUntil: number }> {
+  private async ask(timeout: number): Promise<Certified> {
     const { name, keys, readToken, certify } = this.options;
     const token = await readToken();
     return this.check(await certify({ identity: name, token, csr: keys.csr }, timeout));
   }
 
   /** Takes nothing that peers would refuse: own key, exact name, a chain up to an anchor, valid now. */
-  private check(response: CertifyResponse): { credentials: Credentials; validUntil: number } {
-    const { name, keys, clock } = this.options;
+  private check(response: CertifyResponse): Certified {
+    const { name, keys, roots } = this.options;
     const leaf = parseCertificate(response.leaf);
     const intermediates = response.intermediates.map(parseCertificate);
-    const anchorsPem = this.options.anchors.get();
     if (Buffer.compare(leaf.publicKeyDer, keys.key.publicKeyDer) !== 0) {
       throw new MeshError("permission-denied", "The identity service certified another key than ours");
     }
@@ -127,31 +150,36 @@ export class IdentityClient {
         `The identity service certified "${leaf.dnsNames.join(", ")}", not "${name}"`,
       );
     }
-    verifyChain(leaf, intermediates, parseCertificates(anchorsPem), clock.wall());
-    const credentials: Credentials = {
-      name,
-      chainPem: [leaf, ...intermediates].map(certificatePem).join(""),
-      keyPem: keys.key.privateKeyPem,
-      anchorsPem,
-      notBefore: leaf.notBefore,
-      notAfter: leaf.notAfter,
-    };
-    return { credentials, validUntil: Math.min(leaf.notAfter, response.validUntil ?? leaf.notAfter) };
+    const chain = { leaf, intermediates };
+    roots.verify(chain);
+    return { chain, validUntil: Math.min(leaf.notAfter, response.validUntil ?? leaf.notAfter) };
   }
 
-  private succeeded({ credentials, validUntil }: { credentials: Credentials; validUntil: number }): void {
-    const { clock, limits, log } = this.options;
+  private succeeded({ chain, validUntil }: Certified): void {
+    const { name, keys, clock, limits, log, roots } = this.options;
     this.backoff.reset();
-    const delay = renewalDelay(clock.wall(), validUntil, limits);
+    this.chain = chain;
+    // First the anchors: the new certificate may hold against the new ones only.
+    roots.certified(chain);
+    let delay = renewalDelay(clock.wall(), validUntil, limits);
+    if (roots.pending) delay = Math.min(delay, this.pending.next());
     this.renewAt(clock.wall() + delay);
     const { refreshes, failures } = this.state.get();
     log.debug("Certified", {
-      id: credentials.name,
+      id: name,
       expiry: new Date(validUntil).toISOString(),
       renewal: `${Math.round(delay)}ms`,
     });
     this.state.set({ expiry: validUntil, refreshes: refreshes + 1, failures, lastError: null });
-    this.current.set(credentials);
+    const { leaf, intermediates } = chain;
+    this.current.set({
+      name,
+      chainPem: [leaf, ...intermediates].map(certificatePem).join(""),
+      keyPem: keys.key.privateKeyPem,
+      anchorsPem: roots.current.get().pem,
+      notBefore: leaf.notBefore,
+      notAfter: leaf.notAfter,
+    });
   }
 
   private failed(error: MeshError): void {

@@ -6,7 +6,6 @@ import { MeshError } from "#lib/errors.ts";
 import { memoryLog } from "#lib/log.ts";
 import { settle } from "#lib/net/testing/memory-socket.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
-import { Watchable } from "#lib/watchable.ts";
 import { certificatePem, parseCertificates } from "#lib/x509/certificate.ts";
 import { createCsr, parseCsr } from "#lib/x509/csr.ts";
 import { createKey } from "#lib/x509/key.ts";
@@ -15,6 +14,7 @@ import type { CertifyRequest, CertifyResponse } from "./credentials.ts";
 import { IdentityClient, readTokenFile } from "./identity-client.ts";
 import { openKeyStore } from "./key-store.ts";
 import { renewalDelay } from "./renewal.ts";
+import { TrustRoots } from "./trust-roots.ts";
 
 const second = 1000;
 const hour = 3_600_000;
@@ -117,7 +117,8 @@ function setUp(options: { life?: number } = {}) {
   const clock = new FakeClock();
   const root = createRoot("root.test", validFor(clock.wall(), 365 * day));
   const issuer = createIssuer(root, "issuer.test", validFor(clock.wall(), 300 * day));
-  const anchors = new Watchable(certificatePem(root.certificate));
+  const { log, lines } = memoryLog();
+  const roots = new TrustRoots({ configuredPem: certificatePem(root.certificate), store: null, clock, log });
   const keys = openKeyStore("/nonexistent", name, memoryLog().log);
   const requests: CertifyRequest[] = [];
   const service = {
@@ -144,12 +145,11 @@ function setUp(options: { life?: number } = {}) {
       validUntil: clock.wall() + service.life,
     });
   };
-  const { log, lines } = memoryLog();
   let token = 0;
   const client = new IdentityClient({
     name,
     keys,
-    anchors,
+    roots,
     readToken: () => Promise.resolve(Buffer.from(`token-${++token}`)),
     certify,
     limits,
@@ -157,7 +157,7 @@ function setUp(options: { life?: number } = {}) {
     random: { next: () => 0 },
     log,
   });
-  return { clock, client, service, requests, anchors, lines, keys, root };
+  return { clock, client, service, requests, roots, lines, keys, root };
 }
 
 describe("the identity client", () => {
@@ -298,14 +298,65 @@ describe("the identity client", () => {
   }
 
   test("publishes new trust anchors at once, with the certificate that it has", async () => {
-    const { client, anchors } = setUp();
+    const { client, root, roots, clock } = setUp();
     client.start();
     await settle();
     const before = client.credentials.get();
-    const more = `${anchors.get()}${certificatePem(createRoot("next.test", validFor(Date.now(), day)).certificate)}`;
-    anchors.set(more);
+    const next = createRoot("root.test", validFor(clock.wall(), day));
+    const more = certificatePem(root.certificate) + certificatePem(next.certificate);
+    client.offerAnchors(more);
     expect(client.credentials.get()).toEqual({ ...(before as NonNullable<typeof before>), anchorsPem: more });
-    expect(client.status.get().refreshes).toBe(1);
+    expect([client.status.get().refreshes, roots.counts.get().adopted]).toEqual([1, 1]);
+    client.stop();
+  });
+
+  test("asks at once for a certificate that new anchors wait for, and adopts them with it", async () => {
+    const { client, roots, service, clock, requests, root } = setUp();
+    client.start();
+    await settle();
+    const next = createRoot("root.test", validFor(clock.wall(), 365 * day));
+    service.issuer = createIssuer(next, "issuer.test", validFor(clock.wall(), 300 * day));
+    client.offerAnchors(certificatePem(next.certificate));
+    expect(client.credentials.get()?.anchorsPem).toBe(certificatePem(root.certificate));
+    clock.advance(0);
+    await settle();
+    expect(requests).toHaveLength(2);
+    expect(parseCertificates(client.credentials.get()?.chainPem ?? "")[1]).toEqual(service.issuer.certificate);
+    // The old anchor is trusted for a moment longer.
+    expect(client.credentials.get()?.anchorsPem).toBe(
+      certificatePem(next.certificate) + certificatePem(root.certificate),
+    );
+    clock.advance(60_000);
+    expect(client.credentials.get()?.anchorsPem).toBe(certificatePem(next.certificate));
+    expect(roots.counts.get()).toEqual({ adopted: 1, refused: 0, deferred: 1 });
+    roots.stop();
+    client.stop();
+    expect(clock.timers).toBe(0);
+  });
+
+  test("keeps its anchors as long as the service certifies nothing that holds against new ones, asking ever less often", async () => {
+    const { client, clock, requests, root, service } = setUp();
+    client.start();
+    await settle();
+    const next = createRoot("root.test", validFor(clock.wall(), 365 * day));
+    client.offerAnchors(certificatePem(next.certificate));
+    const times: number[] = [];
+    for (let step = 0; step < 6000; step++) {
+      const before = requests.length;
+      clock.advance(100);
+      await Promise.resolve();
+      if (requests.length > before || step % 50 === 0) await settle();
+      if (requests.length > before) times.push(clock.now());
+    }
+    expect(times[0]).toBe(100);
+    expect(times.length).toBeLessThan(12);
+    expect(client.credentials.get()?.anchorsPem).toBe(certificatePem(root.certificate));
+    service.issuer = createIssuer(next, "issuer.test", validFor(clock.wall(), 300 * day));
+    for (let minute = 0; minute < 20; minute++) {
+      clock.advance(60_000);
+      await settle();
+    }
+    expect(client.credentials.get()?.anchorsPem).toBe(certificatePem(next.certificate));
     client.stop();
   });
 

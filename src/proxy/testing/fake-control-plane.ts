@@ -9,10 +9,11 @@ import { MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import { formatSocketAddr } from "#lib/net-addr.ts";
 import { listen } from "#lib/net/listen.ts";
-import type { Listener, SocketAddr } from "#lib/net/socket.ts";
-import { certificatePem, parseCertificate } from "#lib/x509/certificate.ts";
+import type { Listener, Socket, SocketAddr } from "#lib/net/socket.ts";
+import { createTlsContext, upgradeServer } from "#lib/net/tls.ts";
+import { certificatePem, parseCertificate, type Certificate } from "#lib/x509/certificate.ts";
 import { parseCsr } from "#lib/x509/csr.ts";
-import { createRoot, signCertificate, validFor, type Authority } from "#lib/x509/sign.ts";
+import { createLeaf, createRoot, signCertificate, validFor, type Authority } from "#lib/x509/sign.ts";
 import { tcpAddress, socketAddr } from "#rpc/address.ts";
 import {
   Destination,
@@ -25,6 +26,7 @@ import {
 import { CertifyResponseSchema, Identity } from "#rpc/gen/identity_pb.ts";
 import { InboundServerPolicies, ServerSchema, type Server } from "#rpc/gen/inbound_pb.ts";
 import { OutboundPolicies, OutboundPolicySchema, type OutboundPolicy } from "#rpc/gen/outbound_pb.ts";
+import { AnchorsSchema, TrustAnchors, type Anchors } from "#rpc/gen/trust_anchors_pb.ts";
 import { createRpcServer, type RpcServer } from "#rpc/server.ts";
 import { implement } from "#rpc/service.ts";
 
@@ -47,12 +49,19 @@ export class FakeControlPlane {
   private readonly outbound = new Map<string, OutboundPolicy>();
   private readonly watchers = new Map<string, Set<Writer<never>>>();
   private readonly root: Authority;
+  /** Signs leaves; the certificates between it and an anchor. */
+  private issuer: { readonly authority: Authority; readonly intermediates: readonly Certificate[] };
+  private bundle: string;
   private readonly log: Log;
   private server: RpcServer | null = null;
   private listener: Listener | null = null;
   private port = 0;
   /** Life of the certificates that are issued, ms. */
   certificateLife = 3_600_000;
+  /** Whether it tells trust anchors; Linkerd's own does not. Counts from the next start on. */
+  servesAnchors = true;
+  /** Serves by TLS under this name, with a certificate of the issuer of the moment, instead of in plaintext. */
+  tlsName: string | null = null;
   /** Calls so far, by method and key, e.g. "profile 10.0.0.1:80". */
   readonly calls: string[] = [];
 
@@ -60,6 +69,8 @@ export class FakeControlPlane {
   constructor(log: Log, root: Authority = createRoot("root.test", validFor(Date.now(), 86_400_000, 60_000))) {
     this.log = log;
     this.root = root;
+    this.issuer = { authority: root, intermediates: [] };
+    this.bundle = this.anchorsPem;
   }
 
   get anchorsPem(): string {
@@ -68,6 +79,17 @@ export class FakeControlPlane {
 
   get authority(): Authority {
     return this.root;
+  }
+
+  /** From now on certificates are signed by this intermediate authority. */
+  setIssuer(authority: Authority): void {
+    this.issuer = { authority, intermediates: [authority.certificate] };
+  }
+
+  /** What proxies are told to trust. */
+  setAnchors(...authorities: readonly Authority[]): void {
+    this.bundle = authorities.map(({ certificate }) => certificatePem(certificate)).join("");
+    this.tell("anchors", create(AnchorsSchema, { bundlePem: this.bundle }));
   }
 
   get addr(): SocketAddr {
@@ -79,8 +101,25 @@ export class FakeControlPlane {
     if (port > 0) this.port = port;
     const server = createRpcServer({ services: this.services(), log: this.log });
     this.server = server;
-    this.listener = listen({ ip: "127.0.0.1", port: this.port }, server.accept);
+    const accept = (socket: Socket): void => {
+      if (this.tlsName === null) server.accept(socket);
+      else this.secure(socket, this.tlsName, (secure) => server.accept(secure));
+    };
+    this.listener = listen({ ip: "127.0.0.1", port: this.port }, accept);
     this.port = this.listener.addr.port;
+  }
+
+  private secure(socket: Socket, name: string, onSecure: (socket: Socket) => void): void {
+    const { authority, intermediates } = this.issuer;
+    const leaf = createLeaf(authority, [name], validFor(Date.now(), this.certificateLife, 20_000));
+    const context = createTlsContext({
+      certPem: [leaf.certificate, ...intermediates].map(certificatePem).join(""),
+      keyPem: leaf.key.privateKeyPem,
+      caPem: this.bundle,
+      requestPeer: false,
+    });
+    const onFail = (error: MeshError): void => this.log.info("TLS failed", { reason: error.message });
+    upgradeServer(socket, { context, alpn: ["h2"], initial: Buffer.alloc(0), timeout: 5000 }, { onSecure, onFail });
   }
 
   /** As if it had been killed: every connection breaks and new ones are refused. */
@@ -197,7 +236,7 @@ export class FakeControlPlane {
           const csr = parseCsr(certificateSigningRequest);
           const validity = validFor(Date.now(), this.certificateLife, 20_000);
           const leaf = signCertificate({
-            issuer: this.root,
+            issuer: this.issuer.authority,
             subject: identity,
             dnsNames: [identity],
             publicKeyDer: csr.publicKeyDer,
@@ -205,12 +244,22 @@ export class FakeControlPlane {
           });
           return create(CertifyResponseSchema, {
             leafCertificate: leaf.der,
-            intermediateCertificates: [],
+            intermediateCertificates: this.issuer.intermediates.map(({ der }) => der),
             validUntil: timestampFromMs(parseCertificate(leaf.der).notAfter),
           });
         },
       }),
+      ...(this.servesAnchors ? [this.anchorsService()] : []),
     ];
+  }
+
+  private anchorsService() {
+    return implement(TrustAnchors, {
+      watch: (_request, context, writer) => {
+        const now = create(AnchorsSchema, { bundlePem: this.bundle });
+        this.follow("anchors", now, writerOf<Anchors>(writer), context);
+      },
+    });
   }
 }
 

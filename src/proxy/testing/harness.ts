@@ -22,6 +22,8 @@ export interface TestProxyOptions {
   readonly outboundDst?: SocketAddr;
   /** Where redirected inbound connections want to go; without one they are to the proxy's own port. */
   readonly inboundDst?: SocketAddr;
+  /** The identity directory, of a pod whose container is started again. Default: a new one, removed by `close`. */
+  readonly dir?: string;
   /** More settings, without LINKERD2_PROXY_. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -30,10 +32,12 @@ export class TestProxy {
   readonly proxy: Proxy;
   readonly lines: string[] = [];
   private readonly dir: string;
+  private readonly ownDir: boolean;
 
   constructor(options: TestProxyOptions) {
     const { control } = options;
-    this.dir = mkdtempSync(join(tmpdir(), "linkerd-proxy-"));
+    this.ownDir = options.dir === undefined;
+    this.dir = options.dir ?? mkdtempSync(join(tmpdir(), "linkerd-proxy-"));
     const token = join(this.dir, "token");
     writeFileSync(token, "token");
     const addr = `localhost.:${control.addr.port}`;
@@ -107,6 +111,6 @@ export class TestProxy {
 
   close(): void {
     this.proxy.close();
-    rmSync(this.dir, { recursive: true, force: true });
+    if (this.ownDir) rmSync(this.dir, { recursive: true, force: true });
   }
 }
