@@ -38,6 +38,17 @@ test("the control plane under the CNI plugin, without native sidecars, with IPv6
   );
 });
 
+test("the control plane with cert-manager, trust-manager and monitors of the Prometheus Operator", () => {
+  expectGolden(
+    "install.operators.golden.yaml",
+    render({
+      podMonitor: { enabled: true, labels: { release: "prometheus" } },
+      certManager: { enabled: true },
+      identity: { externalCA: true, issuer: { scheme: "kubernetes.io/tls" } },
+    }),
+  );
+});
+
 test("no private key reaches the ConfigMap that anybody may read", () => {
   const config = render()
     .split("---\n")

@@ -1,9 +1,11 @@
 /** Everything that `linkerd install` prints, in the order in which it can be applied; the chart is made from the same parts. */
 import type { JsonObject, Manifest } from "./json.ts";
+import { certManagerManifests } from "./install/cert-manager.ts";
 import { destinationManifests } from "./install/destination.ts";
 import { identityManifests } from "./install/identity.ts";
 import type { InstallContext } from "./install/labels.ts";
 import { configManifests, configText, namespaceManifest, overridesSecret } from "./install/namespace.ts";
+import { podMonitorManifests } from "./install/pod-monitor.ts";
 import { proxyInjectorManifests } from "./install/proxy-injector.ts";
 import { plain, type Expr, type Tree } from "./template/expression.ts";
 import type { Values } from "./values.ts";
@@ -19,16 +21,21 @@ export interface RenderOptions {
   readonly withNamespace?: boolean;
 }
 
+/** A part is a template file of the chart. */
+type PartName = "cert-manager" | "identity" | "destination" | "config" | "proxy-injector" | "pod-monitor";
+
 /** The parts of the control plane by the name of their template file, in order. */
 export function controlPlaneParts(
   context: InstallContext,
   config: Expr<string>,
-): Readonly<Record<"identity" | "destination" | "config" | "proxy-injector", readonly Tree[]>> {
+): Readonly<Record<PartName, readonly Tree[]>> {
   return {
+    "cert-manager": certManagerManifests(context),
     identity: identityManifests(context),
     destination: destinationManifests(context),
     config: configManifests(context, config),
     "proxy-injector": proxyInjectorManifests(context),
+    "pod-monitor": podMonitorManifests(context),
   };
 }
 
@@ -38,14 +45,11 @@ export function controlPlaneParts(
  */
 export function renderControlPlane(values: Values, options: RenderOptions): Manifest[] {
   const context: InstallContext = { values, namespace: options.namespace, createdBy: options.createdBy };
-  const { identity, destination, config, "proxy-injector": injector } = controlPlaneParts(context, configText(values));
-  const trees: Tree[] = [
-    ...identity,
-    ...destination,
-    ...config,
-    ...(options.overrides === null ? [] : [overridesSecret(context, options.overrides)]),
-    ...injector,
-  ];
+  const parts = controlPlaneParts(context, configText(values));
+  const stored = options.overrides === null ? [] : [overridesSecret(context, options.overrides)];
+  const trees: Tree[] = Object.entries(parts).flatMap(([name, part]) =>
+    name === "config" ? [...part, ...stored] : [...part],
+  );
   const manifests = trees.filter((tree) => tree !== undefined).map((tree) => plain(tree) as Manifest);
   return options.withNamespace === false ? manifests : [namespaceManifest(values, options.namespace), ...manifests];
 }

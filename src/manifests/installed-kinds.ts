@@ -1,4 +1,7 @@
-/** Where `linkerd uninstall` and `linkerd prune` look for what an installation left in a cluster. */
+/**
+ * Where `linkerd uninstall` and `linkerd prune` look for what an installation left in a cluster. The kinds of cert-manager
+ * and of the Prometheus Operator are not in every cluster.
+ */
 
 /** A collection of the Kubernetes API. */
 export interface InstalledKind {
@@ -23,6 +26,8 @@ export const clusterWideKinds: readonly InstalledKind[] = [
   kind("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", false),
   kind("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", false),
   kind("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", false),
+  kind("cert-manager.io/v1", "ClusterIssuer", "clusterissuers", false),
+  kind("trust.cert-manager.io/v1alpha1", "Bundle", "bundles", false),
   kind("v1", "Namespace", "namespaces", false),
 ];
 
@@ -34,6 +39,9 @@ export const namespacedKinds: readonly InstalledKind[] = [
   kind("v1", "Service", "services", true),
   kind("v1", "ConfigMap", "configmaps", true),
   kind("v1", "Secret", "secrets", true),
+  kind("monitoring.coreos.com/v1", "PodMonitor", "podmonitors", true),
+  kind("cert-manager.io/v1", "Certificate", "certificates", true),
+  kind("cert-manager.io/v1", "Issuer", "issuers", true),
   kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings", true),
   kind("rbac.authorization.k8s.io/v1", "Role", "roles", true),
   kind("v1", "ServiceAccount", "serviceaccounts", true),

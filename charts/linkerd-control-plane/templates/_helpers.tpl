@@ -22,6 +22,15 @@
 {{- if not (or (not $.Values.certManager.enabled) (and $.Values.identity.externalCA (eq $.Values.identity.issuer.scheme "kubernetes.io/tls"))) }}
 {{- fail "Value \"certManager.enabled\" needs \"identity.externalCA\" to be true and \"identity.issuer.scheme\" to be \"kubernetes.io/tls\"" }}
 {{- end }}
+{{- if not (not (contains "{{" $.Values.podMonitor.controller.namespaceSelector)) }}
+{{- fail "Value \"podMonitor.controller.namespaceSelector\" has a template; write the YAML of a namespace selector as it is to be" }}
+{{- end }}
+{{- if not (not (contains "{{" $.Values.podMonitor.serviceMirror.namespaceSelector)) }}
+{{- fail "Value \"podMonitor.serviceMirror.namespaceSelector\" has a template; write the YAML of a namespace selector as it is to be" }}
+{{- end }}
+{{- if not (not (contains "{{" $.Values.podMonitor.proxy.namespaceSelector)) }}
+{{- fail "Value \"podMonitor.proxy.namespaceSelector\" has a template; write the YAML of a namespace selector as it is to be" }}
+{{- end }}
 {{- if not (not $.Values.enablePSP) }}
 {{- fail "Value \"enablePSP\" is true, but Kubernetes has no pod security policies since 1.25; leave it false" }}
 {{- end }}

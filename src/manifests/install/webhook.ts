@@ -40,7 +40,8 @@ export interface WebhookSettings {
 
 type WebhookPath = WebhookSettings["path"];
 
-const secretOf = (service: string): string => `${service}-k8s-tls`;
+/** The Secret that holds a webhook's certificate. */
+export const webhookSecretOf = (service: string): string => `${service}-k8s-tls`;
 
 /** Whether somebody else keeps the Secret. */
 const kept = ({ values }: InstallContext, path: WebhookPath): Expr<boolean> =>
@@ -84,7 +85,7 @@ export function serverCertificate(
       ),
     ],
     // The token is one of the proxy's volumes.
-    volumes: [when(not(fromIdentity), { name: volume, secret: { secretName: secretOf(service) } })],
+    volumes: [when(not(fromIdentity), { name: volume, secret: { secretName: webhookSecretOf(service) } })],
   };
 }
 
@@ -101,7 +102,7 @@ export function webhookManifests(context: InstallContext, settings: WebhookSetti
   const injected = or(some(options.injectCaFrom), some(options.injectCaFromSecret), certManager.enabled);
   const caFrom = pick(
     and(certManager.enabled, not(some(options.injectCaFrom))),
-    text`${context.namespace}/${secretOf(service)}`,
+    text`${context.namespace}/${webhookSecretOf(service)}`,
     options.injectCaFrom,
   );
   const own = orElse(trimmed(options.caBundle), trimmed(options.crtPEM));
@@ -135,7 +136,7 @@ export function webhookManifests(context: InstallContext, settings: WebhookSetti
       secret(
         context,
         component,
-        secretOf(service),
+        webhookSecretOf(service),
         { "tls.crt": trimmed(options.crtPEM), "tls.key": trimmed(options.keyPEM) },
         "kubernetes.io/tls",
       ),

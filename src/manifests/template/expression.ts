@@ -11,6 +11,7 @@
 import { createHash } from "node:crypto";
 import { MeshError } from "#lib/errors.ts";
 import { isJsonObject, mergeJson, type Json, type JsonObject } from "../json.ts";
+import { parseYaml } from "../yaml.ts";
 
 /** What a symbolic value will be. It decides how it is printed: "json" is anything with members or items. */
 export type SymbolKind = "text" | "number" | "flag" | "json";
@@ -330,6 +331,16 @@ function sorted(value: Json): Json {
   if (!isJsonObject(value)) return value;
   const names = Object.keys(value).toSorted();
   return Object.fromEntries(names.map((name) => [name, sorted(value[name] ?? null)]));
+}
+
+/** The object that a YAML text is. */
+export function fromYaml(value: Expr<string>): Tree {
+  if (value instanceof Symbolic) return call("json", "fromYaml", value.go);
+  return value === "" ? undefined : parseYaml(value, "a value")[0];
+}
+
+export function contains(value: Expr<string>, part: string): Expr<boolean> {
+  return value instanceof Symbolic ? call("flag", "contains", goText(part), value.go) : value.includes(part);
 }
 
 /** "name=value" and a newline for each member, sorted by name. */

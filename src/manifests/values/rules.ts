@@ -1,5 +1,5 @@
 /** What must hold between values, and values that ask for what does not exist. The chart refuses the same with the same words. */
-import { and, equal, not, or, some, type Expr, type Expressions } from "../template/expression.ts";
+import { and, contains, equal, not, or, some, type Expr, type Expressions } from "../template/expression.ts";
 import type { Values } from "./control-plane.ts";
 
 export interface ValueRule {
@@ -34,6 +34,10 @@ export function valueRules(values: Expressions<Values>): ValueRule[] {
       holds: or(not(certManager.enabled), and(identity.externalCA, equal(identity.issuer.scheme, "kubernetes.io/tls"))),
       message: `Value "certManager.enabled" needs "identity.externalCA" to be true and "identity.issuer.scheme" to be "kubernetes.io/tls"`,
     },
+    ...(["controller", "serviceMirror", "proxy"] as const).map((target) => ({
+      holds: not(contains(values.podMonitor[target].namespaceSelector, "{{")),
+      message: `Value "podMonitor.${target}.namespaceSelector" has a template; write the YAML of a namespace selector as it is to be`,
+    })),
     unsupported("enablePSP", values.enablePSP, "Kubernetes has no pod security policies since 1.25"),
     unsupported(
       "enablePprof",
