@@ -17,7 +17,7 @@ import { version } from "#lib/version.ts";
 import { hostPlatform } from "../executable.ts";
 import { linkerdImages, sampleImages } from "./images.ts";
 import { sharedLayers } from "./layers.ts";
-import { dockerArchive, writeLayout, type Arch, type Image, type Layer } from "./oci.ts";
+import { buildTime, dockerArchive, imageLayout, writeLayout, type Arch, type Image, type Layer } from "./oci.ts";
 import { startTimes } from "./start-time.ts";
 
 const repository = resolve(import.meta.dir, "../..");
@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   });
   const archs = parseList(values.arch, ["amd64", "arm64"], "--arch").toSorted();
   const groups = parseList(values.only, ["linkerd", "emojivoto"], "--only");
-  const created = new Date(Number(process.env["SOURCE_DATE_EPOCH"] ?? 0) * 1000).toISOString().replace(".000Z", "Z");
+  const created = buildTime(process.env);
   const registry = process.env["LINKERD_DOCKER_REGISTRY"];
   const layers = new Map<Arch, readonly Layer[]>();
   for (const arch of archs) {
@@ -76,8 +76,10 @@ async function main(): Promise<void> {
   const layout = join(values.out, "oci");
   writeLayout(
     layout,
-    groups.flatMap((group) => images[group]),
-    created,
+    imageLayout(
+      groups.flatMap((group) => images[group]),
+      created,
+    ),
   );
   console.log(`${layout}: OCI image layout`);
 }

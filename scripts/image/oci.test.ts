@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { dockerArchive, makeLayer, sha256, writeLayout, type Image } from "./oci.ts";
+import { dockerArchive, imageLayout, makeLayer, sha256, writeLayout, type Image } from "./oci.ts";
 
 const created = "1970-01-01T00:00:00Z";
 const layer = makeLayer([{ kind: "file", path: "etc/passwd", data: Buffer.from("root") }]);
@@ -30,7 +30,7 @@ interface Descriptor {
 test("A layout leads from each name over its architectures to the layers, and every digest and size is true", () => {
   const folder = mkdtempSync(join(tmpdir(), "linkerd-oci-"));
   try {
-    writeLayout(folder, [image("r/one:1"), image("r/two:1")], created);
+    writeLayout(folder, imageLayout([image("r/one:1"), image("r/two:1")], created));
     const blob = (descriptor: Descriptor): Buffer => {
       const bytes = readFileSync(join(folder, "blobs/sha256", descriptor.digest.slice(7)));
       expect([descriptor.size, descriptor.digest]).toEqual([bytes.length, `sha256:${sha256(bytes)}`]);

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { tar, type TarEntry } from "./tar.ts";
 
 export type Arch = "amd64" | "arm64";
@@ -48,6 +48,11 @@ const mediaType = {
   layer: "application/vnd.oci.image.layer.v1.tar+gzip",
 } as const;
 
+/** The time that images carry: SOURCE_DATE_EPOCH in seconds (reproducible-builds.org/specs/source-date-epoch), else 1970. */
+export function buildTime(env: Readonly<Record<string, string | undefined>>): string {
+  return new Date(Number(env["SOURCE_DATE_EPOCH"] ?? 0) * 1000).toISOString().replace(".000Z", "Z");
+}
+
 export function sha256(bytes: Uint8Array | string): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
@@ -77,15 +82,15 @@ export function imageConfig(image: Image, arch: Arch, created: string): string {
   });
 }
 
-/** Writes the layout into `folder`, which is made anew. */
-export function writeLayout(folder: string, images: readonly Image[], created: string): void {
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(join(folder, "blobs/sha256"), { recursive: true });
+/** The files of a layout, by their paths in it. */
+export function imageLayout(images: readonly Image[], created: string): Map<string, Uint8Array> {
+  const files = new Map<string, Uint8Array>();
   const written = new Map<Layer, Descriptor>();
-  const blob = (type: string, bytes: Uint8Array | string): Descriptor => {
+  const blob = (type: string, content: Uint8Array | string): Descriptor => {
+    const bytes = typeof content === "string" ? Buffer.from(content) : content;
     const digest = sha256(bytes);
-    writeFileSync(join(folder, "blobs/sha256", digest), bytes);
-    return { mediaType: type, digest: `sha256:${digest}`, size: Buffer.byteLength(bytes) };
+    files.set(`blobs/sha256/${digest}`, bytes);
+    return { mediaType: type, digest: `sha256:${digest}`, size: bytes.length };
   };
   const layerBlob = (layer: Layer): Descriptor => {
     const known = written.get(layer) ?? blob(mediaType.layer, layer.compressed);
@@ -116,11 +121,24 @@ export function writeLayout(folder: string, images: readonly Image[], created: s
       },
     };
   });
-  writeFileSync(join(folder, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
-  writeFileSync(
-    join(folder, "index.json"),
-    JSON.stringify({ schemaVersion: 2, mediaType: mediaType.index, manifests }),
-  );
+  files.set("oci-layout", Buffer.from(JSON.stringify({ imageLayoutVersion: "1.0.0" })));
+  const index = { schemaVersion: 2, mediaType: mediaType.index, manifests };
+  files.set("index.json", Buffer.from(JSON.stringify(index)));
+  return files;
+}
+
+/** Writes a layout into `folder`, which is made anew. */
+export function writeLayout(folder: string, files: ReadonlyMap<string, Uint8Array>): void {
+  rmSync(folder, { recursive: true, force: true });
+  for (const [path, bytes] of files) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), bytes);
+  }
+}
+
+/** A layout as one file, which `ctr images import`, `kind load image-archive` and `skopeo` take. */
+export function layoutArchive(files: ReadonlyMap<string, Uint8Array>): Uint8Array {
+  return tar([...files].map(([path, data]) => ({ kind: "file", path, data })));
 }
 
 /** One archive with the images of one architecture; layers that they share are in it once, not compressed. */
