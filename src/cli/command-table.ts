@@ -28,6 +28,12 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import("./commands/install.ts"),
   },
   {
+    name: "install-cni",
+    summary: "Print the manifests of the CNI plugin",
+    group: "Install",
+    load: () => import("./commands/install-cni.ts"),
+  },
+  {
     name: "upgrade",
     summary: "Print the manifests of this version for a control plane that is installed",
     group: "Install",

@@ -1,4 +1,5 @@
 /** What an installation left in the cluster, as references for `kubectl delete -f -`. */
+import { MeshError } from "#lib/errors.ts";
 import { clusterWideKinds, type InstalledKind, namespacedKinds } from "#manifests/installed-kinds.ts";
 import type { JsonObject } from "#manifests/json.ts";
 import type { KubeClient } from "#kube/client.ts";
@@ -40,11 +41,17 @@ export async function installedObjects(
 
 async function list(client: KubeClient, kind: InstalledKind, labelSelector: string): Promise<readonly KubeObject[]> {
   const [version = "", group = ""] = kind.apiVersion.split("/").toReversed();
-  const { items } = await client.list(
-    { group, version, plural: kind.plural, kind: kind.kind, namespaced: kind.namespaced },
-    { labelSelector },
-  );
-  return items;
+  try {
+    const { items } = await client.list(
+      { group, version, plural: kind.plural, kind: kind.kind, namespaced: kind.namespaced },
+      { labelSelector },
+    );
+    return items;
+  } catch (error) {
+    // Types of others, such as cert-manager's, are not in every cluster.
+    if (error instanceof MeshError && error.code === "not-found") return [];
+    throw error;
+  }
 }
 
 /** The namespace when it was made for the installation: its labels say so. */

@@ -1,19 +1,26 @@
 #!/usr/bin/env bun
-/** The `linkerd` executable: picks a program or a command, and turns whatever happens into an exit code. */
-import { processTerminal } from "./globals.ts";
-import { reportFailure } from "./exit-code.ts";
+/**
+ * The `linkerd` executable: picks a program or a command, and turns whatever happens into an exit code. The terminal is
+ * loaded only by commands and failures: its streams would take 2 MB of every proxy.
+ */
 import { isPluginCall, programs, programWords } from "./programs.ts";
 
 const words = process.argv.slice(2);
 const [first = "", ...rest] = isPluginCall(words, process.env) ? ["cni", "plugin"] : programWords(words);
-const terminal = processTerminal();
 const load = Object.hasOwn(programs, first) ? programs[first] : undefined;
 
 let code: number;
 try {
   if (load !== undefined) code = await (await load()).main(rest);
-  else code = await (await import("./root.ts")).run(process.argv.slice(2), terminal);
+  else {
+    const { processTerminal } = await import("./globals.ts");
+    code = await (await import("./root.ts")).run(process.argv.slice(2), processTerminal());
+  }
 } catch (error) {
-  code = reportFailure(error, terminal, process.argv.includes("--verbose"));
+  const [{ processTerminal }, { reportFailure }] = await Promise.all([
+    import("./globals.ts"),
+    import("./exit-code.ts"),
+  ]);
+  code = reportFailure(error, processTerminal(), process.argv.includes("--verbose"));
 }
 process.exit(code);

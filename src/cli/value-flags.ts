@@ -176,6 +176,30 @@ export const installFlags: readonly ValueFlag[] = [
   ),
 ];
 
+/** Flags of `install-cni`; their values are those of the chart linkerd2-cni. */
+export const cniFlags: readonly ValueFlag[] = [
+  flag("-v, --linkerd-version <version>", "tag of the images", "linkerdVersion"),
+  flag("--proxy-uid <uid>", "user of the proxy", "proxyUID", null, "number"),
+  flag("--proxy-gid <gid>", "group of the proxy", "proxyGID", null, "number"),
+  flag("--inbound-port <port>", "inbound port of the proxy", "inboundProxyPort", null, "number"),
+  flag("--outbound-port <port>", "outbound port of the proxy", "outboundProxyPort", null, "number"),
+  flag("--control-port <port>", "control port of the proxy", "proxyControlPort", null, "number"),
+  flag("--admin-port <port>", "admin port of the proxy", "proxyAdminPort", null, "number"),
+  flag("--skip-inbound-ports <ports>", "ports and ranges that skip the proxy on the way in", "ignoreInboundPorts"),
+  flag("--skip-outbound-ports <ports>", "ports and ranges that skip the proxy on the way out", "ignoreOutboundPorts"),
+  flag("--redirect-ports <ports>", "only these ports go to the proxy on the way in (default: all)", "portsToRedirect"),
+  flag("--cni-image <image>", "image of the plugin", ["image.name", "repairController.image.name"]),
+  flag("--cni-image-version <version>", "tag of the plugin's image", [
+    "image.version",
+    "repairController.image.version",
+  ]),
+  flag("--cni-log-level <level>", "log level of the plugin", "logLevel"),
+  flag("--dest-cni-net-dir <folder>", "the node's folder for CNI configurations", "destCNINetDir"),
+  flag("--dest-cni-bin-dir <folder>", "the node's folder for CNI plugins", "destCNIBinDir"),
+  flag("--priority-class-name <name>", "priority class of the plugin's pods", "priorityClassName"),
+  flag("--use-wait-flag", "wait for the lock of the firewall's tables", "useWaitFlag", null, "switch"),
+];
+
 export function addValueFlags(command: Command, flags: readonly ValueFlag[]): Command {
   for (const { flags: notation, description, type, deprecated } of flags) {
     const option = new Option(notation, description);

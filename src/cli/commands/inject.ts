@@ -17,6 +17,7 @@ import { injectReport } from "../inject-report.ts";
 import { readInputs } from "../input-files.ts";
 import { manifestStream } from "../output/edited-yaml.ts";
 import type { Register } from "../shell.ts";
+import { readText } from "../values-layers.ts";
 import { addValueFlags, annotationsOf, deprecations, proxyFlags, valuesOf } from "../value-flags.ts";
 
 interface Options {
@@ -31,6 +32,7 @@ interface Options {
   readonly opaquePorts?: string;
   readonly registry?: string;
   readonly disableIdentity?: boolean;
+  readonly identityTrustAnchorsFile?: string;
   readonly output: string;
   readonly [flag: string]: unknown;
 }
@@ -50,6 +52,10 @@ export const register: Register = (parent, shell) => {
     .option("--wait-before-exit-seconds <seconds>", "seconds that the proxy stays up after the pod is told to stop")
     .option("--require-identity-on-inbound-ports <ports>", "ports on which clients must prove an identity")
     .option("--opaque-ports <ports>", "ports and ranges whose protocol is not looked at")
+    .option(
+      "--identity-trust-anchors-file <file>",
+      "with --manual --ignore-cluster: PEM file of what the proxies trust",
+    )
     .option("--registry <registry>", "image registry (with --manual also $LINKERD_DOCKER_REGISTRY)")
     .addOption(new Option("--disable-identity").hideHelp())
     .option("-o, --output <format>", "yaml or json", "yaml");
@@ -61,7 +67,7 @@ Examples:
   kubectl get deploy -n app -o yaml | linkerd inject - | kubectl apply -f -
   linkerd inject app.yaml | kubectl apply -f -
   linkerd inject https://example.org/app.yaml | kubectl apply -f -
-  linkerd inject --manual --ignore-cluster folder/ > injected.yaml`,
+  linkerd inject --manual folder/ > injected.yaml`,
     )
     .action(
       shell.action<Options>(async (context, args, options) => {
@@ -73,7 +79,7 @@ Examples:
         const texts: string[] = [];
         const reports: string[] = [];
         for (const { source, text } of await readInputs(args[0] ?? "-", context.terminal)) {
-          const result = injectOrReplace(text, {
+          const result = injectInput(text, options, {
             manual: options.manual === true,
             annotations: annotations(options),
             ingress: options.ingress === true,
@@ -91,6 +97,21 @@ Examples:
       }),
     );
 };
+
+/** Says what to do about the one value that only a cluster or the user can know. */
+function injectInput(text: string, { ignoreCluster }: Options, options: InjectYamlOptions): EditedYaml {
+  try {
+    return injectOrReplace(text, options);
+  } catch (error) {
+    const { identityTrustAnchorsPEM: anchors } = options.values;
+    const unknown = options.manual && ignoreCluster === true && anchors === "";
+    if (!unknown || !(error instanceof MeshError) || !error.message.includes("identityTrustAnchorsPEM")) throw error;
+    throw new MeshError(
+      "invalid-argument",
+      "A proxy needs to know what to trust, which is in the cluster; pass --identity-trust-anchors-file, or leave out --ignore-cluster",
+    );
+  }
+}
 
 /** A proxy of ours that is there already is replaced, so that injecting twice brings the newer settings. */
 function injectOrReplace(text: string, options: InjectYamlOptions): EditedYaml {
@@ -141,7 +162,10 @@ async function valuesFor(context: Context, options: Options): Promise<Values> {
   if (options.manual !== true) return resolveValues(under, flags);
   const registry = options.registry ?? context.terminal.env["LINKERD_DOCKER_REGISTRY"] ?? "";
   const images: Json = registry === "" ? {} : registryLayer(registry);
-  if (options.ignoreCluster === true) return resolveValues(under, images, flags);
+  if (options.ignoreCluster === true) {
+    const file = options.identityTrustAnchorsFile;
+    return resolveValues(under, images, flags, file === undefined ? {} : { identityTrustAnchorsPEM: readText(file) });
+  }
   const client = cluster(context);
   const namespace = context.globals.linkerdNamespace;
   const found = await installedValues(client, namespace);

@@ -78,6 +78,7 @@ export const register: Register = (parent, shell) => {
 
   addCheckOptions(viz.command("check").description("Check the viz extension for problems"))
     .option(...vizNamespaceFlag)
+    .addHelpText("after", "\nExamples:\n  linkerd viz check --wait 30s")
     .action(
       shell.action<CheckOptions & VizOptions>(async (context, _args, options) => {
         await printChecks(context, options, [kubernetesApi, linkerdViz], null, options.vizNamespace);

@@ -19,24 +19,30 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** A terminal in memory, a hundred columns wide. */
+export function memoryTerminal(env: Readonly<Record<string, string>> = {}, stdin = "") {
+  const written = { out: "", err: "" };
+  const terminal: Terminal = {
+    out: (text) => (written.out += text),
+    err: (text) => (written.err += text),
+    interactive: false,
+    columns: () => 100,
+    colour: false,
+    env,
+    stdin: async () => stdin,
+  };
+  return { terminal, written };
+}
+
 export async function runCli(argv: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   const folder = mkdtempSync(join(tmpdir(), "linkerd-cli-"));
   const kubeconfig = join(folder, "kubeconfig");
   if (options.api !== undefined) writeFileSync(kubeconfig, JSON.stringify(kubeconfigFor(options.api.url)));
-  let out = "";
-  let err = "";
-  const terminal: Terminal = {
-    out: (text) => (out += text),
-    err: (text) => (err += text),
-    interactive: false,
-    columns: () => 100,
-    colour: false,
-    env: { HOME: folder, PATH: "", KUBECONFIG: kubeconfig, ...options.env },
-    stdin: async () => options.stdin ?? "",
-  };
+  const env = { HOME: folder, PATH: "", KUBECONFIG: kubeconfig, ...options.env };
+  const { terminal, written } = memoryTerminal(env, options.stdin);
   try {
     const code = await run(argv, terminal);
-    return { code, out, err };
+    return { code, out: written.out.replaceAll(folder, "HOME"), err: written.err.replaceAll(folder, "HOME") };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
