@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { Happenings, memoryPair } from "#lib/net/testing/memory-socket.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { clientHello } from "#wire/tls-hello/testing/hello.ts";
-import { socketPair } from "../http/testing/socket-pair.ts";
 import { classify, type Detected } from "./classify.ts";
 import { Detection } from "./detection.ts";
 
@@ -51,7 +51,8 @@ describe("byte by byte, a connection is", () => {
 describe("detection on a socket", () => {
   function start(initial?: Buffer) {
     const clock = new FakeClock();
-    const [client, server] = socketPair();
+    const happenings = new Happenings();
+    const { client, server } = memoryPair({ happenings });
     const seen: Array<readonly [Detected["kind"], string, boolean] | "closed"> = [];
     const results: string[] = [];
     Detection.start(
@@ -66,19 +67,19 @@ describe("detection on a socket", () => {
       { observe: (result, elapsed) => results.push(`${result} ${elapsed}`) },
       initial,
     );
-    return { clock, client, server, seen, results };
+    return { clock, client, seen, results, run: () => happenings.run() };
   }
   const send = (client: { write(data: Uint8Array, offset: number, length: number): number }, text: string): void => {
     client.write(Buffer.from(text), 0, text.length);
   };
 
   test("keeps every byte that it looked at", () => {
-    const { client, server, seen, clock, results } = start();
-    server.flushPair();
+    const { client, run, seen, clock, results } = start();
+    run();
     clock.advance(30);
     for (const byte of "POST /x HTTP/1.1\r\n") {
       send(client, byte);
-      server.flushPair();
+      run();
     }
     expect(seen).toEqual([["http1", "POST /x HTTP/1.1\r", false]]);
     expect(results).toEqual(["http/1 30"]);
@@ -93,16 +94,16 @@ describe("detection on a socket", () => {
     expect(results).toEqual(["read_timeout 10000"]);
   });
   test("calls a client that stops in the middle opaque", () => {
-    const { client, server, seen, results } = start(Buffer.from("GET"));
+    const { client, run, seen, results } = start(Buffer.from("GET"));
     client.shutdown();
-    server.flushPair();
+    run();
     expect(seen).toEqual([["opaque", "GET", true]]);
     expect(results).toEqual(["not_http 0"]);
   });
   test("tells when the client is gone", () => {
-    const { client, server, seen, clock, results } = start();
+    const { client, run, seen, clock, results } = start();
     client.terminate();
-    server.flushPair();
+    run();
     expect(seen).toEqual(["closed"]);
     expect(results).toEqual(["error 0"]);
     expect(clock.timers).toBe(0);

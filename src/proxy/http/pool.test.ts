@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { MeshError } from "#lib/errors.ts";
 import type { ConnectHandler } from "#lib/net/socket.ts";
+import { Happenings, memoryPair } from "#lib/net/testing/memory-socket.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { parseRequestHead } from "#wire/http1/parse-request.ts";
 import { createHttpContext } from "./context.ts";
@@ -8,7 +9,6 @@ import type { Downstream } from "./exchange.ts";
 import { HttpPool } from "./pool.ts";
 import { CountingTransport } from "./testing/cells.ts";
 import { FarEnd } from "./testing/hop.ts";
-import { socketPair } from "./testing/socket-pair.ts";
 
 /** A request that only notes what becomes of it. */
 function request(name: string, seen: string[]): Downstream {
@@ -53,35 +53,36 @@ function build() {
     },
     context,
   );
+  const happenings = new Happenings();
   /** Lets the oldest attempt succeed. */
   const open = (): FarEnd => {
-    const [near, far] = socketPair({});
+    const { client: near, server: far } = memoryPair({ happenings });
     const server = new FarEnd(far);
     dials.shift()?.onOpen(near);
     return server;
   };
   const fail = (): void => dials.shift()?.onFail(new MeshError("tls-handshake", "The certificate has expired"));
-  return { clock, seen, pool, open, fail, context };
+  return { clock, seen, pool, open, fail, context, run: () => happenings.run() };
 }
 
 const answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 describe("HttpPool, when a new connection fails while another one is in use", () => {
   test("lets the request wait for the one in use, and does not blame the endpoint", () => {
-    const { seen, pool, open, fail, context, clock } = build();
+    const { seen, pool, open, fail, context, clock, run } = build();
     pool.acquire(request("first", seen));
     const server = open();
     pool.acquire(request("second", seen));
     fail();
     expect(seen).toEqual(["first sent"]);
     server.send(answer);
-    server.socket.flushPair();
+    run();
     context.flusher.run();
     expect(seen).toEqual(["first sent", "second sent", "first answered"]);
     server.send(answer);
-    server.socket.flushPair();
+    run();
     pool.retire();
-    server.socket.flushPair();
+    run();
     expect(pool.empty).toBe(true);
     expect(clock.timers).toBe(0);
   });
@@ -100,13 +101,13 @@ describe("HttpPool, when a new connection fails while another one is in use", ()
   });
 
   test("gives up at once when the one in use breaks", () => {
-    const { seen, pool, open, fail, clock } = build();
+    const { seen, pool, open, fail, clock, run } = build();
     pool.acquire(request("first", seen));
     const server = open();
     pool.acquire(request("second", seen));
     fail();
     server.socket.terminate();
-    server.socket.flushPair();
+    run();
     expect(seen).toContain("second unsent: tls-handshake");
     expect(pool.empty).toBe(true);
     expect(clock.timers).toBe(0);

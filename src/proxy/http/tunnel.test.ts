@@ -1,13 +1,14 @@
 import { describe, expect, test } from "bun:test";
+import { Happenings, memoryPair } from "#lib/net/testing/memory-socket.ts";
 import { CountingTransport } from "./testing/cells.ts";
 import { FarEnd } from "./testing/hop.ts";
-import { socketPair } from "./testing/socket-pair.ts";
 import { Tunnel } from "./tunnel.ts";
 
 function open(room?: number) {
-  const options = room === undefined ? {} : { room };
-  const [clientSide, proxyClient] = socketPair(options);
-  const [proxyServer, serverSide] = socketPair(options);
+  const happenings = new Happenings();
+  const options = { capacity: room ?? 1 << 20, happenings };
+  const { client: clientSide, server: proxyClient } = memoryPair(options);
+  const { client: proxyServer, server: serverSide } = memoryPair(options);
   const client = new FarEnd(clientSide);
   const server = new FarEnd(serverSide);
   const clientCells = new CountingTransport();
@@ -16,12 +17,7 @@ function open(room?: number) {
   const tunnel = new Tunnel(proxyClient, clientCells, proxyServer, serverCells, (error) =>
     ends.push(error?.code ?? null),
   );
-  const run = (): void => {
-    for (let again = true; again;) {
-      again = false;
-      for (const socket of [clientSide, proxyClient, proxyServer, serverSide]) if (socket.step()) again = true;
-    }
-  };
+  const run = (): void => happenings.run();
   return { client, server, clientCells, serverCells, ends, tunnel, run, proxyClient, proxyServer };
 }
 

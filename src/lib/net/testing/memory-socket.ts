@@ -1,9 +1,24 @@
 /**
  * A connected pair of sockets in memory, for tests of everything above the seam: what {@link Socket} promises, with a
- * settable capacity so that short writes and back-pressure can be forced. Bytes move in microtasks, never inside a call.
+ * settable capacity so that short writes and back-pressure can be forced. Bytes move in microtasks, or when a test runs
+ * their {@link Happenings}, never inside a call.
  */
 import { MeshError } from "../../errors.ts";
 import type { Socket, SocketAddr, SocketHandler, TlsSession } from "../socket.ts";
+
+/** What is about to happen on sockets whose test decides when. */
+export class Happenings {
+  private readonly due: Array<() => void> = [];
+
+  readonly add = (run: () => void): void => {
+    this.due.push(run);
+  };
+
+  /** Runs everything, also what comes of it. */
+  run(): void {
+    for (let next = this.due.shift(); next !== undefined; next = this.due.shift()) next();
+  }
+}
 
 export interface MemoryPairOptions {
   /** Bytes that fit between writer and reader before writes come up short. Default 65,536; may be changed on each socket. */
@@ -14,6 +29,8 @@ export interface MemoryPairOptions {
   readonly server?: SocketAddr;
   /** What the client's and the server's `tls` say. Default null: plaintext. */
   readonly clientTls?: TlsSession;
+  /** Lets the test decide when bytes move. Default: in microtasks. */
+  readonly happenings?: Happenings;
   readonly serverTls?: TlsSession;
 }
 
@@ -30,11 +47,13 @@ export class MemorySocket implements Socket {
   capacity: number;
   /** Counts calls of `write`, for tests that watch how often the kernel would be entered. */
   writes = 0;
-  peer: MemorySocket | null = null;
+  /** Whether nothing is delivered. */
+  paused = false;
+  private other: MemorySocket | null = null;
   private readonly chunk: number;
+  private readonly later: (run: () => void) => void;
   private inbox: Buffer[] = [];
   private inboxBytes = 0;
-  private paused = false;
   private short = false;
   private peerDone = false;
   private inDone = false;
@@ -42,12 +61,24 @@ export class MemorySocket implements Socket {
   private finished = false;
   private scheduled = false;
 
-  constructor(local: SocketAddr, remote: SocketAddr, tls: TlsSession | null, capacity: number, chunk: number) {
+  constructor(local: SocketAddr, remote: SocketAddr, tls: TlsSession | null, options: MemoryPairOptions) {
     this.local = local;
     this.remote = remote;
     this.tls = tls;
-    this.capacity = capacity;
-    this.chunk = chunk;
+    this.capacity = options.capacity ?? 65_536;
+    this.chunk = options.chunk ?? Number.POSITIVE_INFINITY;
+    this.later = options.happenings?.add ?? queueMicrotask;
+  }
+
+  /** The other end. */
+  get peer(): MemorySocket {
+    if (this.other === null) throw new MeshError("internal", "A memory socket without its pair");
+    return this.other;
+  }
+
+  join(other: MemorySocket): void {
+    this.other = other;
+    other.other = this;
   }
 
   write(data: Uint8Array, offset: number, length: number): number {
@@ -56,7 +87,7 @@ export class MemorySocket implements Socket {
     }
     this.writes++;
     const peer = this.peer;
-    if (this.closed || this.outDone || peer === null) return -1;
+    if (this.closed || this.outDone) return -1;
     if (peer.closed) {
       // As on a network: the bytes are taken, and the answer is a reset.
       this.fail();
@@ -93,14 +124,14 @@ export class MemorySocket implements Socket {
     this.closed = true;
     if (!this.outDone) this.tellPeerDone();
     this.outDone = true;
-    queueMicrotask(() => this.finish(null));
+    this.later(() => this.finish(null));
   }
 
   terminate(): void {
     if (this.finished) return;
     this.closed = true;
-    this.peer?.fail();
-    queueMicrotask(() => this.finish(null));
+    this.peer.fail();
+    this.later(() => this.finish(null));
   }
 
   /** Bytes written by the other side and not yet delivered. */
@@ -109,7 +140,6 @@ export class MemorySocket implements Socket {
   }
 
   private tellPeerDone(): void {
-    if (this.peer === null) return;
     this.peer.peerDone = true;
     this.peer.schedule();
   }
@@ -119,7 +149,7 @@ export class MemorySocket implements Socket {
     if (this.closed) return;
     this.closed = true;
     const { ip, port } = this.remote;
-    queueMicrotask(() =>
+    this.later(() =>
       this.finish(new MeshError("connection-reset", `Connection with "${ip}:${port}": connection reset by peer`)),
     );
   }
@@ -137,7 +167,7 @@ export class MemorySocket implements Socket {
   private schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
-    queueMicrotask(() => {
+    this.later(() => {
       this.scheduled = false;
       this.pump();
     });
@@ -151,7 +181,7 @@ export class MemorySocket implements Socket {
       if (size < first.length) this.inbox[0] = first.subarray(size);
       else this.inbox.shift();
       this.inboxBytes -= size;
-      this.peer?.room();
+      this.peer.room();
       this.handler.onData(this, first.subarray(0, size));
     }
     if (this.closed || this.paused || !this.peerDone || this.inbox.length > 0) return;
@@ -165,7 +195,7 @@ export class MemorySocket implements Socket {
   private room(): void {
     if (!this.short || this.closed) return;
     this.short = false;
-    queueMicrotask(() => {
+    this.later(() => {
       if (!this.closed) this.handler.onDrain(this);
     });
   }
@@ -173,14 +203,11 @@ export class MemorySocket implements Socket {
 
 /** A connected pair: what the client holds and what the server holds. */
 export function memoryPair(options: MemoryPairOptions = {}): { client: MemorySocket; server: MemorySocket } {
-  const capacity = options.capacity ?? 65_536;
-  const chunk = options.chunk ?? Number.POSITIVE_INFINITY;
   const clientAddr = options.client ?? { ip: "10.0.0.1", port: 40_000 };
   const serverAddr = options.server ?? { ip: "10.0.0.2", port: 80 };
-  const client = new MemorySocket(clientAddr, serverAddr, options.clientTls ?? null, capacity, chunk);
-  const server = new MemorySocket(serverAddr, clientAddr, options.serverTls ?? null, capacity, chunk);
-  client.peer = server;
-  server.peer = client;
+  const client = new MemorySocket(clientAddr, serverAddr, options.clientTls ?? null, options);
+  const server = new MemorySocket(serverAddr, clientAddr, options.serverTls ?? null, options);
+  client.join(server);
   return { client, server };
 }
 

@@ -1,6 +1,7 @@
 /** One client connection, the drivers of both sides and servers in memory. */
 import { MeshError } from "#lib/errors.ts";
 import type { Socket } from "#lib/net/socket.ts";
+import { Happenings, memoryPair, type MemoryPairOptions, type MemorySocket } from "#lib/net/testing/memory-socket.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
 import { createHttpContext } from "../context.ts";
@@ -8,7 +9,6 @@ import type { ErrorAnswer } from "../ports.ts";
 import { HttpPool } from "../pool.ts";
 import { ServerConnection, type ExchangeEnd, type RequestHandler } from "../server-connection.ts";
 import { CountingTransport } from "./cells.ts";
-import { socketPair, type MemorySocket } from "./socket-pair.ts";
 
 /** The far end of a socket pair: remembers what came. */
 export class FarEnd {
@@ -69,10 +69,10 @@ export class Hop {
   /** Connection attempts wait for `open`. */
   held = false;
   private readonly opens: Array<() => void> = [];
-  private readonly pairs: MemorySocket[] = [];
+  private readonly happenings = new Happenings();
 
   constructor(options: HopOptions = {}) {
-    const pairOptions = options.room === undefined ? {} : { room: options.room };
+    const pairOptions: MemoryPairOptions = { capacity: options.room ?? 1 << 20, happenings: this.happenings };
     this.pool = new HttpPool(
       {
         dial: (handler) => {
@@ -82,10 +82,9 @@ export class Hop {
               handler.onFail(new MeshError("connection-refused", "Connect: refused"));
               return;
             }
-            const [proxySide, serverSide] = socketPair(pairOptions);
-            this.pairs.push(proxySide);
-            this.servers.push(new FarEnd(serverSide));
-            handler.onOpen(proxySide);
+            const { client, server } = memoryPair(pairOptions);
+            this.servers.push(new FarEnd(server));
+            handler.onOpen(client);
           };
           if (this.held) this.opens.push(open);
           else open();
@@ -116,25 +115,15 @@ export class Hop {
         this.closed = true;
       },
     };
-    const [clientSide, proxySide] = socketPair(pairOptions);
-    this.client = new FarEnd(clientSide);
-    this.pairs.push(clientSide);
-    this.connection = new ServerConnection(
-      proxySide,
-      this.context,
-      handler,
-      this.clientCells,
-      options.extraFields ?? "",
-    );
+    const { client, server } = memoryPair(pairOptions);
+    this.client = new FarEnd(client);
+    this.connection = new ServerConnection(server, this.context, handler, this.clientCells, options.extraFields ?? "");
     this.connection.start(Buffer.alloc(0), false);
   }
 
   /** Lets everything happen. */
   run(): this {
-    for (let again = true; again;) {
-      again = false;
-      for (const socket of this.pairs) if (socket.step() || socket.peer.step()) again = true;
-    }
+    this.happenings.run();
     return this;
   }
 
