@@ -56,7 +56,7 @@ const webhooks = {
 /** Certificates for webhooks, where the identity service can't issue them: the API server would not know its anchors. */
 function webhookLayer(values: Values, namespace: string, { now, webhookTls }: InstallOptions): JsonObject {
   const layer: JsonObject = {};
-  if (values.certManager.enabled) return layer;
+  if (!values.identity.externalCA || values.certManager.enabled) return layer;
   for (const [path, service] of Object.entries(webhooks)) {
     const { externalSecret, crtPEM, keyPEM } = values[path as keyof typeof webhooks];
     if (externalSecret || crtPEM !== "" || keyPEM !== "") continue;
