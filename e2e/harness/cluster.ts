@@ -29,6 +29,8 @@ export interface TestCluster {
   shell(script: string): Promise<CommandResult>;
   /** A process whose network namespace sees the traffic of all pods; null when it is another machine's. */
   nodePid(): Promise<number | null>;
+  /** Files that somebody put on the node, outside of pods; null: this kind can't tell. */
+  readonly nodeFiles: (() => string[]) | null;
   /** Kills a part of Kubernetes and keeps it down until the returned function is called; null: this kind can't. */
   readonly hold: ((component: "apiserver" | "etcd") => () => void) | null;
   stop(): Promise<void>;
@@ -40,6 +42,7 @@ export interface ClusterParts {
   readonly kubeconfig: string;
   readonly kubectl: string;
   readonly nodePid: () => Promise<number | null>;
+  readonly nodeFiles?: () => string[];
   readonly hold?: (component: "apiserver" | "etcd") => () => void;
   readonly stop: () => Promise<void>;
 }
@@ -93,6 +96,7 @@ function connectTo(parts: ClusterParts): TestCluster {
     shell: (script) =>
       run(["bash", "-euo", "pipefail", "-c", script], { env: { ...env, PATH: `${path}:${process.env["PATH"]}` } }),
     nodePid: parts.nodePid,
+    nodeFiles: parts.nodeFiles ?? null,
     hold: parts.hold ?? null,
     stop: async () => {
       rmSync(path, { recursive: true, force: true });

@@ -107,8 +107,8 @@ disabled_plugins = ${JSON.stringify([...without, "io.containerd.internal.v1.trac
   restrict_oom_score_adj = true
 
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
-    conf_dir = "${runPaths.settings}/cni"
+    bin_dir = "/opt/cni/bin"
+    conf_dir = "/etc/cni/net.d"
 
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"

@@ -202,6 +202,12 @@ export function holdDown(component: Component): () => void {
   return () => rmSync(hold, { force: true });
 }
 
+/** Files below /etc and /opt that are there for this node only: what programs and pods put there since it started. */
+export function nodeFiles(): string[] {
+  const over = `/proc/${nodePid()}/root${runPaths.state}/over`;
+  return readdirSync(over, { recursive: true, encoding: "utf8" }).toSorted();
+}
+
 /** Ends the cluster, if there is one, and removes all traces: processes, mounts, links, cgroups, files. */
 export async function down(): Promise<void> {
   const pid = nodePid();

@@ -7,14 +7,19 @@ import { readFileSync } from "node:fs";
 import { resources } from "#kube/resource.ts";
 import type { Pod } from "#kube/types/core.ts";
 import { emojivotoFile, waitForDeployments } from "../../scripts/mesh.ts";
-import { eventually, hasKubectl, ok, startCluster, type TestCluster } from "../harness/cluster.ts";
+import { clusterKind, eventually, hasKubectl, ok, run, startCluster, type TestCluster } from "../harness/cluster.ts";
+import { allObjects } from "../harness/objects.ts";
 import { processesBelow } from "../harness/processes.ts";
+import { rightsOf } from "../harness/rights.ts";
+import { allowedRights } from "./mission-rights.ts";
 
 const controlPlaneSeconds = 60;
 const controlPlaneMegabytes = 200;
 
 describe.skipIf(!hasKubectl)("the commands users have read", () => {
   let cluster: TestCluster;
+  let objectsBefore: string[] = [];
+  let filesBefore: string[] = [];
 
   beforeAll(async () => {
     cluster = await startCluster("mission");
@@ -25,6 +30,9 @@ describe.skipIf(!hasKubectl)("the commands users have read", () => {
     );
     expect(manifest).not.toContain("linkerd.io/");
     await ok(cluster.kubectl(["apply", "-f", "-"], manifest));
+    await waitForDeployments(cluster.client, "emojivoto", 60_000);
+    objectsBefore = await allObjects(cluster);
+    filesBefore = cluster.nodeFiles?.() ?? [];
   });
   afterAll(async () => {
     await cluster?.stop();
@@ -38,7 +46,6 @@ describe.skipIf(!hasKubectl)("the commands users have read", () => {
   });
 
   test(`install, then a ready control plane within ${controlPlaneSeconds} s`, async () => {
-    await waitForDeployments(cluster.client, "emojivoto", 60_000);
     const start = performance.now();
     await type("linkerd install --crds | kubectl apply -f -");
     await type("linkerd install | kubectl apply -f -");
@@ -134,5 +141,83 @@ describe.skipIf(!hasKubectl)("the commands users have read", () => {
     console.log(table.trimEnd());
     expect(table).toMatch(/^NAME +MESHED +SUCCESS +RPS +LATENCY_P50 +LATENCY_P95 +LATENCY_P99/);
     expect(await type("linkerd viz check")).toEndWith("Status check results are √\n");
+  });
+
+  for (const { namespace, name, everywhere, athome } of allowedRights) {
+    test.skipIf(clusterKind === "local")(`${name} may do what it needs and nothing else`, async () => {
+      const account = { namespace, name };
+      const anybody = await rightsOf(cluster, { namespace: "default", name: "nobody" }, "default");
+      const rights = async (where: string, allowed: readonly string[]): Promise<string[]> => [
+        ...(await rightsOf(cluster, account, where)).difference(anybody).difference(new Set(allowed)),
+      ];
+      expect(await rights("emojivoto", everywhere)).toEqual([]);
+      expect(await rights("kube-system", everywhere)).toEqual([]);
+      expect(await rights(namespace, [...everywhere, ...athome])).toEqual([]);
+    });
+  }
+
+  test.skipIf(clusterKind === "local")(
+    "all but the init container runs under the restricted pod security level",
+    async () => {
+      const strict = {
+        apiVersion: "v1",
+        kind: "Namespace",
+        metadata: {
+          name: "strict",
+          labels: {
+            "pod-security.kubernetes.io/enforce": "restricted",
+            "config.linkerd.io/admission-webhooks": "disabled",
+          },
+        },
+      };
+      await ok(cluster.kubectl(["apply", "-f", "-"], JSON.stringify(strict)));
+      await ok(cluster.kubectl(["wait", "-n", "strict", "serviceaccount/default", "--for=create", "--timeout=10s"]));
+      const { items } = await cluster.client.list<Pod>(resources.pods, {});
+      const meshed = items.filter(({ spec }) => spec.initContainers?.some(({ name }) => name === "linkerd-proxy"));
+      expect(meshed.length).toBeGreaterThanOrEqual(7);
+      for (const pod of meshed) {
+        const ours = pod.metadata.namespace === "linkerd" || pod.metadata.namespace === "linkerd-viz";
+        const proxy = pod.spec.initContainers?.find(({ name }) => name === "linkerd-proxy");
+        const { restartPolicy: _, ...alone } = { restartPolicy: "", ...proxy! };
+        const copy = {
+          apiVersion: "v1",
+          kind: "Pod",
+          metadata: { name: pod.metadata.name, namespace: "strict" },
+          spec: {
+            ...pod.spec,
+            nodeName: undefined,
+            serviceAccountName: "default",
+            serviceAccount: "default",
+            // An application's own containers are its own business.
+            ...(ours ? { initContainers: [proxy] } : { initContainers: [], containers: [alone] }),
+          },
+        };
+        const { code, err } = await cluster.kubectl(["create", "--dry-run=server", "-f", "-"], JSON.stringify(copy));
+        expect({ pod: pod.metadata.name, code, err }).toEqual({ pod: pod.metadata.name, code: 0, err: "" });
+      }
+      await ok(cluster.kubectl(["delete", "namespace", "strict"]));
+    },
+  );
+
+  test("after the way back nothing of the mesh is left: no object, no rule, no file", async () => {
+    await type("kubectl annotate namespace emojivoto linkerd.io/inject-");
+    await type("kubectl rollout restart deployment -n emojivoto");
+    await type("kubectl rollout status deployment -n emojivoto --timeout=120s");
+    await type("linkerd viz uninstall | kubectl delete -f -");
+    await eventually("the end of the meshed pods", 60_000, async () => {
+      const { items } = await cluster.client.list<Pod>(resources.pods, { namespace: "emojivoto" });
+      return items.length === 4 ? true : null;
+    });
+    await type("linkerd uninstall | kubectl delete -f -");
+    const left = await eventually("the end of the last object", 60_000, async () => {
+      const now = await allObjects(cluster);
+      return now.length <= objectsBefore.length ? now : null;
+    });
+    expect(left).toEqual(objectsBefore);
+    expect(cluster.nodeFiles?.() ?? []).toEqual(filesBefore);
+    const node = await cluster.nodePid();
+    if (node === null || process.getuid?.() !== 0) return;
+    const rules = await ok(run(["nsenter", `--net=/proc/${node}/ns/net`, "nft", "list", "ruleset"]));
+    expect(rules.split("\n").filter((line) => /linkerd|4143|4140/.test(line))).toEqual([]);
   });
 });
