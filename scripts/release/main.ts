@@ -14,7 +14,7 @@
  *   VERSION/checksums.txt                 SHA-256 of all these, as sha256sum writes it
  *   charts/                               a Helm repository
  */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { errorChain, MeshError } from "#lib/errors.ts";
@@ -83,7 +83,7 @@ async function main(): Promise<void> {
   mkdirSync(charts, { recursive: true });
   const archives = readdirSync(join(repository, "charts"))
     .toSorted()
-    .filter((name) => readdirSync(join(repository, "charts", name)).includes("Chart.yaml"))
+    .filter((name) => existsSync(join(repository, "charts", name, "Chart.yaml")))
     .map((name) => packChart(join(repository, "charts", name)));
   for (const { file, bytes } of archives) writeFileSync(join(charts, file), bytes);
   writeFileSync(join(charts, "index.yaml"), chartIndex(archives, "", created));
