@@ -7,6 +7,7 @@ import type { KubeObject } from "#kube/types/meta.ts";
 import { isJsonObject, type JsonObject } from "#manifests/json.ts";
 import type { Trust } from "#manifests/trust.ts";
 import { parseYaml } from "#manifests/yaml.ts";
+import { renewBefore } from "./renewal.ts";
 
 /** Gives one object or null; a KubeClient is one. */
 export interface ObjectReader {
@@ -32,9 +33,6 @@ export interface WebhookTls {
 export const overridesName = "linkerd-config-overrides";
 export const trustRootsName = "linkerd-identity-trust-roots";
 export const issuerSecretName = "linkerd-identity-issuer";
-
-/** Webhook certificates with less than this left are replaced, ms. */
-const renewBefore = 60 * 24 * 3_600_000;
 
 const webhookServices: ReadonlyArray<readonly [service: string, configuration: Resource]> = [
   ["linkerd-proxy-injector", resources.mutatingWebhookConfigurations],

@@ -35,7 +35,7 @@ export const register: Register = (parent, shell) => {
         const { manifests } = renderInstall({
           version,
           namespace,
-          layers: [...storedLayers(installation), ...installLayers(options, context.terminal)],
+          layers: [...storedLayers(installation, now), ...installLayers(options, context.terminal)],
           webhookTls: installation.webhookTls,
           now,
         });

@@ -59,7 +59,7 @@ Examples:
         const client = options.fromManifests === undefined ? cluster(context) : null;
         if (client !== null) await requireCrds(client);
         const installation = await installationOf(client, options, namespace);
-        const layers = [...storedLayers(installation), ...installLayers(options, context.terminal)];
+        const layers = [...storedLayers(installation, Date.now()), ...installLayers(options, context.terminal)];
         refuseForeignIssuer(installation, options);
         const { manifests, values } = renderInstall({
           version,

@@ -4,12 +4,10 @@ import { type Certificate, parseCertificates, verifyChain } from "#lib/x509/cert
 import { resources } from "#kube/resource.ts";
 import type { ConfigMap, Secret } from "#kube/types/core.ts";
 import { issuerSecretName, trustRootsName } from "../../installation.ts";
+import { renewBefore } from "../../renewal.ts";
 import { injectedAnchors, learnsAnchors } from "../../meshed-trust.ts";
 import { bullets, type Category, type CheckScope } from "../check.ts";
 import { dataPlanePods } from "./proxies.ts";
-
-/** Warn when less than this is left. */
-export const soonMs = 60 * 24 * 3_600_000;
 
 interface Trust {
   readonly anchorsPem: string;
@@ -51,7 +49,7 @@ function validityProblem(certificate: Certificate, wall: number): string | null 
 }
 
 function expiryProblem(certificate: Certificate, wall: number): string | null {
-  return certificate.notAfter - wall < soonMs ? `will expire on ${iso(certificate.notAfter)}` : null;
+  return certificate.notAfter - wall < renewBefore ? `will expire on ${iso(certificate.notAfter)}` : null;
 }
 
 function keyProblem(certificate: Certificate, allowed: readonly string[]): string | null {
