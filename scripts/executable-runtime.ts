@@ -9,8 +9,6 @@ const repository = resolve(import.meta.dir, "..");
 /** Platform → the compiler's name for it and the npm package that has its runtime. */
 export const platforms = {
   "linux-amd64": { target: "bun-linux-x64", package: "@oven/bun-linux-x64" },
-  // For processors without AVX2.
-  "linux-amd64-baseline": { target: "bun-linux-x64-baseline", package: "@oven/bun-linux-x64-baseline" },
   "linux-arm64": { target: "bun-linux-arm64", package: "@oven/bun-linux-aarch64" },
   "darwin-arm64": { target: "bun-darwin-arm64", package: "@oven/bun-darwin-aarch64" },
 } as const satisfies Record<string, { target: string; package: string }>;

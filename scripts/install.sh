@@ -59,10 +59,6 @@ platform() {
     aarch64 | arm64) arch=arm64 ;;
     *) fail "There is no build for $(uname -m) processors; use amd64 or arm64" ;;
   esac
-  # The standard build needs AVX2, which machines before 2013 and some virtual ones lack.
-  if [ "$os-$arch" = linux-amd64 ] && [ -r /proc/cpuinfo ] && ! grep -q -m 1 ' avx2' /proc/cpuinfo; then
-    arch=amd64-baseline
-  fi
   echo "$os-$arch"
 }
 

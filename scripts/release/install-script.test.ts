@@ -32,7 +32,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-const builds = ["linux-amd64", "linux-amd64-baseline", "linux-arm64", "darwin-arm64"];
+const builds = ["linux-amd64", "linux-arm64", "darwin-arm64"];
 
 /** A release whose executables are small shell scripts. */
 function release(version: string, program = `#!/bin/sh\necho ${version}\n`): void {
