@@ -9,6 +9,9 @@ const words = process.argv.slice(2);
 const [first = "", ...rest] = isPluginCall(words, process.env) ? ["cni", "plugin"] : programWords(words);
 const load = Object.hasOwn(programs, first) ? programs[first] : undefined;
 
+// The clock's timers do not keep a process alive, and a runtime that waits with nothing else to do spins.
+setInterval(() => {}, 2 ** 30);
+
 let code: number;
 try {
   if (load !== undefined) code = await (await load()).main(rest);
