@@ -4,7 +4,7 @@
  * of the command line.
  */
 import { MeshError } from "#lib/errors.ts";
-import { parseDuration } from "./output/format.ts";
+import { parseDuration } from "#lib/duration.ts";
 
 export interface AwaitSettings {
   /** Admin port of the proxy. Default 4191. */

@@ -1,7 +1,8 @@
 /** Which rules a pod needs: the node's settings with what the pod says about itself. Pure. */
 import { MeshError } from "#lib/errors.ts";
 import type { Container, Pod } from "#kube/types/core.ts";
-import { parsePorts, parseSubnet, type PortRange, type RedirectSettings } from "./rules.ts";
+import type { PortRange } from "#lib/port-list.ts";
+import { parsePorts, parseSubnet, type RedirectSettings } from "./rules.ts";
 
 const proxyContainer = "linkerd-proxy";
 const initContainer = "linkerd-init";

@@ -7,13 +7,8 @@
  */
 import { MeshError } from "#lib/errors.ts";
 import { parseIp } from "#lib/net-addr.ts";
+import { parsePortRanges, type PortRange } from "#lib/port-list.ts";
 import type { Chain, Match, Rule, Table, Verdict } from "./nftables/table.ts";
-
-/** Inclusive, 0–65535, `from` ≤ `to`. */
-export interface PortRange {
-  readonly from: number;
-  readonly to: number;
-}
 
 /** What to intercept. */
 export interface RedirectSettings {
@@ -45,25 +40,8 @@ export interface RedirectSettings {
 /** The nftables table that holds every rule of ours. */
 export const tableName = "linkerd";
 
-/** Reads "4190,4191,5000-5100"; empty parts are ignored. Ports 0–65535. */
-export function parsePorts(text: string, flag: string): PortRange[] {
-  const ranges: PortRange[] = [];
-  for (const raw of text.split(",")) {
-    const part = raw.trim();
-    if (part === "") continue;
-    const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part);
-    const from = Number(match?.[1] ?? Number.NaN);
-    const to = Number(match?.[2] ?? from);
-    if (!(from >= 0 && to <= 65535 && from <= to)) {
-      throw new MeshError(
-        "invalid-argument",
-        `${flag} has the invalid part "${part}"; use ports or ranges such as 4190,5000-5100`,
-      );
-    }
-    ranges.push({ from, to });
-  }
-  return ranges;
-}
+/** Reads "4190,4191,5000-5100" of a flag or annotation; empty parts are ignored. Ports 0–65535. */
+export const parsePorts = (text: string, what: string): PortRange[] => parsePortRanges(text, { what, least: 0 });
 
 /** Checks a network such as "10.0.0.0/8" or "fd00::/8" and gives it back. */
 export function parseSubnet(text: string, flag: string): string {

@@ -10,7 +10,7 @@ import type { Cidr } from "#lib/net-addr.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import { assertIdentity, type Identity } from "#model/identity.ts";
 import { defaultPolicies, type DefaultPolicyName } from "#model/default-policy.ts";
-import type { PortRange } from "#model/opaque-ports.ts";
+import type { PortRange } from "#lib/port-list.ts";
 import { Env, type EnvMap, type HostPort } from "./env.ts";
 
 /** Exit code for settings that can't be used (EX_USAGE of sysexits.h), as Linkerd's proxy has it. */

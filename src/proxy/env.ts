@@ -1,8 +1,9 @@
 /** Reads typed values out of environment variables and remembers what was wrong and what was asked for. */
+import { parseDuration } from "#lib/duration.ts";
 import { parseCidrs, parseIp, type Cidr } from "#lib/net-addr.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import { errorChain } from "#lib/errors.ts";
-import { parsePortRanges, type PortRange } from "#model/opaque-ports.ts";
+import { parsePortRanges, type PortRange } from "#lib/port-list.ts";
 
 export type EnvMap = Readonly<Record<string, string | undefined>>;
 
@@ -10,18 +11,6 @@ export type EnvMap = Readonly<Record<string, string | undefined>>;
 export interface HostPort {
   readonly host: string;
   readonly port: number;
-}
-
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** Milliseconds of "10s", "500ms", "2m", "1h", "365d" or "0"; null when the text is no duration. */
-export function parseDuration(text: string): number | null {
-  const match = /^(\d+)(ms|s|m|h|d)?$/.exec(text.trim());
-  if (match === null) return null;
-  const unit = match[2];
-  // Only zero goes without a unit.
-  if (unit === undefined) return Number(match[1]) === 0 ? 0 : null;
-  return Number(match[1]) * (units[unit] ?? 1);
 }
 
 /** Reads "host:port" or "[ip]:port"; a trailing dot of the host stays, as it means an absolute name. */
@@ -62,7 +51,7 @@ export class Env {
   }
 
   duration(name: string, fallback: number): number {
-    return this.parsed(name, fallback, "a duration such as 10s, 500ms or 2m", parseDuration);
+    return this.parsed(name, fallback, "a duration such as 10s, 500ms or 2m", (text) => parseDuration(text.trim()));
   }
 
   /** A whole number of at least `least`. */

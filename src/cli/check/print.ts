@@ -6,7 +6,7 @@ import type { KubeClient } from "#kube/client.ts";
 import { cluster } from "../cluster.ts";
 import { ExitSignal } from "../exit-code.ts";
 import type { Context } from "../globals.ts";
-import { parseDuration } from "../output/format.ts";
+import { parseDuration } from "#lib/duration.ts";
 import { redraw } from "../output/progress.ts";
 import { oneOf } from "../shell.ts";
 import type { Category, CategoryResult, CheckScope } from "./check.ts";

@@ -3,7 +3,7 @@ import { errorChain, MeshError } from "#lib/errors.ts";
 import type { KubeClient } from "#kube/client.ts";
 import { resources } from "#kube/resource.ts";
 import type { Pod } from "#kube/types/core.ts";
-import { parseDuration } from "../output/format.ts";
+import { parseDuration } from "#lib/duration.ts";
 import { withPodHttp } from "../pod-http.ts";
 import { containerPort, podsOf } from "../pods-of.ts";
 import { cluster, namespaceOr } from "../cluster.ts";

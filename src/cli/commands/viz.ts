@@ -8,7 +8,7 @@ import type { StatRequest } from "#viz/client/stat-row.ts";
 import { kubernetesApi } from "../check/categories/kubernetes.ts";
 import { linkerdViz } from "../check/categories/viz.ts";
 import { installedObjects } from "../installed-objects.ts";
-import { parseDuration } from "../output/format.ts";
+import { parseDuration } from "#lib/duration.ts";
 import { printManifests } from "../output/manifests.ts";
 import { statJson, statTable } from "../output/stat-table.ts";
 import { cluster, namespaceOr } from "../cluster.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { byteRate, milliseconds, parseDuration, percent, rps } from "./format.ts";
+import { byteRate, milliseconds, percent, rps } from "./format.ts";
 
 test("percent(), rps() and milliseconds() print a dash without a value", () => {
   expect([percent(0.975), percent(1), percent(null)]).toEqual(["97.50%", "100.00%", "-"]);
@@ -14,13 +14,4 @@ test("byteRate() keeps the number short", () => {
     "12.3MB/s",
     "-",
   ]);
-});
-
-test("parseDuration() reads Go's durations and refuses the rest", () => {
-  expect(parseDuration("1m30s")).toBe(90_000);
-  expect(parseDuration("24h0m0s")).toBe(86_400_000);
-  expect(parseDuration("500ms")).toBe(500);
-  expect(parseDuration("10")).toBeNull();
-  expect(parseDuration("1x")).toBeNull();
-  expect(parseDuration("")).toBeNull();
 });

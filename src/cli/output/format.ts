@@ -27,14 +27,3 @@ export function byteRate(value: number | null): string {
   }
   return `${rest.toFixed(1)}${units[unit]}`;
 }
-
-/** A duration such as "30s", "1m", "1m30s", "24h0m0s", "500ms" in ms, or null when it is none. */
-export function parseDuration(text: string): number | null {
-  const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) return null;
-  let total = 0;
-  for (const [, value, , unit] of text.matchAll(/(\d+(\.\d+)?)(ms|s|m|h|d)/g)) {
-    total += Number(value) * (units[unit ?? ""] ?? Number.NaN);
-  }
-  return total;
-}

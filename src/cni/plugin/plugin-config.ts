@@ -1,6 +1,7 @@
 /** Our entry in the node's network configuration: written by the installer, read by the plugin. */
 import { MeshError } from "#lib/errors.ts";
-import { parsePorts, parseSubnet, type PortRange, type RedirectSettings } from "../rules.ts";
+import type { PortRange } from "#lib/port-list.ts";
+import { parsePorts, parseSubnet, type RedirectSettings } from "../rules.ts";
 import type { JsonObject } from "./protocol.ts";
 
 /** The plugin's name: its type in the configuration and its file in the folder of plugins. */

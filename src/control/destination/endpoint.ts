@@ -1,5 +1,5 @@
 /** One address that traffic can go to, and what the caller's proxy must know of it. */
-import { includesPort } from "#model/opaque-ports.ts";
+import { includesPort } from "#lib/port-list.ts";
 import { serviceAccountIdentity } from "#model/identity.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { Track } from "../index/derivations.ts";

@@ -1,4 +1,4 @@
-import type { PortRange } from "#model/opaque-ports.ts";
+import type { PortRange } from "#lib/port-list.ts";
 
 /** Settings that decide how endpoints are described. */
 export interface DestinationSettings {

@@ -1,7 +1,7 @@
 /** Settings of the identity program: the only reader of its flags. */
 import { MeshError } from "#lib/errors.ts";
 import { assertIdentity, type TrustScope } from "#model/identity.ts";
-import { parseDuration } from "#manifests/values/formats.ts";
+import { parseDuration } from "#lib/duration.ts";
 import { commonFlags, type ListenAddr } from "../config.ts";
 import { Flags, type FlagSpecs } from "../flags.ts";
 import type { IssuerFiles, IssuerScheme } from "./issuer.ts";

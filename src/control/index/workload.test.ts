@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { pod } from "../testing/builders.ts";
 import { decodeWorkload } from "./workload.ts";
-import { listedPort, parsePortList } from "./port-list.ts";
+import { listedPort } from "./port-list.ts";
 
 describe("decodeWorkload", () => {
   test("reads the proxy's ports and the skipped ports back out of the pod", () => {
@@ -66,17 +66,6 @@ describe("decodeWorkload", () => {
 });
 
 describe("port lists", () => {
-  test("one bad part does not make the others void", () => {
-    expect(parsePortList("25, mysql,5000-4000,http,99999,4000-4001", { http: 8080 })).toEqual({
-      ranges: [
-        { from: 25, to: 25 },
-        { from: 8080, to: 8080 },
-        { from: 4000, to: 4001 },
-      ],
-      invalid: ["mysql", "5000-4000", "99999"],
-    });
-  });
-
   test("the first annotation that is set decides, even when empty", () => {
     const fallback = [{ from: 3306, to: 3306 }];
     expect(listedPort(3306, [undefined, undefined], fallback)).toBe(true);

@@ -1,10 +1,9 @@
 /** What the control plane knows of a pod: whether and how it is meshed is read back out of the pod itself. */
 import { MeshError } from "#lib/errors.ts";
-import type { PortRange } from "#model/opaque-ports.ts";
+import { type PortRange, readPortList } from "#lib/port-list.ts";
 import type { Container, Pod, Probe } from "#kube/types/core.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
 import type { IndexedObject } from "./object-index.ts";
-import { parsePortList } from "./port-list.ts";
 
 export const proxyContainer = "linkerd-proxy";
 export const initContainer = "linkerd-init";
@@ -141,7 +140,7 @@ function proxyFacts(
     inboundPort: port("INBOUND", 4143),
     adminPort: port("ADMIN", 4191),
     controlPort: port("CONTROL", 4190),
-    skipInboundPorts: parsePortList(skipped, namedPorts).ranges,
+    skipInboundPorts: readPortList(skipped, namedPorts).ranges,
   };
 }
 

@@ -1,5 +1,5 @@
 import { memoryLog } from "#lib/log.ts";
-import { parsePortRanges } from "#model/opaque-ports.ts";
+import { parsePortRanges } from "#lib/port-list.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
 import type { DestinationSettings } from "../destination/settings.ts";
 import { ClusterIndex } from "../index/cluster-index.ts";

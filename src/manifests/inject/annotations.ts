@@ -4,12 +4,13 @@
  * A value that can't be understood is an error that names the annotation, the object and what is allowed; it is never
  * replaced by a default, because a mistyped port or policy that silently does nothing is found much too late.
  */
+import { parseDuration } from "#lib/duration.ts";
 import { MeshError } from "#lib/errors.ts";
-import { parsePortRanges } from "#model/opaque-ports.ts";
+import { parsePortRanges } from "#lib/port-list.ts";
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import { defaultPolicies } from "#model/default-policy.ts";
 import { pullPolicies } from "../values.ts";
-import { isCidrList, isQuantity, parseDuration, wholeCores } from "../values/formats.ts";
+import { isCidrList, isQuantity, wholeCores } from "../values/formats.ts";
 import { nearest } from "../values/nearest.ts";
 import { configPrefix } from "./keys.ts";
 import type { ProxySettings } from "./settings.ts";

@@ -1,5 +1,5 @@
 /** Ports that a pod declares, and which of them or of a Service are opaque by default. */
-import { includesPort, parsePortRanges } from "#model/opaque-ports.ts";
+import { includesPort, parsePortRanges } from "#lib/port-list.ts";
 import { opaquePortsAnnotation } from "./keys.ts";
 import { allContainers, type Container, type PodSpec } from "./pod.ts";
 

@@ -5,7 +5,7 @@
  * the typed value, or throws "invalid-argument" naming the path of the value, what it is and what it should be.
  */
 import { MeshError } from "#lib/errors.ts";
-import { parsePortRanges } from "#model/opaque-ports.ts";
+import { parsePortRanges } from "#lib/port-list.ts";
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import type { SymbolKind } from "../template/expression.ts";
 import { nearest } from "./nearest.ts";

@@ -1,29 +1,5 @@
-/** The small text formats that values and annotations share: durations, quantities, networks. Pure tests, no parsing to the end. */
-
-const durationPart = /(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)/gy;
-const millisecondsOf: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-
-/** Milliseconds of a duration such as "1000ms", "24h0m0s", "1.5s" or "365d"; null when it is not one. */
-export function parseDuration(text: string): number | null {
-  if (text === "0") return 0;
-  let total = 0;
-  let end = 0;
-  durationPart.lastIndex = 0;
-  for (let part = durationPart.exec(text); part !== null; part = durationPart.exec(text)) {
-    total += Number(part[1]) * (millisecondsOf[part[2] ?? ""] ?? 0);
-    end = durationPart.lastIndex;
-  }
-  return end === text.length && end > 0 ? total : null;
-}
+/** The small text formats that values and annotations share: quantities, networks, names. Pure tests, no parsing to the end. */
+import { parseDuration } from "#lib/duration.ts";
 
 export const isDuration = (text: string): boolean => parseDuration(text) !== null;
 

@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer } from "#lib/clock.ts";
 import type { Log } from "#lib/log.ts";
-import { includesPort, type PortRange } from "#model/opaque-ports.ts";
+import { includesPort, type PortRange } from "#lib/port-list.ts";
 import type { Server } from "#rpc/gen/inbound_pb.ts";
 import type { InboundPolicies, PortPolicy } from "../inbound/ports.ts";
 import { defaultPolicy, type DefaultPolicyOptions } from "../policy/default-policy.ts";

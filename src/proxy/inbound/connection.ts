@@ -1,7 +1,7 @@
 import type { MeshError } from "#lib/errors.ts";
 import { formatAddr } from "#lib/net/sockaddr.ts";
 import type { Socket, SocketAddr, SocketHandler } from "#lib/net/socket.ts";
-import { includesPort } from "#model/opaque-ports.ts";
+import { includesPort } from "#lib/port-list.ts";
 import { transportProtocol, type TransportHeader } from "#wire/transport-header/transport-header.ts";
 import type { Detected } from "../detect/classify.ts";
 import { Detection, type DetectionOwner } from "../detect/detection.ts";

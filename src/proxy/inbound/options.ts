@@ -5,7 +5,7 @@ import type { ConnectOptions } from "#lib/net/connect.ts";
 import type { ConnectHandler, PendingConnect, Socket, SocketAddr } from "#lib/net/socket.ts";
 import type { UpgradeHandler } from "#lib/net/tls.ts";
 import type { Identity } from "#model/identity.ts";
-import type { PortRange } from "#model/opaque-ports.ts";
+import type { PortRange } from "#lib/port-list.ts";
 import type { TransportHeader } from "#wire/transport-header/transport-header.ts";
 import type { HttpContext } from "../http/exchange.ts";
 import type { ErrorResponder } from "../http/ports.ts";

@@ -7,7 +7,7 @@
 import { LazyCounter, type Labels } from "#lib/metrics/registry.ts";
 import type { Log } from "#lib/log.ts";
 import { formatSocketAddr, parseIp } from "#lib/net-addr.ts";
-import { includesPort, type PortRange } from "#model/opaque-ports.ts";
+import { includesPort, type PortRange } from "#lib/port-list.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
 import type { DetectCells } from "../detect/detection.ts";
 import type { HttpCells } from "../http/ports.ts";

@@ -1,6 +1,7 @@
 /** Do Services and the pods behind them agree on which ports are opaque? Where they don't, one side detects in vain. */
 import { MeshError } from "#lib/errors.ts";
-import { defaultOpaquePorts, includesPort, parsePortRanges } from "#model/opaque-ports.ts";
+import { includesPort, parsePortRanges } from "#lib/port-list.ts";
+import { defaultOpaquePorts } from "#model/opaque-ports.ts";
 import { resources } from "#kube/resource.ts";
 import type { ContainerPort, Pod, Service } from "#kube/types/core.ts";
 import { bullets, type Category } from "../check.ts";

@@ -1,4 +1,5 @@
 /** What routes of all kinds share: parents, backends, header filters. */
+import { parseDuration } from "#lib/duration.ts";
 import type { Field } from "../field.ts";
 import type { Subject } from "../rule.ts";
 import { isKind, type Kind, kindOf, kinds } from "./reference.ts";
@@ -87,9 +88,5 @@ export function readDuration(field: Field): number | null {
     field.problem(`"${text}" is not a duration such as 500ms, 10s or 1h30m`);
     return null;
   }
-  let total = 0;
-  for (const [, number, unit] of text.matchAll(/(\d+)(ms|h|m|s)/g)) {
-    total += Number(number) * ({ ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit ?? ""] ?? 0);
-  }
-  return total;
+  return parseDuration(text);
 }

@@ -1,5 +1,5 @@
 /** ServiceProfile (linkerd.io): strictly, since a field with a typing mistake would have no effect and say nothing. */
-import { parseDuration } from "#manifests/values/formats.ts";
+import { parseDuration } from "#lib/duration.ts";
 import type { Field } from "../field.ts";
 import type { Rule } from "../rule.ts";
 import { isToken } from "./route-parts.ts";

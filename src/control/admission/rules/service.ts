@@ -1,6 +1,6 @@
 import type { Field } from "../field.ts";
 import type { Rule } from "../rule.ts";
-import { parsePortList } from "../../index/port-list.ts";
+import { readPortList } from "#lib/port-list.ts";
 import { warnOfServiceAnnotations } from "./traffic-annotations.ts";
 
 /** Service (core): only warnings, for annotations of the mesh that don't say anything. */
@@ -8,7 +8,7 @@ export const checkService: Rule = ({ metadata, spec }) => {
   warnOfServiceAnnotations(metadata);
   const opaque = metadata.at("annotations").at("config.linkerd.io/opaque-ports");
   if (typeof opaque.value !== "string") return;
-  const { invalid } = parsePortList(opaque.value, portNames(spec));
+  const { invalid } = readPortList(opaque.value, portNames(spec));
   const path = 'metadata.annotations["config.linkerd.io/opaque-ports"]';
   for (const part of invalid) opaque.findings.warning(path, `"${part}" is neither a port nor a range of ports`);
 };

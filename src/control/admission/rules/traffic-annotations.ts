@@ -1,4 +1,5 @@
 /** The annotations that shape traffic: retries, timeouts and balancing of Services and routes. */
+import { parseDuration } from "#lib/duration.ts";
 import type { Field } from "../field.ts";
 
 /** Says what is wrong with a value, or null. */
@@ -102,13 +103,8 @@ export function warnOfServiceAnnotations(metadata: Field): void {
   }
 }
 
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 /** 0 for what is no duration. */
-function milliseconds(text: string): number {
-  const match = /^(\d{1,15})(ms|s|m|h|d)$/.exec(text);
-  return match === null ? 0 : Number(match[1]) * (units[match[2] ?? ""] ?? 0);
-}
+const milliseconds = (text: string): number => parseDuration(text) ?? 0;
 
 function annotation(metadata: Field, key: string): Field {
   const field = metadata.at("annotations").at(key);
