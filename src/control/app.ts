@@ -18,7 +18,7 @@ import type { ControlContext, RunningProgram, StartProgram } from "./context.ts"
 import { ClusterIndex } from "./index/cluster-index.ts";
 import { startSelfCheck } from "./self-check.ts";
 import { servePolicyWebhook } from "./policy/webhook.ts";
-import { indexSources, startWatches } from "./watches.ts";
+import { indexSources, type IndexSource, policySources, startWatches } from "./watches.ts";
 
 export const startDestination: StartProgram = async (context) => {
   const config = destinationConfig(context.args);
@@ -42,14 +42,13 @@ export async function startPolicy(
           log: context.log.child("webhook"),
           signal: stop.signal,
         });
-  const running = await serve(context, config, (index) =>
-    policyServices({
-      ...context,
-      index,
-      inbound: config.inbound,
-      outbound: config.outbound,
-      log: context.log.child("api"),
-    }),
+  const { inbound, outbound } = config;
+  const log = context.log.child("api");
+  const running = await serve(
+    context,
+    config,
+    (index) => policyServices({ ...context, index, inbound, outbound, log }),
+    policySources,
   );
   return {
     ...running,
@@ -92,11 +91,12 @@ async function serve(
   context: ControlContext,
   config: ServeConfig,
   services: (index: ClusterIndex) => readonly ServiceRoutes[],
+  more: (index: ClusterIndex) => readonly IndexSource[] = () => [],
 ): Promise<ServingProgram> {
   const { clock, random, log, registry, drain } = context;
   const client = kubeClient(context, config);
   const index = new ClusterIndex((run) => clock.after(gather, run), log.child("index"));
-  const sources = indexSources(index);
+  const sources = [...indexSources(index), ...more(index)];
 
   const ready = new Watchable(false);
   const admin = serveAdmin({ ...config.admin, registry, ready });

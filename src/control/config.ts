@@ -1,7 +1,8 @@
 /** Settings of the destination and policy programs: the only reader of their flags. */
 import { MeshError } from "#lib/errors.ts";
 import { type Cidr, parseCidrs } from "#lib/net-addr.ts";
-import { defaultOpaquePorts, parsePortRanges } from "#model/opaque-ports.ts";
+import { parsePortRanges } from "#lib/port-list.ts";
+import { defaultOpaquePorts } from "#model/opaque-ports.ts";
 import type { DestinationSettings } from "./destination/settings.ts";
 import { Flags, type FlagSpecs } from "./flags.ts";
 import { parseDefaultPolicyName } from "./policy/default-policy.ts";
@@ -141,6 +142,8 @@ export function policyConfig(args: readonly string[]): PolicyConfig {
   const flags = new Flags(args, policyFlags);
   const clusterDomain = domain(flags, "cluster-domain", "cluster.local");
   const clusterNetworks: readonly Cidr[] = flags.parsed("cluster-networks", defaultClusterNetworks, parseCidrs);
+  const trustDomain = domain(flags, "identity-domain", clusterDomain);
+  const controlPlaneNamespace = flags.text("control-plane-namespace", "linkerd");
   const opaque = flags.parsed("default-opaque-ports", defaultOpaquePorts, parsePortRanges);
   return {
     listen: flags.listenAddr("grpc-addr", ":8090"),
@@ -148,6 +151,8 @@ export function policyConfig(args: readonly string[]): PolicyConfig {
     kubeconfig: flags.text("kubeconfig", ""),
     queueCapacity: flags.integer("stream-queue-capacity", 100, { min: 1, max: 100_000 }),
     inbound: {
+      trustDomain,
+      controlPlaneNamespace,
       defaultPolicy: flags.parsed("default-policy", "all-unauthenticated", parseDefaultPolicyName),
       clusterNetworks,
       probeNetworks: flags.parsed("probe-networks", "0.0.0.0/0,::/0", parseCidrs),
@@ -155,8 +160,8 @@ export function policyConfig(args: readonly string[]): PolicyConfig {
     },
     outbound: {
       clusterDomain,
-      trustDomain: domain(flags, "identity-domain", clusterDomain),
-      controlPlaneNamespace: flags.text("control-plane-namespace", "linkerd"),
+      trustDomain,
+      controlPlaneNamespace,
       defaultOpaquePorts: opaque,
       enableH2Upgrade: flags.boolean("enable-h2-upgrade", true),
       transportMode: flags.oneOf("outbound-transport-mode", "transport-header", ["transport-header", "transparent"]),

@@ -9,6 +9,13 @@ import type { KubeObject } from "#kube/types/meta.ts";
 import { type ResourceWatch, type WatchClient, watchResource } from "#kube/watch.ts";
 import type { ClusterIndex } from "./index/cluster-index.ts";
 import type { IndexedObject, ObjectIndex } from "./index/object-index.ts";
+import { decodeAuthorizationPolicy } from "./index/policy/authorization-policy.ts";
+import { decodeMeshTlsAuthentication } from "./index/policy/mesh-tls-authentication.ts";
+import { decodeNetworkAuthentication } from "./index/policy/network-authentication.ts";
+import { decodeRateLimit } from "./index/policy/rate-limit.ts";
+import { decodeGrpcRoute, decodeHttpRoute } from "./index/policy/route.ts";
+import { decodeServerAuthorization } from "./index/policy/server-authorization.ts";
+import { decodeServer } from "./index/policy/server.ts";
 import { decodeNamespace, decodeNode, decodeOwner } from "./index/scope.ts";
 import { decodeService } from "./index/service.ts";
 import { decodeSlice } from "./index/slice.ts";
@@ -59,6 +66,22 @@ export function indexSources(index: ClusterIndex): readonly IndexSource[] {
     source(resources.pods, decodeWorkload, index.pods),
     source(resources.services, decodeService, index.services),
     source(resources.endpointSlices, decodeSlice, index.slices),
+    source(resources.servers, decodeServer, index.policy.servers, { optional: true }),
+  ];
+}
+
+/** What only the policy program reads. Kinds of the Gateway API are not everywhere; ours come with the mesh, but maybe later. */
+export function policySources({ policy }: ClusterIndex): readonly IndexSource[] {
+  const optional = { optional: true };
+  return [
+    source(resources.serverAuthorizations, decodeServerAuthorization, policy.serverAuthorizations, optional),
+    source(resources.authorizationPolicies, decodeAuthorizationPolicy, policy.authorizationPolicies, optional),
+    source(resources.meshTlsAuthentications, decodeMeshTlsAuthentication, policy.meshTls, optional),
+    source(resources.networkAuthentications, decodeNetworkAuthentication, policy.networks, optional),
+    source(resources.httpLocalRateLimitPolicies, decodeRateLimit, policy.rateLimits, optional),
+    source(resources.policyHttpRoutes, decodeHttpRoute("policy.linkerd.io"), policy.policyHttpRoutes, optional),
+    source(resources.httpRoutes, decodeHttpRoute("gateway.networking.k8s.io"), policy.httpRoutes, optional),
+    source(resources.grpcRoutes, decodeGrpcRoute, policy.grpcRoutes, optional),
   ];
 }
 

@@ -351,6 +351,25 @@ describe("watchResource", () => {
     expect(watch.refused.get()).toBe(false);
   });
 
+  test("a kind that is not there is asked for less and less often, and found when it comes", async () => {
+    const api = newApi();
+    let missing = true;
+    api.intercept = () => (missing ? failure(404, "NotFound", "no such kind") : null);
+    const clock = new FakeClock();
+    const { watch } = start(api, new Recorder(), clock);
+    while (watch.stats.failures < 9) {
+      clock.advance(4500);
+      await Bun.sleep(1);
+    }
+    const before = watch.stats.failures;
+    clock.advance(9000);
+    await Bun.sleep(5);
+    expect(watch.stats.failures).toBe(before);
+    missing = false;
+    clock.advance(20_000);
+    await until(watch.listed, Boolean);
+  });
+
   test("managedFields are dropped and list items get their kind", async () => {
     const api = newApi();
     api.put(pods, pod("one"));

@@ -97,6 +97,9 @@ const silence = 75_000;
 const headLimit = 8000;
 /** Answers in a row that refuse a watch (see `doubt`), after which the position is doubted and everything is listed anew. */
 const doubtAfter = 5;
+/** After so many lists in a row that were refused (no such kind, no permission), the next one waits so many ms, up to twice. */
+const patience = 8;
+const missingPause = 10_000;
 /** A watch that lived this long counts as a success for the backoff, in ms. */
 const steady = 10_000;
 
@@ -160,6 +163,7 @@ class WatchDriver<T extends KubeObject> {
   async run(): Promise<void> {
     const backoff = new Backoff({ min: 200, max: 3000, jitter: 0.5 }, this.options.random);
     let refusals = 0;
+    let refusedInRow = 0;
     while (!this.stopped) {
       const started = this.options.clock.now();
       const seen = this.stats.events;
@@ -184,7 +188,9 @@ class WatchDriver<T extends KubeObject> {
         }
       }
       if (this.stats.events > seen || this.options.clock.now() - started > steady) backoff.reset();
-      await this.pause(backoff.next());
+      refusedInRow = this.refused.get() ? refusedInRow + 1 : 0;
+      // A kind that the cluster doesn't have may come any day, but hardly in the next second.
+      await this.pause(refusedInRow > patience ? missingPause * (1 + this.options.random.next()) : backoff.next());
     }
   }
 

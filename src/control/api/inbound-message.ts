@@ -2,32 +2,60 @@
 import { create } from "#rpc/protobuf/create.ts";
 import { formatIp, type Cidr } from "#lib/net-addr.ts";
 import { duration, ipMessage } from "#rpc/address.ts";
-import { HttpRouteMatchSchema, PathMatchSchema } from "#rpc/gen/http_route_pb.ts";
-import { HttpMethod_Registered, HttpMethodSchema } from "#rpc/gen/http_types_pb.ts";
+import { GrpcFailureInjectorSchema } from "#rpc/gen/grpc_route_pb.ts";
 import {
   Authn_PermitMeshTLS_PermitClientIdentitiesSchema,
   Authn_PermitMeshTLSSchema,
   Authn_PermitUnauthenticatedSchema,
   AuthnSchema,
   AuthzSchema,
+  GrpcRoute_FilterSchema,
+  GrpcRoute_RuleSchema,
+  GrpcRouteSchema,
+  HttpLocalRateLimit_LimitSchema,
+  HttpLocalRateLimit_Override_ClientIdentitiesSchema,
+  HttpLocalRateLimit_OverrideSchema,
+  HttpLocalRateLimitSchema,
+  HttpRoute_FilterSchema,
   HttpRoute_RuleSchema,
   HttpRouteSchema,
+  IdentitySchema,
   IdentitySuffixSchema,
   NetworkSchema,
   ProxyProtocol_DetectSchema,
+  ProxyProtocol_GrpcSchema,
+  ProxyProtocol_Http1Schema,
+  ProxyProtocol_Http2Schema,
   ProxyProtocol_OpaqueSchema,
+  ProxyProtocol_TlsSchema,
   ProxyProtocolSchema,
   ServerSchema,
   type Authn,
+  type Authn_PermitMeshTLS,
   type Authz,
+  type GrpcRoute,
+  type GrpcRoute_Filter,
+  type HttpLocalRateLimit,
   type HttpRoute,
+  type HttpRoute_Filter,
+  type Identity,
   type ProxyProtocol,
   type Server,
 } from "#rpc/gen/inbound_pb.ts";
 import { MetadataSchema, ResourceSchema, type Metadata } from "#rpc/gen/meta_pb.ts";
 import { IPNetworkSchema, type IPAddress, type IPNetwork } from "#rpc/gen/net_pb.ts";
-import type { Authorization, ClientMatch, InboundPolicy, InboundRoute, Origin } from "../policy/inbound-policy.ts";
+import type { GrpcMatch, HttpMatch } from "../index/policy/route.ts";
+import type { RouteFilter } from "../index/policy/route-filter.ts";
+import type {
+  Authorization,
+  ClientMatch,
+  InboundPolicy,
+  InboundRoute,
+  Origin,
+  RateLimit,
+} from "../policy/inbound-policy.ts";
 import { defaultMetadata } from "./destination-message.ts";
+import { filterKind, grpcMatchMessage, hostMessage, httpMatchMessage } from "./route-message.ts";
 
 export function serverMessage(policy: InboundPolicy): Server {
   return create(ServerSchema, {
@@ -38,32 +66,104 @@ export function serverMessage(policy: InboundPolicy): Server {
   });
 }
 
-function protocolMessage({ protocol, routes }: InboundPolicy): ProxyProtocol {
-  if (protocol.kind === "opaque") {
-    return create(ProxyProtocolSchema, { kind: { case: "opaque", value: create(ProxyProtocol_OpaqueSchema) } });
+function protocolMessage({ protocol, rateLimit }: InboundPolicy): ProxyProtocol {
+  const limit = rateLimit === null ? {} : rateLimitMessage(rateLimit);
+  switch (protocol.kind) {
+    case "opaque":
+      return create(ProxyProtocolSchema, { kind: { case: "opaque", value: create(ProxyProtocol_OpaqueSchema) } });
+    case "tls":
+      return create(ProxyProtocolSchema, { kind: { case: "tls", value: create(ProxyProtocol_TlsSchema) } });
+    case "detect": {
+      const value = create(ProxyProtocol_DetectSchema, {
+        timeout: duration(protocol.timeout),
+        httpRoutes: protocol.routes.map(httpRouteMessage),
+        ...(rateLimit === null ? {} : { httpLocalRateLimit: limit }),
+      });
+      return create(ProxyProtocolSchema, { kind: { case: "detect", value } });
+    }
+    case "http1": {
+      const routes = protocol.routes.map(httpRouteMessage);
+      const value = create(ProxyProtocol_Http1Schema, {
+        routes,
+        ...(rateLimit === null ? {} : { localRateLimit: limit }),
+      });
+      return create(ProxyProtocolSchema, { kind: { case: "http1", value } });
+    }
+    case "http2": {
+      const routes = protocol.routes.map(httpRouteMessage);
+      const value = create(ProxyProtocol_Http2Schema, {
+        routes,
+        ...(rateLimit === null ? {} : { localRateLimit: limit }),
+      });
+      return create(ProxyProtocolSchema, { kind: { case: "http2", value } });
+    }
+    case "grpc": {
+      const value = create(ProxyProtocol_GrpcSchema, { routes: protocol.routes.map(grpcRouteMessage) });
+      return create(ProxyProtocolSchema, { kind: { case: "grpc", value } });
+    }
   }
-  const value = create(ProxyProtocol_DetectSchema, {
-    timeout: duration(protocol.timeout),
-    httpRoutes: routes.map(routeMessage),
-  });
-  return create(ProxyProtocolSchema, { kind: { case: "detect", value } });
 }
 
-function routeMessage(route: InboundRoute): HttpRoute {
-  const matches =
-    route.getPaths.length === 0
-      ? [create(HttpRouteMatchSchema, { path: create(PathMatchSchema, { kind: { case: "prefix", value: "/" } }) })]
-      : route.getPaths.map((path) =>
-          create(HttpRouteMatchSchema, {
-            path: create(PathMatchSchema, { kind: { case: "exact", value: path } }),
-            method: create(HttpMethodSchema, { type: { case: "registered", value: HttpMethod_Registered.GET } }),
-          }),
-        );
-  return create(HttpRouteSchema, {
-    metadata: originMetadata(route.origin),
-    authorizations: route.authorizations.map(authzMessage),
-    rules: [create(HttpRoute_RuleSchema, { matches })],
+function rateLimitMessage({ origin, total, identity, overrides }: RateLimit): HttpLocalRateLimit {
+  const limit = (requestsPerSecond: number) => create(HttpLocalRateLimit_LimitSchema, { requestsPerSecond });
+  return create(HttpLocalRateLimitSchema, {
+    metadata: originMetadata(origin),
+    ...(total === null ? {} : { total: limit(total) }),
+    ...(identity === null ? {} : { identity: limit(identity) }),
+    overrides: overrides.map(({ limit: rate, names }) =>
+      create(HttpLocalRateLimit_OverrideSchema, {
+        limit: limit(rate),
+        clients: create(HttpLocalRateLimit_Override_ClientIdentitiesSchema, { identities: names.map(identityMessage) }),
+      }),
+    ),
   });
+}
+
+function identityMessage(name: string): Identity {
+  return create(IdentitySchema, { name });
+}
+
+function httpRouteMessage({ origin, hosts, authorizations, rules }: InboundRoute<HttpMatch>): HttpRoute {
+  return create(HttpRouteSchema, {
+    metadata: originMetadata(origin),
+    hosts: hosts.map(hostMessage),
+    authorizations: authorizations.map(authzMessage),
+    rules: rules.map(({ matches, filters }) =>
+      create(HttpRoute_RuleSchema, { matches: matches.map(httpMatchMessage), filters: filters.flatMap(httpFilter) }),
+    ),
+  });
+}
+
+function grpcRouteMessage({ origin, hosts, authorizations, rules }: InboundRoute<GrpcMatch>): GrpcRoute {
+  return create(GrpcRouteSchema, {
+    metadata: originMetadata(origin),
+    hosts: hosts.map(hostMessage),
+    authorizations: authorizations.map(authzMessage),
+    rules: rules.map(({ matches, filters }) =>
+      create(GrpcRoute_RuleSchema, { matches: matches.map(grpcMatchMessage), filters: filters.flatMap(grpcFilter) }),
+    ),
+  });
+}
+
+/** Inbound there is no changing of responses: the message has no room for it, and Linkerd leaves it out too. */
+function httpFilter(filter: RouteFilter): HttpRoute_Filter[] {
+  const kind = filterKind(filter);
+  return kind.case === "responseHeaderModifier" ? [] : [create(HttpRoute_FilterSchema, { kind })];
+}
+
+function grpcFilter(filter: RouteFilter): GrpcRoute_Filter[] {
+  const kind = filterKind(filter);
+  switch (kind.case) {
+    case "requestHeaderModifier":
+      return [create(GrpcRoute_FilterSchema, { kind })];
+    case "failureInjector": {
+      // 13 is INTERNAL.
+      const value = create(GrpcFailureInjectorSchema, { code: 13, message: kind.value.message });
+      return [create(GrpcRoute_FilterSchema, { kind: { case: "failureInjector", value } })];
+    }
+    default:
+      return [];
+  }
 }
 
 function authzMessage(authorization: Authorization): Authz {
@@ -78,16 +178,31 @@ function authzMessage(authorization: Authorization): Authz {
 }
 
 function authnMessage(clients: ClientMatch): Authn {
-  if (clients.kind === "any") {
-    const value = create(Authn_PermitUnauthenticatedSchema);
-    return create(AuthnSchema, { permit: { case: "unauthenticated", value } });
+  switch (clients.kind) {
+    case "any": {
+      const value = create(Authn_PermitUnauthenticatedSchema);
+      return create(AuthnSchema, { permit: { case: "unauthenticated", value } });
+    }
+    case "any-tls":
+      return meshTls({ case: "unauthenticated", value: create(Authn_PermitUnauthenticatedSchema) });
+    case "any-identity":
+      return meshTls({ case: "identities", value: identitiesMessage([], [""]) });
+    case "identities":
+      return meshTls({ case: "identities", value: identitiesMessage(clients.names, clients.suffixes) });
   }
-  // A suffix without parts is every identity.
-  const identities = create(Authn_PermitMeshTLS_PermitClientIdentitiesSchema, {
-    suffixes: [create(IdentitySuffixSchema)],
-  });
-  const value = create(Authn_PermitMeshTLSSchema, { clients: { case: "identities", value: identities } });
+}
+
+function meshTls(clients: Authn_PermitMeshTLS["clients"]): Authn {
+  const value = create(Authn_PermitMeshTLSSchema, { clients });
   return create(AuthnSchema, { permit: { case: "meshTLS", value } });
+}
+
+function identitiesMessage(names: readonly string[], suffixes: readonly string[]) {
+  return create(Authn_PermitMeshTLS_PermitClientIdentitiesSchema, {
+    identities: names.map(identityMessage),
+    // A suffix without parts is every identity.
+    suffixes: suffixes.map((suffix) => create(IdentitySuffixSchema, { parts: suffix === "" ? [] : suffix.split(".") })),
+  });
 }
 
 function networkMessage(network: Cidr): IPNetwork {

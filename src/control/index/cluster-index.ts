@@ -3,6 +3,7 @@
  *
  *   Pod ── ip, owner ─┐                       Namespace (annotations)   Node (zone)
  *   Service ── ip ────┼── Service ports ── EndpointSlice ── Pod ── ReplicaSet, Job ── Deployment, CronJob
+ *   policy resources ─┘
  *
  * Pure: objects go in through the members' apply, delete and reset; every read names its topic, so that `derivations` can
  * compute anew what depends on it.
@@ -10,6 +11,7 @@
 import type { Log } from "#lib/log.ts";
 import { Derivations, type Track } from "./derivations.ts";
 import { ObjectIndex, objectKey } from "./object-index.ts";
+import { PolicyIndex } from "./policy/policy-index.ts";
 import type { NamespaceRecord, NodeRecord, OwnerRecord } from "./scope.ts";
 import type { ServiceRecord } from "./service.ts";
 import type { SliceRecord } from "./slice.ts";
@@ -24,10 +26,12 @@ export class ClusterIndex {
   readonly nodes: ObjectIndex<NodeRecord>;
   readonly replicaSets: ObjectIndex<OwnerRecord>;
   readonly jobs: ObjectIndex<OwnerRecord>;
+  readonly policy: PolicyIndex;
 
   constructor(schedule: (run: () => void) => void, log: Log) {
     this.derivations = new Derivations(schedule, log);
     const touch = (topic: string): void => this.derivations.touch(topic);
+    this.policy = new PolicyIndex(touch);
     this.pods = new ObjectIndex(
       (pod) => [`pod:${objectKey(pod.namespace, pod.name)}`, ...pod.ips.map((ip) => `pod-ip:${ip}`)],
       touch,

@@ -1,8 +1,9 @@
 /** The six policies that apply where no Server resource does. */
 import { MeshError } from "#lib/errors.ts";
-import { type Cidr, parseCidr } from "#lib/net-addr.ts";
+import type { Cidr } from "#lib/net-addr.ts";
 import { defaultPolicies, type DefaultPolicyName } from "#model/default-policy.ts";
-import { type Authorization, builtIn, type NetworkMatch } from "./inbound-policy.ts";
+import { everywhere } from "../index/policy/networks.ts";
+import { type Authorization, builtIn } from "./inbound-policy.ts";
 
 export function isDefaultPolicyName(text: string): text is DefaultPolicyName {
   return defaultPolicies.some((name) => name === text);
@@ -16,8 +17,6 @@ export function parseDefaultPolicyName(text: string): DefaultPolicyName {
     `"${text}" is not a default policy; use one of ${defaultPolicies.join(", ")}`,
   );
 }
-
-const everywhere: readonly NetworkMatch[] = ["0.0.0.0/0", "::/0"].map((text) => ({ net: parseCidr(text), except: [] }));
 
 /** The policy's name says it all: from where, and whether with an identity. */
 export function defaultAuthorizations(name: DefaultPolicyName, clusterNetworks: readonly Cidr[]): Authorization[] {

@@ -1,9 +1,12 @@
 /** Which policy applies to a port of a pod. */
-import { includesPort, type PortRange } from "#model/opaque-ports.ts";
+import { includesPort, type PortRange, readPortList } from "#lib/port-list.ts";
 import type { Cidr } from "#lib/net-addr.ts";
+import type { TrustScope } from "#model/identity.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { Lease, Track } from "../index/derivations.ts";
-import { listedPort, parsePortList } from "../index/port-list.ts";
+import type { GrpcMatch, HttpMatch } from "../index/policy/route.ts";
+import type { ServerRecord } from "../index/policy/server.ts";
+import { listedPort } from "../index/port-list.ts";
 import {
   defaultInboundPolicyAnnotation,
   opaquePortsAnnotation,
@@ -11,10 +14,14 @@ import {
   type Workload,
 } from "../index/workload.ts";
 import type { DefaultPolicyName } from "#model/default-policy.ts";
+import { serverAuthorizations } from "./authorizations.ts";
 import { defaultAuthorizations, isDefaultPolicyName, withIdentity } from "./default-policy.ts";
-import { builtIn, type InboundPolicy, type InboundRoute } from "./inbound-policy.ts";
+import { builtIn, type InboundPolicy, type InboundProtocol, type InboundRoute } from "./inbound-policy.ts";
+import { grpcRoutesOfServer, httpRoutesOfServer } from "./inbound-routes.ts";
+import { rateLimitOf } from "./rate-limit.ts";
+import { serverOfPort } from "./server-of-port.ts";
 
-export interface InboundSettings {
+export interface InboundSettings extends TrustScope {
   /** Where neither pod nor namespace says otherwise. */
   readonly defaultPolicy: DefaultPolicyName;
   readonly clusterNetworks: readonly Cidr[];
@@ -40,8 +47,70 @@ export function watchInbound(
   return index.derivations.acquire(key, compute, Bun.deepEquals);
 }
 
-/** Today always a default: a Server resource that selects the pod and port will come first here. */
+/** By the Server that selects the pod's port, else by default. */
 export function inboundPolicy(
+  index: ClusterIndex,
+  settings: InboundSettings,
+  pod: Workload,
+  port: number,
+  track: Track,
+): InboundPolicy {
+  const server = serverOfPort(index, pod, port, track);
+  return server === null
+    ? withoutServer(index, settings, pod, port, track)
+    : withServer(index, settings, server, pod, port, track);
+}
+
+function withServer(
+  index: ClusterIndex,
+  settings: InboundSettings,
+  server: ServerRecord,
+  pod: Workload,
+  port: number,
+  track: Track,
+): InboundPolicy {
+  return {
+    origin: { group: "policy.linkerd.io", kind: "server", name: server.name },
+    protocol: protocolOf(index, settings, server, pod, port, track),
+    serverIps: pod.ips,
+    authorizations: [
+      ...serverAuthorizations(index, settings, server, track),
+      ...defaultAuthorizations(server.accessPolicy, settings.clusterNetworks),
+    ],
+    rateLimit: rateLimitOf(index, settings, server, track),
+  };
+}
+
+function protocolOf(
+  index: ClusterIndex,
+  settings: InboundSettings,
+  server: ServerRecord,
+  pod: Workload,
+  port: number,
+  track: Track,
+): InboundProtocol {
+  switch (server.protocol) {
+    case "opaque":
+    case "tls":
+      return { kind: server.protocol };
+    case "grpc": {
+      const routes = grpcRoutesOfServer(index, settings, server, track);
+      return { kind: "grpc", routes: routes.length > 0 ? routes : [defaultGrpcRoute] };
+    }
+    case "detect":
+    case "http1":
+    case "http2": {
+      const own = httpRoutesOfServer(index, settings, server, track);
+      // Whoever writes routes decides about probes too.
+      const routes = own.length > 0 ? own : defaultRoutes(settings, pod, port);
+      return server.protocol === "detect"
+        ? { kind: "detect", timeout: detectTimeout, routes }
+        : { kind: server.protocol, routes };
+    }
+  }
+}
+
+function withoutServer(
   index: ClusterIndex,
   settings: InboundSettings,
   pod: Workload,
@@ -57,10 +126,12 @@ export function inboundPolicy(
   const name = defaultPolicyOf(index, settings, pod, port, track);
   return {
     origin: builtIn(name),
-    protocol: opaque ? { kind: "opaque" } : { kind: "detect", timeout: detectTimeout },
+    protocol: opaque
+      ? { kind: "opaque" }
+      : { kind: "detect", timeout: detectTimeout, routes: defaultRoutes(settings, pod, port) },
     serverIps: pod.ips,
     authorizations: defaultAuthorizations(name, settings.clusterNetworks),
-    routes: opaque ? [] : defaultRoutes(settings, pod, port),
+    rateLimit: null,
   };
 }
 
@@ -78,18 +149,32 @@ function defaultPolicyOf(
   ];
   const set = values.find((value) => value !== undefined && isDefaultPolicyName(value));
   const name = set !== undefined && isDefaultPolicyName(set) ? set : settings.defaultPolicy;
-  const required = parsePortList(pod.annotations[requireIdentityAnnotation] ?? "", pod.namedPorts).ranges;
+  const required = readPortList(pod.annotations[requireIdentityAnnotation] ?? "", pod.namedPorts).ranges;
   return includesPort(required, port) ? withIdentity(name) : name;
 }
 
+const defaultGrpcRoute: InboundRoute<GrpcMatch> = {
+  origin: builtIn("default"),
+  hosts: [],
+  authorizations: [],
+  rules: [{ matches: [{ service: null, method: null, headers: [] }], filters: [] }],
+};
+
 /** Every request, and the kubelet's probes, which come without identity and must get through whatever the policy is. */
-function defaultRoutes(settings: InboundSettings, pod: Workload, port: number): InboundRoute[] {
-  const routes: InboundRoute[] = [{ origin: builtIn("default"), authorizations: [], getPaths: [] }];
-  const paths = pod.probes.filter((probe) => probe.port === port).map(({ path }) => path);
-  if (paths.length > 0 && settings.probeNetworks.length > 0) {
+function defaultRoutes(settings: InboundSettings, pod: Workload, port: number): Array<InboundRoute<HttpMatch>> {
+  const path = { kind: "prefix", value: "/" } as const;
+  const every: HttpMatch = { path, method: null, headers: [], query: [] };
+  const routes: Array<InboundRoute<HttpMatch>> = [
+    { origin: builtIn("default"), hosts: [], authorizations: [], rules: [{ matches: [every], filters: [] }] },
+  ];
+  const matches = pod.probes
+    .filter((probe) => probe.port === port)
+    .map((probe): HttpMatch => ({ ...every, path: { kind: "exact", value: probe.path }, method: "GET" }));
+  if (matches.length > 0 && settings.probeNetworks.length > 0) {
     const networks = settings.probeNetworks.map((net) => ({ net, except: [] }));
     const authorization = { networks, clients: { kind: "any" }, origin: builtIn("probe") } as const;
-    routes.unshift({ origin: builtIn("probe"), authorizations: [authorization], getPaths: paths });
+    const rules = [{ matches, filters: [] }];
+    routes.unshift({ origin: builtIn("probe"), hosts: [], authorizations: [authorization], rules });
   }
   return routes;
 }

@@ -13,6 +13,8 @@ const clusterNetworks = parseCidrs("10.0.0.0/8,fd00::/8");
 
 function inbound(cluster: TestCluster, port = 8080, settings: Partial<InboundSettings> = {}): InboundPolicy | null {
   const all: InboundSettings = {
+    trustDomain: "cluster.local",
+    controlPlaneNamespace: "linkerd",
     defaultPolicy: "all-unauthenticated",
     clusterNetworks,
     probeNetworks: parseCidrs("0.0.0.0/0"),
@@ -75,8 +77,8 @@ describe("watchInbound", () => {
 
   test("opaque ports are not looked into", () => {
     expect(inbound(withPod({ "config.linkerd.io/opaque-ports": "http" }))?.protocol).toEqual({ kind: "opaque" });
-    expect(inbound(withPod(), 3306)).toMatchObject({ protocol: { kind: "opaque" }, routes: [] });
-    expect(inbound(withPod())?.protocol).toEqual({ kind: "detect", timeout: 10_000 });
+    expect(inbound(withPod(), 3306)?.protocol).toEqual({ kind: "opaque" });
+    expect(inbound(withPod())?.protocol).toMatchObject({ kind: "detect", timeout: 10_000 });
   });
 
   test("probes of this port are let in from the probe networks, whatever the policy", () => {
@@ -84,16 +86,21 @@ describe("watchInbound", () => {
     const cluster = new TestCluster().pods(
       pod({ name: "a", ip: "10.0.0.1", containers, annotations: { [policyKey]: "deny" } }),
     );
-    const routes = inbound(cluster)?.routes ?? [];
-    expect(
-      routes.map(({ origin, getPaths, authorizations }) => [origin.name, getPaths, authorizations.length]),
-    ).toEqual([
-      ["probe", ["/live"], 1],
-      ["default", [], 0],
+    const routesOf = (policy: InboundPolicy | null) =>
+      policy?.protocol.kind === "detect"
+        ? policy.protocol.routes.map(({ origin, rules, authorizations }) => [
+            origin.name,
+            rules.flatMap(({ matches }) => matches.map(({ method, path }) => `${method ?? "*"} ${path?.value ?? ""}`)),
+            authorizations.length,
+          ])
+        : [];
+    expect(routesOf(inbound(cluster))).toEqual([
+      ["probe", ["GET /live"], 1],
+      ["default", ["* /"], 0],
     ]);
-    expect(inbound(cluster, 8081)?.routes.length).toBe(1);
+    expect(routesOf(inbound(cluster, 8081)).length).toBe(1);
     const without = new TestCluster().pods(pod({ name: "a", containers }));
-    expect(inbound(without, 8080, { probeNetworks: [] })?.routes.length).toBe(1);
+    expect(routesOf(inbound(without, 8080, { probeNetworks: [] })).length).toBe(1);
   });
 });
 

@@ -7,6 +7,13 @@ import { decodeNamespace, decodeNode, decodeOwner } from "../index/scope.ts";
 import { decodeService } from "../index/service.ts";
 import { decodeSlice } from "../index/slice.ts";
 import { decodeWorkload } from "../index/workload.ts";
+import { indexSources, policySources } from "../watches.ts";
+
+export interface PolicyObject extends KubeObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly spec: unknown;
+}
 
 /** An index fed by hand; changes are computed when `settle` is called. */
 export class TestCluster {
@@ -57,6 +64,18 @@ export class TestCluster {
   }
   replicaSets(...objects: KubeObject[]): this {
     for (const object of objects) this.index.replicaSets.apply(decodeOwner(object));
+    return this;
+  }
+  /** Objects of policy, by their kind and group, as a watch would bring them. */
+  policies(...objects: PolicyObject[]): this {
+    for (const object of objects) {
+      const source = [...indexSources(this.index), ...policySources(this.index)].find(
+        ({ resource }) => resource.kind === object.kind && object.apiVersion.startsWith(`${resource.group}/`),
+      );
+      if (source === undefined) throw new Error(`no source for ${object.apiVersion} ${object.kind}`);
+      const record = source.decode(object);
+      if (record !== null) source.index.apply(record);
+    }
     return this;
   }
 }

@@ -1,0 +1,97 @@
+/**
+ * The resources of policy, by what they are about. Most of them belong to one namespace and are few there, so that topics are
+ * namespaces; what is referred to by name has a topic of its own.
+ */
+import { ObjectIndex, objectKey } from "../object-index.ts";
+import type { Track } from "../derivations.ts";
+import type { AuthorizationPolicyRecord } from "./authorization-policy.ts";
+import type { MeshTlsAuthenticationRecord } from "./mesh-tls-authentication.ts";
+import type { NetworkAuthenticationRecord } from "./network-authentication.ts";
+import { byAge, type PolicyRecord } from "./policy-record.ts";
+import type { RateLimitRecord } from "./rate-limit.ts";
+import type { GrpcRouteRecord, HttpRouteRecord, ParentRef, RouteRecord } from "./route.ts";
+import type { ServerAuthorizationRecord } from "./server-authorization.ts";
+import type { ServerRecord } from "./server.ts";
+
+export class PolicyIndex {
+  readonly servers: ObjectIndex<ServerRecord>;
+  readonly serverAuthorizations: ObjectIndex<ServerAuthorizationRecord>;
+  readonly authorizationPolicies: ObjectIndex<AuthorizationPolicyRecord>;
+  readonly rateLimits: ObjectIndex<RateLimitRecord>;
+  readonly meshTls: ObjectIndex<MeshTlsAuthenticationRecord>;
+  readonly networks: ObjectIndex<NetworkAuthenticationRecord>;
+  /** Of policy.linkerd.io. */
+  readonly policyHttpRoutes: ObjectIndex<HttpRouteRecord>;
+  readonly httpRoutes: ObjectIndex<HttpRouteRecord>;
+  readonly grpcRoutes: ObjectIndex<GrpcRouteRecord>;
+
+  constructor(touch: Touch) {
+    this.servers = inOneNamespace("servers", touch);
+    this.serverAuthorizations = inOneNamespace("server-authorizations", touch);
+    this.authorizationPolicies = inOneNamespace("authorization-policies", touch);
+    this.rateLimits = inOneNamespace("rate-limits", touch);
+    this.meshTls = byName("mesh-tls", touch);
+    this.networks = byName("networks", touch);
+    this.policyHttpRoutes = byParent(touch);
+    this.httpRoutes = byParent(touch);
+    this.grpcRoutes = byParent(touch);
+  }
+
+  /** Of a namespace, the oldest first. */
+  serversIn(namespace: string, track: Track): ServerRecord[] {
+    return inNamespace(this.servers, `servers:${namespace}`, track);
+  }
+  serverAuthorizationsIn(namespace: string, track: Track): ServerAuthorizationRecord[] {
+    return inNamespace(this.serverAuthorizations, `server-authorizations:${namespace}`, track);
+  }
+  authorizationPoliciesIn(namespace: string, track: Track): AuthorizationPolicyRecord[] {
+    return inNamespace(this.authorizationPolicies, `authorization-policies:${namespace}`, track);
+  }
+  rateLimitsIn(namespace: string, track: Track): RateLimitRecord[] {
+    return inNamespace(this.rateLimits, `rate-limits:${namespace}`, track);
+  }
+
+  meshTlsAuthentication(namespace: string, name: string, track: Track): MeshTlsAuthenticationRecord | undefined {
+    track(`mesh-tls:${objectKey(namespace, name)}`);
+    return this.meshTls.get(namespace, name);
+  }
+  networkAuthentication(namespace: string, name: string, track: Track): NetworkAuthenticationRecord | undefined {
+    track(`networks:${objectKey(namespace, name)}`);
+    return this.networks.get(namespace, name);
+  }
+
+  /** HTTPRoutes of both groups that name this parent, the oldest first. */
+  httpRoutesOf(parent: Omit<ParentRef, "port">, track: Track): HttpRouteRecord[] {
+    const topic = routesTopic(parent);
+    track(topic);
+    return [...this.policyHttpRoutes.find(topic), ...this.httpRoutes.find(topic)].sort(byAge);
+  }
+  grpcRoutesOf(parent: Omit<ParentRef, "port">, track: Track): GrpcRouteRecord[] {
+    const topic = routesTopic(parent);
+    track(topic);
+    return this.grpcRoutes.find(topic).sort(byAge);
+  }
+}
+
+type Touch = (topic: string) => void;
+
+function inOneNamespace<T extends PolicyRecord>(what: string, touch: Touch): ObjectIndex<T> {
+  return new ObjectIndex<T>(({ namespace }) => [`${what}:${namespace}`], touch);
+}
+
+function byName<T extends PolicyRecord>(what: string, touch: Touch): ObjectIndex<T> {
+  return new ObjectIndex<T>(({ namespace, name }) => [`${what}:${objectKey(namespace, name)}`], touch);
+}
+
+function byParent<T extends RouteRecord>(touch: Touch): ObjectIndex<T> {
+  return new ObjectIndex<T>(({ parents }) => [...new Set(parents.map(routesTopic))], touch);
+}
+
+function inNamespace<T extends PolicyRecord>(index: ObjectIndex<T>, topic: string, track: Track): T[] {
+  track(topic);
+  return index.find(topic).sort(byAge);
+}
+
+function routesTopic({ group, kind, namespace, name }: Omit<ParentRef, "port">): string {
+  return `routes:${group}/${kind}/${namespace}/${name}`;
+}

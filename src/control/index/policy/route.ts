@@ -1,0 +1,224 @@
+/** HTTPRoute and GRPCRoute: which requests, and what becomes of them. */
+import type { KubeObject } from "#kube/types/meta.ts";
+import { concernsUs } from "../../admission/rules/route-parts.ts";
+import { checkGrpcRoute } from "../../admission/rules/grpc-route.ts";
+import { checkHttpRoute } from "../../admission/rules/http-route.ts";
+import { Field } from "../../admission/field.ts";
+import { Findings } from "../../admission/findings.ts";
+import type { ObjectRef } from "./authorization-policy.ts";
+import { policyRecord, type PolicyRecord, validSpec } from "./policy-record.ts";
+import { parseGepDuration } from "./durations.ts";
+import { type FilterSpec, type RouteFilter, routeFilters } from "./route-filter.ts";
+
+export interface ParentRef extends ObjectRef {
+  readonly port: number | null;
+}
+
+export interface TextMatch {
+  readonly kind: "exact" | "regex";
+  readonly value: string;
+}
+
+export interface NamedMatch extends TextMatch {
+  readonly name: string;
+}
+
+/** Everything given must hold; null: anything. */
+export interface HttpMatch {
+  readonly path: { readonly kind: "exact" | "prefix" | "regex"; readonly value: string } | null;
+  readonly method: string | null;
+  readonly headers: readonly NamedMatch[];
+  readonly query: readonly NamedMatch[];
+}
+
+/** Exact names; null: any. */
+export interface GrpcMatch {
+  readonly service: string | null;
+  readonly method: string | null;
+  readonly headers: readonly NamedMatch[];
+}
+
+export interface BackendRef extends ObjectRef {
+  readonly port: number | null;
+  readonly weight: number;
+  readonly filters: readonly RouteFilter[];
+}
+
+export interface RouteRule<M> {
+  /** Alternatives; there is at least one. */
+  readonly matches: readonly M[];
+  readonly filters: readonly RouteFilter[];
+  /** Null: none are named, so the parent itself is meant. */
+  readonly backends: readonly BackendRef[] | null;
+  /** ms; null: no limit. */
+  readonly requestTimeout: number | null;
+  readonly backendTimeout: number | null;
+}
+
+interface RouteBase extends PolicyRecord {
+  readonly group: string;
+  readonly parents: readonly ParentRef[];
+  readonly hostnames: readonly string[];
+  /** Those of the mesh. */
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export interface HttpRouteRecord extends RouteBase {
+  readonly kind: "HTTPRoute";
+  readonly rules: ReadonlyArray<RouteRule<HttpMatch>>;
+}
+
+export interface GrpcRouteRecord extends RouteBase {
+  readonly kind: "GRPCRoute";
+  readonly rules: ReadonlyArray<RouteRule<GrpcMatch>>;
+}
+
+export type RouteRecord = HttpRouteRecord | GrpcRouteRecord;
+
+interface ReferenceSpec {
+  readonly group?: string;
+  readonly kind?: string;
+  readonly namespace?: string;
+  readonly name: string;
+  readonly port?: number;
+}
+interface NamedSpec {
+  readonly name: string;
+  readonly type?: string;
+  readonly value: string;
+}
+interface RuleSpec<M> {
+  readonly matches?: readonly M[];
+  readonly filters?: readonly FilterSpec[];
+  readonly backendRefs?: ReadonlyArray<
+    ReferenceSpec & { readonly weight?: number; readonly filters?: readonly FilterSpec[] }
+  >;
+  readonly timeouts?: { readonly request?: string; readonly backendRequest?: string };
+}
+interface RouteSpec<M> {
+  readonly parentRefs?: readonly ReferenceSpec[];
+  readonly hostnames?: readonly string[];
+  readonly rules?: ReadonlyArray<RuleSpec<M>>;
+}
+interface HttpMatchSpec {
+  readonly path?: { readonly type?: string; readonly value?: string };
+  readonly method?: string;
+  readonly headers?: readonly NamedSpec[];
+  readonly queryParams?: readonly NamedSpec[];
+}
+interface GrpcMatchSpec {
+  readonly method?: { readonly type?: string; readonly service?: string; readonly method?: string };
+  readonly headers?: readonly NamedSpec[];
+}
+
+/** Reads HTTPRoutes of a group; null for those that don't concern the mesh. */
+export function decodeHttpRoute(group: string): (object: KubeObject) => HttpRouteRecord | null {
+  return (object) => {
+    if (!ours(object, group)) return null;
+    const spec = validSpec<RouteSpec<HttpMatchSpec>>(object, group, checkHttpRoute);
+    const rules = (spec.rules ?? [{}]).map((rule) => routeRule(object, rule, httpMatch, anyHttp));
+    return { ...routeBase(object, spec, group), kind: "HTTPRoute", rules };
+  };
+}
+
+export function decodeGrpcRoute(object: KubeObject): GrpcRouteRecord | null {
+  const group = "gateway.networking.k8s.io";
+  if (!ours(object, group)) return null;
+  const spec = validSpec<RouteSpec<GrpcMatchSpec>>(object, group, checkGrpcRoute);
+  const rules = (spec.rules ?? [{}]).map((rule) => routeRule(object, rule, grpcMatch, anyGrpc));
+  return { ...routeBase(object, spec, group), kind: "GRPCRoute", rules };
+}
+
+function ours(object: KubeObject, group: string): boolean {
+  const findings = new Findings();
+  const { namespace = "", name } = object.metadata;
+  const spec = new Field("spec", (object as KubeObject & { readonly spec?: unknown }).spec, findings);
+  return concernsUs({ namespace, name, group, metadata: new Field("metadata", {}, findings), spec });
+}
+
+function routeBase(object: KubeObject, spec: RouteSpec<unknown>, group: string): RouteBase {
+  const record = policyRecord(object);
+  const annotations: Record<string, string> = {};
+  for (const [key, value] of Object.entries(object.metadata.annotations ?? {})) {
+    if (key.includes("linkerd.io/")) annotations[key] = value;
+  }
+  return {
+    ...record,
+    group,
+    annotations,
+    hostnames: (spec.hostnames ?? []).map((host) => host.toLowerCase()),
+    parents: (spec.parentRefs ?? []).map((parent) => ({
+      ...objectRef(parent, { group, kind: "Gateway", namespace: record.namespace }),
+      port: parent.port ?? null,
+    })),
+  };
+}
+
+function routeRule<S, M>(object: KubeObject, rule: RuleSpec<S>, read: (match: S) => M, any: M): RouteRule<M> {
+  const fallback = { group: "", kind: "Service", namespace: object.metadata.namespace ?? "" };
+  const matches = (rule.matches ?? []).map(read);
+  return {
+    matches: matches.length === 0 ? [any] : matches,
+    filters: routeFilters(rule.filters),
+    backends:
+      rule.backendRefs === undefined || rule.backendRefs.length === 0
+        ? null
+        : rule.backendRefs.map((backend) => ({
+            ...objectRef(backend, fallback),
+            port: backend.port ?? null,
+            weight: backend.weight ?? 1,
+            filters: routeFilters(backend.filters),
+          })),
+    requestTimeout: parseGepDuration(rule.timeouts?.request),
+    backendTimeout: parseGepDuration(rule.timeouts?.backendRequest),
+  };
+}
+
+function objectRef(
+  reference: ReferenceSpec,
+  fallback: { readonly group: string; readonly kind: string; readonly namespace: string },
+): ObjectRef {
+  const group = (reference.group ?? fallback.group).toLowerCase();
+  return {
+    group: group === "core" ? "" : group,
+    kind: (reference.kind ?? fallback.kind).toLowerCase(),
+    namespace: reference.namespace ?? fallback.namespace,
+    name: reference.name,
+  };
+}
+
+const anyHttp: HttpMatch = { path: { kind: "prefix", value: "/" }, method: null, headers: [], query: [] };
+const anyGrpc: GrpcMatch = { service: null, method: null, headers: [] };
+
+function httpMatch({ path, method, headers = [], queryParams = [] }: HttpMatchSpec): HttpMatch {
+  const kind = { Exact: "exact", PathPrefix: "prefix", RegularExpression: "regex" } as const;
+  return {
+    path: {
+      kind: kind[(path?.type ?? "PathPrefix") as keyof typeof kind],
+      value: path?.value ?? "/",
+    },
+    method: method ?? null,
+    headers: namedMatches(headers, (name) => name.toLowerCase()),
+    query: namedMatches(queryParams, (name) => name),
+  };
+}
+
+function grpcMatch({ method, headers = [] }: GrpcMatchSpec): GrpcMatch {
+  return {
+    service: method?.service ?? null,
+    method: method?.method ?? null,
+    headers: namedMatches(headers, (name) => name.toLowerCase()),
+  };
+}
+
+/** Of several with one name only the first counts (Gateway API, HTTPHeaderMatch). */
+function namedMatches(specs: readonly NamedSpec[], fold: (name: string) => string): NamedMatch[] {
+  const seen = new Map<string, NamedMatch>();
+  for (const { name, type, value } of specs) {
+    const folded = fold(name);
+    if (!seen.has(folded)) {
+      seen.set(folded, { name: folded, kind: type === "RegularExpression" ? "regex" : "exact", value });
+    }
+  }
+  return [...seen.values()];
+}
