@@ -7,6 +7,7 @@ function tree(): Command {
   root
     .command("install")
     .option("--ha")
+    .option("-f, --force")
     .option("--set <value>")
     .option("-o, --output <format>")
     .option("--slices")
@@ -21,6 +22,8 @@ test("a switch may carry its value", () => {
 
 test("a short flag may have an equals sign", () => {
   expect(fromGoFlags(["install", "-o=json"], tree())).toEqual(["install", "-o", "json"]);
+  expect(fromGoFlags(["install", "-f=true"], tree())).toEqual(["install", "--force"]);
+  expect(fromGoFlags(["install", "-f=false"], tree())).toEqual(["install"]);
 });
 
 test("flags with values and words behind -- stay as they are", () => {

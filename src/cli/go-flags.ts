@@ -11,9 +11,11 @@ export function fromGoFlags(argv: readonly string[], root: Command): string[] {
   for (const [at, word] of argv.entries()) {
     if (word === "--") return [...words, ...argv.slice(at)];
     const [, short, value] = /^(-[a-zA-Z])=(.*)$/s.exec(word) ?? [];
-    const [, long, truth] = /^(--[a-z0-9-]+)=(true|false)$/.exec(word) ?? [];
+    const switched = options.find((candidate) => candidate.short === short && short !== undefined);
+    const [, long, truth] =
+      /^(--[a-z0-9-]+)=(true|false)$/.exec(switched?.isBoolean() === true ? `${switched.long}=${value}` : word) ?? [];
     const option = options.find((candidate) => candidate.long === long);
-    if (short !== undefined && value !== undefined) words.push(short, value);
+    if (short !== undefined && value !== undefined && long === undefined) words.push(short, value);
     else if (long === undefined || option === undefined || !option.isBoolean()) words.push(word);
     else if (truth === "true") words.push(long);
     else if (options.some((candidate) => candidate.long === long.replace("--", "--no-"))) {

@@ -5,7 +5,7 @@ import { resources, type Resource } from "#kube/resource.ts";
 import type { Workload } from "#kube/types/apps.ts";
 import type { Pod, Service } from "#kube/types/core.ts";
 import type { KubeObject, LabelSelector } from "#kube/types/meta.ts";
-import { parseResource, type ResourceKind } from "#viz/client/resource-kinds.ts";
+import { parseResource, resourceKind, type ResourceKind } from "#viz/client/resource-kinds.ts";
 
 const workloads: Partial<Readonly<Record<ResourceKind, Resource>>> = {
   deployment: resources.deployments,
@@ -24,6 +24,9 @@ export async function podsOf(client: KubeClient, typed: string, namespace: strin
   const { kind, name } = ref;
   if (name === null || name === "")
     throw new MeshError("invalid-argument", `Name a resource, such as deploy/web, not "${typed}"`);
+  if (!typed.includes("/") && resourceKind(typed) !== null) {
+    throw new MeshError("invalid-argument", `Name one ${resourceKind(typed)}, such as ${typed}/web`);
+  }
   if (kind === "pod") return [await client.get<Pod>(resources.pods, name, namespace)];
   const selector = await selectorOf(client, kind, name, namespace);
   const { items } = await client.list<Pod>(resources.pods, {

@@ -60,7 +60,11 @@ function settle(command: Command, terminal: Terminal): void {
     })
     .configureHelp({ showGlobalOptions: true })
     .exitOverride();
-  for (const child of command.commands) settle(child, terminal);
+  for (const child of command.commands) {
+    // `linkerd help viz stat` serves all levels.
+    child.helpCommand(false);
+    settle(child, terminal);
+  }
 }
 
 /** "error: unknown option '--x'" → "Error: Unknown option '--x'", with the command whose help says more. */

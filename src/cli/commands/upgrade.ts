@@ -138,14 +138,13 @@ async function refuseUntrustedIssuer(
     "conflict",
     "The issuer does not validate against the trust anchors of these pods:\n" +
       `${shown.join("\n")}\n` +
-      "First upgrade with the old and the new anchor in one --identity-trust-anchors-file and restart these pods; " +
-      "--force goes on anyway, and they will most likely lose their connections",
+      "First upgrade with the old and the new anchor in one --identity-trust-anchors-file: proxies of this version learn it " +
+      "while they run, older ones when their pods are restarted. Or pass --force; these pods will most likely lose their connections",
   );
 }
 
 function noteNewAnchors(context: Context): void {
   context.terminal.err(
-    "‼ Proxies of older versions keep the trust anchors that they were started with until their pods are restarted\n" +
-      "  see https://linkerd.io/2/tasks/rotating_identity_certificates/\n",
+    "‼ Proxies of this version learn the new trust anchors while they run; older ones keep theirs until their pods are restarted\n",
   );
 }
