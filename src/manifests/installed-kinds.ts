@@ -47,6 +47,11 @@ export const namespacedKinds: readonly InstalledKind[] = [
   kind("v1", "ServiceAccount", "serviceaccounts", true),
 ];
 
+/** Kinds that Kubernetes does not have by itself: of cert-manager, trust-manager and the Prometheus Operator. */
+export const installedKindsOfOthers: readonly InstalledKind[] = [...clusterWideKinds, ...namespacedKinds].filter(
+  ({ apiVersion }) => /^(monitoring\.coreos\.com|([a-z]+\.)?cert-manager\.io)\//.test(apiVersion),
+);
+
 /** Every object of an installation carries this label. Pods of applications do, too: they are not listed here. */
 export const installedSelector = (controlPlaneNamespace: string): string =>
   `linkerd.io/control-plane-ns=${controlPlaneNamespace}`;

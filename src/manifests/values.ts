@@ -66,6 +66,7 @@ export const highAvailabilityLayer: JsonObject = (() => {
     heartbeatResources: controller,
     proxyInjectorResources: controller,
     spValidatorResources: controller,
+    policyController: { resources: controller },
     identityResources: { cpu: { request: "100m" }, memory: { limit: "250Mi", request: "10Mi" } },
   };
 })();

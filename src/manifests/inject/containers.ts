@@ -110,7 +110,7 @@ export function initContainerOf(settings: ProxyView): Part {
     resources: containerResources(values.proxy.resources),
     securityContext: {
       allowPrivilegeEscalation: rooted,
-      capabilities: { add: ["NET_ADMIN", "NET_RAW"] },
+      capabilities: { add: ["NET_ADMIN", "NET_RAW"], drop: ["ALL"] },
       privileged: rooted,
       readOnlyRootFilesystem: true,
       runAsGroup: pick(proxyInit.runAsRoot, 0, orElse(proxyInit.runAsGroup, 65534)),
