@@ -23,12 +23,15 @@ export interface TestCluster {
   readonly client: KubeClient;
   /** Runs `./linkerd ARGS` against the cluster. */
   linkerd(args: readonly string[], input?: string): Promise<CommandResult>;
+  readonly kubectlPath: string;
   /** Runs `kubectl ARGS` against the cluster. */
   kubectl(args: readonly string[], input?: string): Promise<CommandResult>;
   /** Types a script at a shell that has `linkerd` and `kubectl` on its PATH and the cluster as its context. */
   shell(script: string): Promise<CommandResult>;
   /** A process whose network namespace sees the traffic of all pods; null when it is another machine's. */
   nodePid(): Promise<number | null>;
+  /** Gives the node the images of an archive; null: images are names only. */
+  readonly importImage: ((archive: string) => Promise<void>) | null;
   /** Files that somebody put on the node, outside of pods; null: this kind can't tell. */
   readonly nodeFiles: (() => string[]) | null;
   /** Kills a part of Kubernetes and keeps it down until the returned function is called; null: this kind can't. */
@@ -42,6 +45,7 @@ export interface ClusterParts {
   readonly kubeconfig: string;
   readonly kubectl: string;
   readonly nodePid: () => Promise<number | null>;
+  readonly importImage?: (archive: string) => Promise<void>;
   readonly nodeFiles?: () => string[];
   readonly hold?: (component: "apiserver" | "etcd") => () => void;
   readonly stop: () => Promise<void>;
@@ -92,10 +96,12 @@ function connectTo(parts: ClusterParts): TestCluster {
     kubeconfig: parts.kubeconfig,
     client: clientOf(parts.kubeconfig),
     linkerd: (args, input) => run([linkerdPath, ...args], withInput(input)),
+    kubectlPath: parts.kubectl,
     kubectl: (args, input) => run([parts.kubectl, ...args], withInput(input)),
     shell: (script) =>
       run(["bash", "-euo", "pipefail", "-c", script], { env: { ...env, PATH: `${path}:${process.env["PATH"]}` } }),
     nodePid: parts.nodePid,
+    importImage: parts.importImage ?? null,
     nodeFiles: parts.nodeFiles ?? null,
     hold: parts.hold ?? null,
     stop: async () => {

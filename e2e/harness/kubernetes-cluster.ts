@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { down, holdDown, kubectlPath, nodeFiles, nodePid, up } from "../kubernetes/node.ts";
+import { down, holdDown, importImage, kubectlPath, nodeFiles, nodePid, up } from "../kubernetes/node.ts";
 import { cacheFolder, runPaths } from "../kubernetes/settings.ts";
 import type { ClusterParts } from "./cluster.ts";
 import { ok, repository, run } from "./command.ts";
@@ -15,6 +15,7 @@ export async function startKubernetes(): Promise<ClusterParts> {
     kubeconfig: runPaths.kubeconfig,
     kubectl: kubectlPath,
     nodePid: async () => nodePid(),
+    importImage,
     nodeFiles,
     hold: holdDown,
     stop: down,

@@ -54,6 +54,8 @@ export function nodeSettings(): Readonly<Record<string, string>> {
       imageGCHighThresholdPercent: 100,
       evictionHard: { "memory.available": "100Mi", "nodefs.available": "0%", "imagefs.available": "0%" },
       nodeStatusUpdateFrequency: "2s",
+      // How soon running pods see a changed ConfigMap or Secret; a minute by default.
+      syncFrequency: "5s",
       serializeImagePulls: false,
       registryPullQPS: 0,
       kubeAPIQPS: 200,
