@@ -39,6 +39,27 @@ export interface CheckScope {
   readonly expectedVersion: string | null;
   /** ms since 1970. */
   readonly wall: () => number;
+  /** What several checks look at is read once, and again when a check is retried. */
+  readonly facts: Facts;
+}
+
+/** Results of reads by what they are about. */
+export class Facts {
+  private readonly known = new Map<string, Promise<unknown>>();
+
+  /** The result of the first `read` of that name; a failed one is not kept. */
+  once<T>(name: string, read: () => Promise<T>): Promise<T> {
+    const known = this.known.get(name) as Promise<T> | undefined;
+    if (known !== undefined) return known;
+    const reading = read();
+    this.known.set(name, reading);
+    reading.catch(() => this.known.delete(name));
+    return reading;
+  }
+
+  forget(): void {
+    this.known.clear();
+  }
 }
 
 /** Thrown by a check that does not apply here; it leaves no line. */

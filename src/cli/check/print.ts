@@ -9,7 +9,7 @@ import type { Context } from "../globals.ts";
 import { parseDuration } from "#lib/duration.ts";
 import { redraw } from "../output/progress.ts";
 import { oneOf } from "../shell.ts";
-import type { Category, CategoryResult, CheckScope } from "./check.ts";
+import { type Category, type CategoryResult, type CheckScope, Facts } from "./check.ts";
 import { categoryHeading, checkLine, jsonForm, shortForm, verdict } from "./output.ts";
 import { runChecks, succeeded } from "./run.ts";
 
@@ -54,6 +54,7 @@ export async function printChecks(
     cliVersion: options.cliVersionOverride ?? version,
     expectedVersion: options.expectedVersion ?? null,
     wall: () => Date.now(),
+    facts: new Facts(),
   };
   const live = output === "table";
   let firstCategory = true;

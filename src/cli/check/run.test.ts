@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
-import { type Category, type Check, type CheckScope, SkipCheck } from "./check.ts";
+import { type Category, type Check, type CheckScope, Facts, SkipCheck } from "./check.ts";
 import { runChecks, succeeded } from "./run.ts";
 
-const scope = {} as CheckScope;
+const scope = { facts: new Facts() } as CheckScope;
 const pass: Check = { id: "p", description: "passes", run: async () => {} };
 const fail = (over: Partial<Check> = {}): Check => ({
   id: "f",
@@ -89,4 +89,20 @@ test("a check that does not apply leaves no line, nor does its category when it 
   });
   expect(results.map(({ category }) => category)).toEqual(["d"]);
   expect(begun).toEqual(["d"]);
+});
+
+test("Facts are read once until they are forgotten; a failed read is not kept", async () => {
+  const facts = new Facts();
+  let reads = 0;
+  const read = async (): Promise<number> => {
+    reads++;
+    if (reads === 1) throw new Error("not yet");
+    return reads;
+  };
+  expect(facts.once("x", read)).rejects.toThrow("not yet");
+  await facts.once("x", read).catch(() => {});
+  expect(await facts.once("x", read)).toBe(2);
+  expect(await facts.once("x", read)).toBe(2);
+  facts.forget();
+  expect(await facts.once("x", read)).toBe(3);
 });

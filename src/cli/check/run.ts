@@ -60,6 +60,7 @@ async function runOne(
       if (check.retry === true && options.clock.now() + retryDelay < deadline) {
         options.onRetry?.(check, message);
         await sleep(options.clock, retryDelay);
+        scope.facts.forget();
         continue;
       }
       return {

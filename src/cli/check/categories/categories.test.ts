@@ -9,7 +9,7 @@ import type { KubeObject } from "#kube/types/meta.ts";
 import { generateTrust } from "#manifests/trust.ts";
 import { selectCategories } from "../../commands/check.ts";
 import { emptyCluster, installedCluster, putPod } from "../../testing/fake-cluster.ts";
-import type { CheckResult, CheckScope } from "../check.ts";
+import { type CheckResult, type CheckScope, Facts } from "../check.ts";
 import { runChecks } from "../run.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { disagreements } from "./opaque-ports.ts";
@@ -41,6 +41,7 @@ async function problems(
     cliVersion: version,
     expectedVersion: null,
     wall: () => Date.now(),
+    facts: new Facts(),
     ...over,
   };
   const categories = selectCategories({ ...flags, wait: "0s", output: "table" });

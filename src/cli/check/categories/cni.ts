@@ -2,8 +2,8 @@
 import { MeshError } from "#lib/errors.ts";
 import { resources, type Resource } from "#kube/resource.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
-import { installedValues } from "../../control-plane.ts";
 import { type Category, type Check, type CheckScope, SkipCheck } from "../check.ts";
+import { installedHere } from "./facts.ts";
 
 const objectName = "linkerd-cni";
 
@@ -11,9 +11,9 @@ interface DaemonSet extends KubeObject {
   readonly status?: { readonly desiredNumberScheduled?: number; readonly numberReady?: number };
 }
 
-async function skipUnlessEnabled({ client, linkerdNamespace, cniEnabled }: CheckScope): Promise<void> {
-  if (cniEnabled) return;
-  if ((await installedValues(client(), linkerdNamespace))?.["cniEnabled"] !== true) throw new SkipCheck();
+async function skipUnlessEnabled(scope: CheckScope): Promise<void> {
+  if (scope.cniEnabled) return;
+  if ((await installedHere(scope))?.["cniEnabled"] !== true) throw new SkipCheck();
 }
 
 function present(id: string, description: string, resource: Resource, name = objectName): Check {

@@ -1,12 +1,12 @@
 /** Are the cluster-wide objects of the control plane there? */
 import { resources } from "#kube/resource.ts";
 import type { Workload } from "#kube/types/apps.ts";
-import { installedValues } from "../../control-plane.ts";
 import { refuseDockerRuntime } from "../../runtime-check.ts";
 import { type Category, type CheckScope, SkipCheck } from "../check.ts";
 import { crdsExist } from "./crds.ts";
 import { components } from "./existence.ts";
 import { exists, requireAll } from "./exists.ts";
+import { installedHere } from "./facts.ts";
 
 const roles = ({ linkerdNamespace }: CheckScope): string[] =>
   ["identity", "destination", "proxy-injector"].map((component) => `linkerd-${linkerdNamespace}-${component}`);
@@ -42,18 +42,20 @@ export const linkerdConfig: Category = {
     {
       id: "l5d-proxy-init-run-as-root",
       description: "proxy-init container runs as root user if docker container runtime is used",
-      run: async ({ client, linkerdNamespace }) => {
-        const values = await installedValues(client(), linkerdNamespace);
+      run: async (scope) => {
+        const values = await installedHere(scope);
         if (values === null) throw new SkipCheck();
         const init = values["proxyInit"] as { readonly runAsRoot?: boolean } | undefined;
-        if (init?.runAsRoot !== true) await refuseDockerRuntime(client());
+        if (init?.runAsRoot !== true) await refuseDockerRuntime(scope.client());
       },
     },
   ],
 };
 
 /** Whether the installation came with the validating webhooks: their program is a container of the destination pods. */
-export async function hasValidators({ client, linkerdNamespace }: CheckScope): Promise<boolean> {
-  const deployment = await client().find<Workload>(resources.deployments, "linkerd-destination", linkerdNamespace);
+export async function hasValidators({ client, linkerdNamespace, facts }: CheckScope): Promise<boolean> {
+  const deployment = await facts.once("destination", () =>
+    client().find<Workload>(resources.deployments, "linkerd-destination", linkerdNamespace),
+  );
   return deployment?.spec.template.spec.containers.some(({ name }) => name === "sp-validator") === true;
 }

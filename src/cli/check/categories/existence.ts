@@ -4,10 +4,11 @@ import { type Cidr, containsIp, parseCidr, parseCidrs, parseIp } from "#lib/net-
 import { resources } from "#kube/resource.ts";
 import type { Node, Pod, Service } from "#kube/types/core.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
-import { configMapName, installedValues } from "../../control-plane.ts";
+import { configMapName } from "../../control-plane.ts";
 import { isReady } from "../../pod-http.ts";
 import { type Category, type CheckScope, SkipCheck } from "../check.ts";
 import { exists, requireAll } from "./exists.ts";
+import { installedHere } from "./facts.ts";
 
 /** Deployments of the control plane. */
 export const components = ["linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"] as const;
@@ -23,16 +24,18 @@ interface ReplicaSet extends KubeObject {
   };
 }
 
-export async function controlPlanePods({ client, linkerdNamespace }: CheckScope): Promise<Pod[]> {
-  const { items } = await client().list<Pod>(resources.pods, {
-    namespace: linkerdNamespace,
-    labelSelector: `linkerd.io/control-plane-ns=${linkerdNamespace},linkerd.io/control-plane-component`,
-  });
+export async function controlPlanePods({ client, linkerdNamespace, facts }: CheckScope): Promise<Pod[]> {
+  const { items } = await facts.once("control plane pods", () =>
+    client().list<Pod>(resources.pods, {
+      namespace: linkerdNamespace,
+      labelSelector: `linkerd.io/control-plane-ns=${linkerdNamespace},linkerd.io/control-plane-component`,
+    }),
+  );
   return items;
 }
 
-async function clusterNetworks({ client, linkerdNamespace }: CheckScope): Promise<{ text: string; cidrs: Cidr[] }> {
-  const values = await installedValues(client(), linkerdNamespace);
+async function clusterNetworks(scope: CheckScope): Promise<{ text: string; cidrs: Cidr[] }> {
+  const values = await installedHere(scope);
   const text = values?.["clusterNetworks"];
   if (typeof text !== "string" || text === "") {
     throw new MeshError("not-found", `The value "clusterNetworks" is missing in ConfigMap "${configMapName}"`);
@@ -55,8 +58,9 @@ export const linkerdExistence: Category = {
       id: "l5d-existence-sa",
       description: "heartbeat ServiceAccount exist",
       fatal: true,
-      run: async ({ client, linkerdNamespace }) => {
-        const values = await installedValues(client(), linkerdNamespace);
+      run: async (scope) => {
+        const { client, linkerdNamespace } = scope;
+        const values = await installedHere(scope);
         if (values?.["disableHeartBeat"] === true) return;
         // Manifests without the heartbeat have none of its objects.
         if ((await client().find(resources.cronJobs, "linkerd-heartbeat", linkerdNamespace)) === null)

@@ -2,9 +2,9 @@
 import { MeshError } from "#lib/errors.ts";
 import { resources } from "#kube/resource.ts";
 import type { Workload } from "#kube/types/apps.ts";
-import { installedValues } from "../../control-plane.ts";
 import { type Category, SkipCheck } from "../check.ts";
 import { components } from "./existence.ts";
+import { installedHere } from "./facts.ts";
 
 export const linkerdHa: Category = {
   id: "linkerd-ha-checks",
@@ -14,8 +14,9 @@ export const linkerdHa: Category = {
       description: "multiple replicas of control plane pods",
       warning: true,
       retry: true,
-      run: async ({ client, linkerdNamespace }) => {
-        const values = await installedValues(client(), linkerdNamespace);
+      run: async (scope) => {
+        const { client, linkerdNamespace } = scope;
+        const values = await installedHere(scope);
         if (values?.["highAvailability"] !== true) throw new SkipCheck();
         const faulty: string[] = [];
         for (const component of components) {

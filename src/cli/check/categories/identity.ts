@@ -24,7 +24,11 @@ function decoded(secret: Secret, keys: readonly string[]): string | null {
   return null;
 }
 
-async function readTrust({ client, linkerdNamespace: namespace }: CheckScope): Promise<Trust> {
+async function readTrust(scope: CheckScope): Promise<Trust> {
+  return await scope.facts.once("trust", () => readTrustOnce(scope));
+}
+
+async function readTrustOnce({ client, linkerdNamespace: namespace }: CheckScope): Promise<Trust> {
   const roots = await client().get<ConfigMap>(resources.configMaps, trustRootsName, namespace);
   const anchorsPem = roots.data?.["ca-bundle.crt"] ?? "";
   const secret = await client().get<Secret>(resources.secrets, issuerSecretName, namespace);

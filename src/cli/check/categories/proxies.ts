@@ -10,7 +10,7 @@ import { proxiesMatchCli, proxiesUpToDate } from "./versions.ts";
 
 /** Proxies of the mesh, in the namespace that -n names or in all. */
 export async function dataPlanePods(scope: CheckScope): Promise<Pod[]> {
-  return await meshedPods(scope.client(), scope.dataPlaneNamespace);
+  return await scope.facts.once("data plane pods", () => meshedPods(scope.client(), scope.dataPlaneNamespace));
 }
 
 const nameOf = ({ metadata }: KubeObject): string => `${metadata.namespace}/${metadata.name}`;

@@ -4,13 +4,13 @@
  */
 import { MeshError } from "#lib/errors.ts";
 import type { Pod } from "#kube/types/core.ts";
-import { controlPlaneVersion as readVersion, installedValues } from "../../control-plane.ts";
 import { bullets, type Category, type Check, type CheckScope } from "../check.ts";
+import { installedHere, versionHere } from "./facts.ts";
 
 /** The version that should run everywhere. */
 async function latestVersion(scope: CheckScope): Promise<string> {
   if (scope.expectedVersion !== null) return scope.expectedVersion;
-  const installed = (await installedValues(scope.client(), scope.linkerdNamespace))?.["linkerdVersion"];
+  const installed = (await installedHere(scope))?.["linkerdVersion"];
   return typeof installed === "string" && isNewer(installed, scope.cliVersion) ? installed : scope.cliVersion;
 }
 
@@ -57,25 +57,24 @@ export const controlPlaneVersion: Category = {
       description: "can retrieve the control plane version",
       fatal: true,
       retry: true,
-      run: async ({ client, linkerdNamespace }) => {
-        await readVersion(client(), linkerdNamespace);
+      run: async (scope) => {
+        await versionHere(scope);
       },
     },
     {
       id: "l5d-version-control",
       description: "control plane is up-to-date",
       warning: true,
-      run: async (scope) =>
-        assertLatest(await readVersion(scope.client(), scope.linkerdNamespace), await latestVersion(scope)),
+      run: async (scope) => assertLatest(await versionHere(scope), await latestVersion(scope)),
     },
     {
       id: "l5d-version-control",
       description: "control plane and cli versions match",
       warning: true,
-      run: async ({ client, linkerdNamespace, cliVersion }) => {
-        const found = await readVersion(client(), linkerdNamespace);
-        if (found !== cliVersion)
-          throw new MeshError("conflict", `control plane running ${found} but cli running ${cliVersion}`);
+      run: async (scope) => {
+        const found = await versionHere(scope);
+        if (found !== scope.cliVersion)
+          throw new MeshError("conflict", `control plane running ${found} but cli running ${scope.cliVersion}`);
       },
     },
   ],
