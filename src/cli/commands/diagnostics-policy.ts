@@ -6,7 +6,7 @@ import { MeshError } from "#lib/errors.ts";
 import type { KubeClient } from "#kube/client.ts";
 import { resources } from "#kube/resource.ts";
 import type { Service } from "#kube/types/core.ts";
-import type { JsonObject } from "#manifests/json.ts";
+import { isJsonObject, type Json, type JsonObject } from "#manifests/json.ts";
 import { yamlOf } from "#manifests/yaml.ts";
 import { tcpAddress } from "#rpc/address.ts";
 import { Destination, DestinationProfileSchema } from "#rpc/gen/destination_pb.ts";
@@ -124,7 +124,19 @@ function printed(answer: JsonObject, output: "json" | "yaml"): string {
 }
 
 function asJson<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): JsonObject {
-  return toJson(schema, message) as JsonObject;
+  return withShortFloats(toJson(schema, message)) as JsonObject;
+}
+
+/** The proxy API's fractions are 32-bit numbers: 0.2, not 0.20000000298023224. */
+export function withShortFloats(value: Json): Json {
+  if (Array.isArray(value)) return value.map(withShortFloats);
+  if (isJsonObject(value)) {
+    return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withShortFloats(member ?? null)]));
+  }
+  if (typeof value !== "number" || Number.isInteger(value)) return value;
+  // Most fractions that people write have at most seven digits; a few need eight to be the same in 32 bits.
+  const shorter = [7, 8].map((digits) => Number(value.toPrecision(digits)));
+  return shorter.find((candidate) => Math.fround(candidate) === Math.fround(value)) ?? value;
 }
 
 function portOf(text: string): number {
