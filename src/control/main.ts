@@ -2,6 +2,7 @@
 import { systemClock } from "#lib/clock.ts";
 import { Drain } from "#lib/drain.ts";
 import { MeshError } from "#lib/errors.ts";
+import { giveBackMemory } from "#lib/give-back-memory.ts";
 import { createLog, type Log, stderrSink } from "#lib/log.ts";
 import { registerProcessMetrics } from "#lib/metrics/process.ts";
 import { Registry } from "#lib/metrics/registry.ts";
@@ -43,6 +44,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   // Starting can take as long as the API server is away; a signal must be heard meanwhile.
   const running: RunningProgram | null = await Promise.race([start(context), told.then(() => null)]);
   if (running === null) return 0;
+  giveBackMemory(systemClock);
   const signal = await told;
   log.info(`Got ${signal}, draining`);
   const drained = drain.start();

@@ -6,10 +6,6 @@ import { HttpRouteMatchSchema, PathMatchSchema } from "#rpc/gen/http_route_pb.ts
 import type { Metadata } from "#rpc/gen/meta_pb.ts";
 import { ForbiddenSchema } from "#rpc/gen/opaque_route_pb.ts";
 import {
-  Backend_BalanceP2c_PeakEwmaSchema,
-  Backend_BalanceP2cSchema,
-  Backend_EndpointDiscovery_DestinationGetSchema,
-  Backend_EndpointDiscoverySchema,
   BackendSchema,
   HttpRoute_Distribution_FirstAvailableSchema,
   HttpRoute_DistributionSchema,
@@ -25,11 +21,11 @@ import {
   OpaqueRouteSchema,
   OutboundPolicySchema,
   ProxyProtocol_DetectSchema,
+  ProxyProtocol_GrpcSchema,
   ProxyProtocol_Http1Schema,
   ProxyProtocol_Http2Schema,
   ProxyProtocol_OpaqueSchema,
   ProxyProtocolSchema,
-  QueueSchema,
   type Backend,
   type HttpRoute,
   type OpaqueRoute,
@@ -37,26 +33,20 @@ import {
   type ProxyProtocol,
 } from "#rpc/gen/outbound_pb.ts";
 import type { OutboundPolicy, OutboundProtocol } from "../policy/outbound.ts";
+import { balancer, queue } from "./backend-message.ts";
 import { defaultMetadata, resourceMetadata, weightedAddr } from "./destination-message.ts";
+import { accrualMessage, grpcRouteMessage, httpRouteMessage } from "./outbound-route-message.ts";
 
 /** How long a proxy looks at a connection's first bytes, ms. */
 const detectTimeout = 10_000;
-/** Requests that wait for an endpoint, and how long until they fail at once, ms. */
-const queueCapacity = 100;
-const failfast = 3000;
-/** Of the balancer's latency average, ms. */
-const defaultRtt = 30;
-const decay = 10_000;
 
 /** Null when nothing is known of the target. */
 export function outboundMessage(policy: OutboundPolicy, clientZone: string): OutboundPolicyMessage | null {
   switch (policy.kind) {
     case "unknown":
       return null;
-    case "service": {
-      const metadata = resourceMetadata("Service", policy);
-      return message(metadata, policy.protocol, balancer(policy.path, metadata));
-    }
+    case "service":
+      return serviceMessage(policy);
     case "pod": {
       const { endpoint } = policy;
       const labels = endpoint.pod === null ? {} : { namespace: endpoint.pod.namespace };
@@ -80,6 +70,32 @@ export function outboundMessage(policy: OutboundPolicy, clientZone: string): Out
       });
     }
   }
+}
+
+function serviceMessage(policy: Extract<OutboundPolicy, { kind: "service" }>): OutboundPolicyMessage {
+  const { protocol, routes } = policy;
+  const metadata = resourceMetadata("Service", policy);
+  const backend = balancer(policy.path, metadata);
+  const accrual = policy.failureAccrual === null ? {} : { failureAccrual: accrualMessage(policy.failureAccrual) };
+  const kind = (): NonNullable<ProxyProtocol["kind"]> => {
+    if (protocol === "opaque") {
+      return { case: "opaque", value: create(ProxyProtocol_OpaqueSchema, { routes: [opaqueRoute(backend)] }) };
+    }
+    // gRPC routes say what the traffic is; HTTP/1 can't be gRPC.
+    if (routes.grpc.length > 0 && protocol !== "http1") {
+      const value = create(ProxyProtocol_GrpcSchema, { routes: routes.grpc.map(grpcRouteMessage), ...accrual });
+      return { case: "grpc", value };
+    }
+    const http = routes.http.map(httpRouteMessage);
+    const http1 = create(ProxyProtocol_Http1Schema, { routes: http, ...accrual });
+    const http2 = create(ProxyProtocol_Http2Schema, { routes: http, ...accrual });
+    if (protocol === "http1") return { case: "http1", value: http1 };
+    if (protocol === "http2") return { case: "http2", value: http2 };
+    const opaque = create(ProxyProtocol_OpaqueSchema, { routes: [opaqueRoute(backend)] });
+    const timeout = duration(detectTimeout);
+    return { case: "detect", value: create(ProxyProtocol_DetectSchema, { timeout, opaque, http1, http2 }) };
+  };
+  return create(OutboundPolicySchema, { metadata, protocol: create(ProxyProtocolSchema, { kind: kind() }) });
 }
 
 function message(metadata: Metadata, protocol: OutboundProtocol, backend: Backend): OutboundPolicyMessage {
@@ -133,20 +149,6 @@ function forbiddenRoute(): OpaqueRoute {
   const backends = create(OpaqueRoute_DistributionSchema, { kind: { case: "empty", value: empty } });
   const rules = [create(OpaqueRoute_RuleSchema, { backends, filters: [filter] })];
   return create(OpaqueRouteSchema, { metadata: defaultMetadata("undeclared-port"), rules });
-}
-
-function queue() {
-  return create(QueueSchema, { capacity: queueCapacity, failfastTimeout: duration(failfast) });
-}
-
-function balancer(path: string, metadata: Metadata): Backend {
-  const dst = create(Backend_EndpointDiscovery_DestinationGetSchema, { path });
-  const load = create(Backend_BalanceP2c_PeakEwmaSchema, { defaultRtt: duration(defaultRtt), decay: duration(decay) });
-  const value = create(Backend_BalanceP2cSchema, {
-    discovery: create(Backend_EndpointDiscoverySchema, { kind: { case: "dst", value: dst } }),
-    load: { case: "peakEwma", value: load },
-  });
-  return create(BackendSchema, { metadata, kind: { case: "balancer", value }, queue: queue() });
 }
 
 function forward(value: ReturnType<typeof weightedAddr> & object, metadata: Metadata): Backend {

@@ -111,10 +111,11 @@ function outboundService({ index, outbound, registry, log, drain }: PolicyServic
   const cells = streamCells(registry, "outbound");
   const watch = (spec: TrafficSpec): { lease: Lease<OutboundPolicy>; zone: string; missing: MeshError } => {
     const target = targetOf(spec, outbound.clusterDomain);
-    const { zone } = clientPlace(index, parseClientContext(spec.sourceWorkload));
+    const client = parseClientContext(spec.sourceWorkload);
+    const { zone } = clientPlace(index, client);
     const name = target.kind === "ip" ? formatSocketAddr(target) : `${target.host}:${target.port}`;
     const missing = new MeshError("not-found", `Nothing is known of "${name}"`);
-    return { lease: watchOutbound(index, outbound, target), zone, missing };
+    return { lease: watchOutbound(index, outbound, target, client.namespace), zone, missing };
   };
   return implement(OutboundPolicies, {
     get(spec) {

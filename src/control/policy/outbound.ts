@@ -7,6 +7,8 @@ import type { Authority } from "../destination/authority.ts";
 import { describeEndpoint, type Endpoint } from "../destination/endpoint.ts";
 import { opaqueOf } from "../destination/profile.ts";
 import type { DestinationSettings } from "../destination/settings.ts";
+import { routesOfService, type ServiceRoutes } from "./outbound/service-routes.ts";
+import { type FailureAccrual, failureAccrualOf } from "./outbound/traffic-annotations.ts";
 
 export interface OutboundSettings extends DestinationSettings {
   /** Addresses outside of these are outside the cluster. */
@@ -24,6 +26,8 @@ export type OutboundPolicy =
       readonly port: number;
       readonly path: string;
       readonly protocol: OutboundProtocol;
+      readonly routes: ServiceRoutes;
+      readonly failureAccrual: FailureAccrual | null;
     }
   /** A port that the Service does not declare: connections are refused. */
   | { readonly kind: "undeclared"; readonly namespace: string; readonly name: string; readonly port: number }
@@ -38,29 +42,32 @@ export function watchOutbound(
   index: ClusterIndex,
   settings: OutboundSettings,
   target: Authority,
+  /** Of the client; "" when unknown. Its own routes for a Service count before the Service's. */
+  clientNamespace: string,
 ): Lease<OutboundPolicy> {
-  const key = `outbound ${target.kind === "ip" ? target.ip : target.host}:${target.port}`;
-  return index.derivations.acquire(key, (track) => outboundPolicy(index, settings, target, track), Bun.deepEquals);
+  const key = `outbound ${target.kind === "ip" ? target.ip : target.host}:${target.port} ${clientNamespace}`;
+  const compute = (track: Track): OutboundPolicy => outboundPolicy(index, settings, target, clientNamespace, track);
+  return index.derivations.acquire(key, compute, Bun.deepEquals);
 }
 
-/** Today always a default: routes attached to the Service or an EgressNetwork will come in here. */
 export function outboundPolicy(
   index: ClusterIndex,
   settings: OutboundSettings,
   target: Authority,
+  clientNamespace: string,
   track: Track,
 ): OutboundPolicy {
   const { port } = target;
   if (target.kind === "service") {
     const service = index.service(target.namespace, target.service, track);
     if (service === undefined) return { kind: "unknown" };
-    return servicePolicy(index, settings, service, `${target.host}:${port}`, port, track);
+    return servicePolicy(index, settings, service, `${target.host}:${port}`, port, clientNamespace, track);
   }
   const { ip } = target;
   const service = index.serviceByIp(ip, track);
   if (service !== undefined) {
     const path = `${service.name}.${service.namespace}.svc.${settings.clusterDomain}:${port}`;
-    return servicePolicy(index, settings, service, path, port, track);
+    return servicePolicy(index, settings, service, path, port, clientNamespace, track);
   }
   const pod = index.podByIp(ip, track);
   const place = { ip, port, hostname: null, node: null, zone: null, forZones: [] };
@@ -79,6 +86,7 @@ function servicePolicy(
   service: ServiceRecord,
   path: string,
   port: number,
+  clientNamespace: string,
   track: Track,
 ): OutboundPolicy {
   const { namespace, name } = service;
@@ -87,7 +95,10 @@ function servicePolicy(
   if (declared === undefined && service.kind === "cluster-ip") return { kind: "undeclared", namespace, name, port };
   const opaque = opaqueOf(index, settings, namespace, service, port, track);
   const protocol = opaque ? "opaque" : appProtocol(declared?.appProtocol ?? null);
-  return { kind: "service", namespace, name, port, path, protocol };
+  const { clusterDomain } = settings;
+  const routes = routesOfService({ index, clusterDomain, service, port, path, clientNamespace, track });
+  const failureAccrual = failureAccrualOf(service.annotations);
+  return { kind: "service", namespace, name, port, path, protocol, routes, failureAccrual };
 }
 
 /** https://kubernetes.io/docs/concepts/services-networking/service/#application-protocol ; unknown values mean plain TCP. */

@@ -106,7 +106,7 @@ describe("watchInbound", () => {
 
 function outbound(cluster: TestCluster, path: string): OutboundPolicy {
   const settings = { ...cluster.settings, clusterNetworks };
-  return watchOutbound(cluster.index, settings, parseAuthority(path, "cluster.local")).value.get();
+  return watchOutbound(cluster.index, settings, parseAuthority(path, "cluster.local"), "").value.get();
 }
 
 describe("watchOutbound", () => {
@@ -138,8 +138,8 @@ describe("watchOutbound", () => {
   ])("port %i of a Service is %s", (port, protocol) => {
     const path = `api.web.svc.cluster.local:${port}`;
     const expected = { kind: "service", namespace: "web", name: "api", port, path, protocol };
-    expect(outbound(base(), `10.96.0.1:${port}`)).toEqual(expected as OutboundPolicy);
-    expect(outbound(base(), path)).toEqual(expected as OutboundPolicy);
+    expect(outbound(base(), `10.96.0.1:${port}`)).toMatchObject(expected as OutboundPolicy);
+    expect(outbound(base(), path)).toMatchObject(expected as OutboundPolicy);
   });
 
   test("a port that the Service does not declare is refused", () => {

@@ -1,0 +1,36 @@
+/** Places to send traffic to, as messages of the proxy API. */
+import { create } from "#rpc/protobuf/create.ts";
+import { duration } from "#rpc/address.ts";
+import type { Metadata } from "#rpc/gen/meta_pb.ts";
+import {
+  Backend_BalanceP2c_PeakEwmaSchema,
+  Backend_BalanceP2cSchema,
+  Backend_EndpointDiscovery_DestinationGetSchema,
+  Backend_EndpointDiscoverySchema,
+  BackendSchema,
+  QueueSchema,
+  type Backend,
+  type Queue,
+} from "#rpc/gen/outbound_pb.ts";
+
+/** Requests that wait for an endpoint, and how long until they fail at once, ms. */
+const queueCapacity = 100;
+const failfast = 3000;
+/** Of the balancer's latency average, ms. */
+const defaultRtt = 30;
+const decay = 10_000;
+
+export function queue(): Queue {
+  return create(QueueSchema, { capacity: queueCapacity, failfastTimeout: duration(failfast) });
+}
+
+/** Balances over the endpoints of a name. */
+export function balancer(path: string, metadata: Metadata): Backend {
+  const dst = create(Backend_EndpointDiscovery_DestinationGetSchema, { path });
+  const load = create(Backend_BalanceP2c_PeakEwmaSchema, { defaultRtt: duration(defaultRtt), decay: duration(decay) });
+  const value = create(Backend_BalanceP2cSchema, {
+    discovery: create(Backend_EndpointDiscoverySchema, { kind: { case: "dst", value: dst } }),
+    load: { case: "peakEwma", value: load },
+  });
+  return create(BackendSchema, { metadata, kind: { case: "balancer", value }, queue: queue() });
+}
