@@ -1,7 +1,6 @@
 /** Kubeconfig files: https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/ */
 import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
-import { parse } from "yaml";
 import { MeshError } from "#lib/errors.ts";
 import type { ExecPlugin } from "./exec-credential.ts";
 
@@ -99,7 +98,8 @@ export function readKubeconfig(
     }
     let document: unknown;
     try {
-      document = parse(text);
+      // The runtime's own parser: programs in pods read no kubeconfig and needn't carry another.
+      document = Bun.YAML.parse(text);
     } catch (thrown) {
       throw new MeshError("invalid-argument", `Kubeconfig "${file}" is no valid YAML`, { cause: thrown });
     }
