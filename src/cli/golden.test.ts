@@ -89,6 +89,9 @@ describe("installing", () => {
   test("install refuses a second control plane and missing resource types", async () => {
     await golden("install-second", ["install"], { api: keep(installedCluster()) });
     await golden("install-no-crds", ["install"], { api: keep(emptyCluster()) });
+    const anchors = ["--identity-trust-anchors-file", inputPath("ca.crt")];
+    await golden("install-anchors-alone", ["install", "--ignore-cluster", ...anchors]);
+    await golden("install-external-alone", ["install", "--ignore-cluster", "--identity-external-issuer"]);
     await golden("install-half-issuer", ["install", "--ignore-cluster", "--identity-issuer-key-file", "k.pem"]);
   });
 
@@ -111,6 +114,24 @@ describe("installing", () => {
     await golden("upgrade-unknown-value", ["upgrade", "--set", "proxy.logLevl=debug"], {
       api: keep(installedCluster()),
     });
+  });
+
+  test("upgrade leaves out stored values that it does not know, and says so", async () => {
+    const api = keep(installedCluster());
+    const text = "proxyInit: {image: {name: reg/proxy-init}}\ncontrollerReplicas: 4\n";
+    const secret = api.read<KubeObject & { readonly data: Record<string, string> }>(
+      resources.secrets,
+      "linkerd-config-overrides",
+      "linkerd",
+    )!;
+    const data = { "linkerd-config-overrides": Buffer.from(text).toString("base64") };
+    api.put(resources.secrets, { ...secret, data } as KubeObject);
+    const { out, err, code } = await runCli(["upgrade"], { api });
+    expect(code).toBe(0);
+    expect(err).toBe(
+      '‼ The installation has the value "proxyInit.image", which this version does not know; it is left out\n',
+    );
+    expect(out).toContain("replicas: 4");
   });
 
   test("prune names what this version does not have", async () => {

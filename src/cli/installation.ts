@@ -7,6 +7,7 @@ import type { KubeObject } from "#kube/types/meta.ts";
 import { isJsonObject, type JsonObject } from "#manifests/json.ts";
 import type { Trust } from "#manifests/trust.ts";
 import { parseYaml } from "#manifests/yaml.ts";
+import { knownValues } from "./known-values.ts";
 import { renewBefore } from "./renewal.ts";
 
 /** Gives one object or null; a KubeClient is one. */
@@ -17,6 +18,8 @@ export interface ObjectReader {
 export interface Installation {
   /** What the user set at installation and at upgrades since, with the trust that was made for them. */
   readonly overrides: JsonObject;
+  /** Paths of stored values that this version does not know; they are not among the overrides. */
+  readonly dropped: readonly string[];
   /** The issuer and the anchors in use; null when somebody else keeps them. */
   readonly trust: Trust | null;
   /** Certificates of webhook servers that are good for another while, by Service. */
@@ -62,8 +65,10 @@ export async function readInstallation(
   const [overrides = {}] = parseYaml(text, `Secret "${overridesName}"`);
   // Installations of old kept everything below this member.
   const { global, ...rest } = overrides;
+  const { values, dropped } = knownValues(isJsonObject(global) ? { ...global, ...rest } : overrides);
   return {
-    overrides: isJsonObject(global) ? { ...global, ...rest } : overrides,
+    overrides: values,
+    dropped,
     trust: await readTrust(reader, namespace),
     webhookTls: await readWebhookTls(reader, namespace, now),
   };

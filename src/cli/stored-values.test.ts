@@ -17,11 +17,11 @@ const trimmed = {
 };
 
 test("trust that is the same but for line breaks stays as it was stored", () => {
-  expect(storedLayers({ overrides: stored, trust: trimmed, webhookTls: {} }, now)).toEqual([stored]);
+  expect(storedLayers({ overrides: stored, trust: trimmed }, now)).toEqual([stored]);
 });
 
 test("trust that was rotated in the cluster wins over the stored one", () => {
-  const [, live] = storedLayers({ overrides: stored, trust: other, webhookTls: {} }, now);
+  const [, live] = storedLayers({ overrides: stored, trust: other }, now);
   expect(live).toEqual({
     identityTrustAnchorsPEM: other.anchorPem,
     identity: { issuer: { tls: { crtPEM: other.issuerCertPem, keyPEM: other.issuerKeyPem } } },
@@ -30,7 +30,7 @@ test("trust that was rotated in the cluster wins over the stored one", () => {
 
 test("an issuer that somebody else keeps is not taken over", () => {
   const overrides = { identity: { issuer: { scheme: "kubernetes.io/tls" } } };
-  expect(storedLayers({ overrides, trust: other, webhookTls: {} }, now)).toEqual([overrides]);
+  expect(storedLayers({ overrides, trust: other }, now)).toEqual([overrides]);
 });
 
 test("stored webhook certificates are dropped when they expire within 60 days", () => {
@@ -39,8 +39,8 @@ test("stored webhook certificates are dropped when they expire within 60 days", 
     profileValidator: { crtPEM: certPem, keyPEM: keyPem, caBundle: caPem, namespaceSelector: {} },
   };
   const day = 24 * 3_600_000;
-  expect(storedLayers({ overrides, trust: null, webhookTls: {} }, now + 300 * day)).toEqual([overrides]);
-  expect(storedLayers({ overrides, trust: null, webhookTls: {} }, now + 310 * day)).toEqual([
+  expect(storedLayers({ overrides, trust: null }, now + 300 * day)).toEqual([overrides]);
+  expect(storedLayers({ overrides, trust: null }, now + 310 * day)).toEqual([
     { profileValidator: { namespaceSelector: {} } },
   ]);
 });

@@ -9,7 +9,7 @@ import { renewBefore } from "./renewal.ts";
  * The issuer and the anchors in the cluster win over the stored ones: they may have been rotated by hand. Where they are
  * the same the stored text stays, to the last line break: another text would restart the control plane for nothing.
  */
-export function storedLayers({ overrides, trust }: Installation, now: number): Json[] {
+export function storedLayers({ overrides, trust }: Pick<Installation, "overrides" | "trust">, now: number): Json[] {
   const stored = withoutExpiring(overrides, now);
   const issuer = member(member(stored, "identity"), "issuer");
   const foreign = issuer["scheme"] === "kubernetes.io/tls" || member(stored, "identity")["externalCA"] === true;

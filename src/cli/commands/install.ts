@@ -2,7 +2,7 @@
 import { MeshError } from "#lib/errors.ts";
 import { version } from "#lib/version.ts";
 import { renderCrds } from "#manifests/crds.ts";
-import { isJsonObject, type Json } from "#manifests/json.ts";
+import { isJsonObject, type Json, mergeJson } from "#manifests/json.ts";
 import { renderInstall } from "#manifests/render-install.ts";
 import { cluster } from "../cluster.ts";
 import { configMapName, installedValues } from "../control-plane.ts";
@@ -50,16 +50,40 @@ Examples:
           context.terminal.err("Next, run `linkerd install | kubectl apply -f -` to install the control plane\n");
           return;
         }
+        const layers = [clusterLayer, ...installLayers(options, context.terminal)];
+        refuseHalfTrust(layers);
         const { manifests } = renderInstall({
           version,
           namespace,
-          layers: [clusterLayer, ...installLayers(options, context.terminal)],
+          layers,
           now: Date.now(),
         });
         printManifests(context, manifests, options.output);
       }),
     );
 };
+
+/** Anchors without an issuer, or with somebody else's issuer none: says which flags belong together. */
+function refuseHalfTrust(layers: readonly Json[]): void {
+  const given = layers.reduce<Json>((merged, layer) => mergeJson(merged, layer), {});
+  const values = isJsonObject(given) ? given : {};
+  const identity = isJsonObject(values["identity"]) ? values["identity"] : {};
+  const issuer = isJsonObject(identity["issuer"]) ? identity["issuer"] : {};
+  const anchors = (values["identityTrustAnchorsPEM"] ?? "") !== "";
+  const external = issuer["scheme"] === "kubernetes.io/tls";
+  if (anchors && !external && issuer["tls"] === undefined) {
+    throw new MeshError(
+      "invalid-argument",
+      "With trust anchors of your own pass an issuer that they signed: --identity-issuer-certificate-file and --identity-issuer-key-file, or --identity-external-issuer",
+    );
+  }
+  if (external && !anchors && identity["externalCA"] !== true) {
+    throw new MeshError(
+      "invalid-argument",
+      "With an issuer of somebody else pass what signed it: --identity-trust-anchors-file, or --identity-external-ca",
+    );
+  }
+}
 
 /** Refuses what would break a cluster; answers values that follow from it. */
 async function lookAtCluster(context: Context, options: InstallCommandOptions): Promise<Json> {

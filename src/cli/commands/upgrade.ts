@@ -10,7 +10,7 @@ import type { Values } from "#manifests/values.ts";
 import { cluster } from "../cluster.ts";
 import { missingCrds } from "../crds-present.ts";
 import type { Context } from "../globals.ts";
-import { readText } from "../values-layers.ts";
+import { readInputs } from "../input-files.ts";
 import { addInstallOptions, type InstallOptions, installLayers } from "../install-options.ts";
 import { type Installation, manifestReader, overridesName, readInstallation } from "../installation.ts";
 import { meshedPods, podsThatRefuse } from "../meshed-trust.ts";
@@ -34,7 +34,10 @@ export const register: Register = (parent, shell) => {
       "Print the manifests of this version for a control plane that is installed, keeping its settings, its issuer and its certificates",
     )
     .option("--crds", "print the custom resource definitions, which must be upgraded first")
-    .option("--from-manifests <file>", "take the settings from the output of an installation instead of the cluster")
+    .option(
+      "--from-manifests <file>",
+      "take the settings from the output of an installation (a file, or - for standard input) instead of the cluster",
+    )
     .option("--force", "also when proxies that run now don't trust the issuer")
     .option("-o, --output <format>", "yaml or json", "yaml");
   addInstallOptions(command, false)
@@ -58,8 +61,9 @@ Examples:
         }
         const client = options.fromManifests === undefined ? cluster(context) : null;
         if (client !== null) await requireCrds(client);
-        const installation = await installationOf(client, options, namespace);
+        const installation = await installationOf(client, options, context);
         const layers = [...storedLayers(installation, Date.now()), ...installLayers(options, context.terminal)];
+        noteDropped(context, installation.dropped);
         refuseForeignIssuer(installation, options);
         const { manifests, values } = renderInstall({
           version,
@@ -87,13 +91,23 @@ async function requireCrds(client: KubeClient): Promise<void> {
   );
 }
 
+/** What users don't hear of they look for later. */
+function noteDropped(context: Context, dropped: readonly string[]): void {
+  for (const path of dropped) {
+    context.terminal.err(
+      `‼ The installation has the value "${path}", which this version does not know; it is left out\n`,
+    );
+  }
+}
+
 async function installationOf(
   client: KubeClient | null,
   options: UpgradeOptions,
-  namespace: string,
+  context: Context,
 ): Promise<Installation> {
+  const namespace = context.globals.linkerdNamespace;
   const file = options.fromManifests;
-  const reader = client ?? manifestReader(readText(file ?? ""), file ?? "");
+  const reader = client ?? manifestReader(await textOf(file ?? "", context), file ?? "");
   const installation = await readInstallation(reader, namespace, Date.now());
   if (installation !== null) return installation;
   throw new MeshError(
@@ -102,6 +116,12 @@ async function installationOf(
       ? `There is no Secret "${overridesName}" in namespace "${namespace}"; upgrade with Helm what was installed with Helm, or install first with: linkerd install`
       : `There is no Secret "${overridesName}" in "${file}"; give the whole output of an installation`,
   );
+}
+
+/** A file, a folder, a URL or standard input, as `inject` takes them. */
+async function textOf(argument: string, context: Context): Promise<string> {
+  const inputs = await readInputs(argument, context.terminal);
+  return inputs.map(({ text }) => text).join("\n---\n");
 }
 
 /** In the scheme kubernetes.io/tls our manifests have no issuer: files for it would silently do nothing. */
