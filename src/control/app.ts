@@ -18,13 +18,18 @@ import type { ControlContext, RunningProgram, StartProgram } from "./context.ts"
 import { ClusterIndex } from "./index/cluster-index.ts";
 import { startSelfCheck } from "./self-check.ts";
 import { servePolicyWebhook } from "./policy/webhook.ts";
-import { indexSources, type IndexSource, policySources, startWatches } from "./watches.ts";
+import { indexSources, type IndexSource, policySources, profileSources, startWatches } from "./watches.ts";
 
 export const startDestination: StartProgram = async (context) => {
   const config = destinationConfig(context.args);
-  return await serve(context, config, (index) => [
-    destinationService({ ...context, index, settings: config.settings, log: context.log.child("api") }),
-  ]);
+  const { settings } = config;
+  const log = context.log.child("api");
+  return await serve(
+    context,
+    config,
+    (index) => [destinationService({ ...context, index, settings, log })],
+    profileSources,
+  );
 };
 
 export async function startPolicy(

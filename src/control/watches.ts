@@ -16,6 +16,8 @@ import { decodeRateLimit } from "./index/policy/rate-limit.ts";
 import { decodeGrpcRoute, decodeHttpRoute } from "./index/policy/route.ts";
 import { decodeServerAuthorization } from "./index/policy/server-authorization.ts";
 import { decodeServer } from "./index/policy/server.ts";
+import { decodeServiceProfile } from "./index/policy/service-profile.ts";
+import { decodeTrafficSplit } from "./index/policy/traffic-split.ts";
 import { decodeNamespace, decodeNode, decodeOwner } from "./index/scope.ts";
 import { decodeService } from "./index/service.ts";
 import { decodeSlice } from "./index/slice.ts";
@@ -67,6 +69,15 @@ export function indexSources(index: ClusterIndex): readonly IndexSource[] {
     source(resources.services, decodeService, index.services),
     source(resources.endpointSlices, decodeSlice, index.slices),
     source(resources.servers, decodeServer, index.policy.servers, { optional: true }),
+  ];
+}
+
+/** What only the destination program reads. */
+export function profileSources({ policy }: ClusterIndex): readonly IndexSource[] {
+  const optional = { optional: true };
+  return [
+    source(resources.serviceProfiles, decodeServiceProfile, policy.profiles, optional),
+    source(resources.trafficSplits, decodeTrafficSplit, policy.splits, optional),
   ];
 }
 

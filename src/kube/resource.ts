@@ -82,6 +82,8 @@ export const resources = {
   policyHttpRoutes: resource("policy.linkerd.io", "v1beta3", "httproutes", "HTTPRoute"),
   httpRoutes: resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute"),
   grpcRoutes: resource("gateway.networking.k8s.io", "v1", "grpcroutes", "GRPCRoute"),
+  serviceProfiles: resource("linkerd.io", "v1alpha2", "serviceprofiles", "ServiceProfile"),
+  trafficSplits: resource("split.smi-spec.io", "v1alpha2", "trafficsplits", "TrafficSplit"),
   podDisruptionBudgets: resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
   tokenReviews: resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", false),
   selfSubjectAccessReviews: resource(

@@ -1,21 +1,18 @@
-/** Endpoints and profiles as messages of the proxy API. */
+/** Endpoints as messages of the proxy API. */
 import { create } from "#rpc/protobuf/create.ts";
-import { duration, tcpAddress } from "#rpc/address.ts";
+import { tcpAddress } from "#rpc/address.ts";
 import {
   AddrSetSchema,
-  DestinationProfileSchema,
   NoEndpointsSchema,
   ProtocolHint_H2Schema,
   ProtocolHint_OpaqueSchema,
   ProtocolHint_OpaqueTransportSchema,
   ProtocolHintSchema,
-  RetryBudgetSchema,
   TlsIdentity_DnsLikeIdentitySchema,
   TlsIdentitySchema,
   UpdateSchema,
   WeightedAddrSchema,
   WeightedAddrSetSchema,
-  type DestinationProfile,
   type ProtocolHint,
   type TlsIdentity,
   type Update,
@@ -24,7 +21,6 @@ import {
 import { MetadataSchema, ResourceSchema, type Metadata } from "#rpc/gen/meta_pb.ts";
 import type { TcpAddress } from "#rpc/gen/net_pb.ts";
 import type { Endpoint } from "../destination/endpoint.ts";
-import type { Profile } from "../destination/profile.ts";
 
 /** The weight of every endpoint. */
 const weight = 10_000;
@@ -116,23 +112,4 @@ export function removeUpdate(endpoints: readonly Endpoint[]): Update {
 
 export function noEndpointsUpdate(exists: boolean): Update {
   return create(UpdateSchema, { update: { case: "noEndpoints", value: create(NoEndpointsSchema, { exists }) } });
-}
-
-export function profileMessage(profile: Profile, clientZone: string): DestinationProfile {
-  const { endpoint, service } = profile;
-  const addr =
-    endpoint === null
-      ? null
-      : weightedAddr(endpoint, clientZone, endpoint.pod === null ? {} : { namespace: endpoint.pod.namespace });
-  return create(DestinationProfileSchema, {
-    fullyQualifiedName: profile.name,
-    opaqueProtocol: profile.opaque,
-    retryBudget: create(RetryBudgetSchema, { retryRatio: 0.2, minRetriesPerSecond: 10, ttl: duration(10_000) }),
-    ...(addr === null ? {} : { endpoint: addr }),
-    ...(service === null
-      ? endpoint?.pod === null || endpoint === null
-        ? {}
-        : { parentRef: resourceMetadata("Pod", { ...endpoint.pod, port: endpoint.port }) }
-      : { parentRef: resourceMetadata("Service", service) }),
-  });
 }

@@ -13,7 +13,7 @@ import { watchProfile } from "../destination/profile.ts";
 import type { DestinationSettings } from "../destination/settings.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import { clientPlace, parseClientContext } from "./client-context.ts";
-import { profileMessage } from "./destination-message.ts";
+import { profileMessage } from "./profile-message.ts";
 import { DestinationMetrics } from "./destination-metrics.ts";
 import { emptyView, EndpointFrames, type View } from "./endpoint-frames.ts";
 import { follow } from "./subscription.ts";
@@ -75,12 +75,13 @@ export function destinationService(options: DestinationServiceOptions): ServiceR
 
     getProfile(request, context, writer) {
       const authority = parseAuthority(request.path, settings.clusterDomain);
-      const { zone } = clientPlace(index, parseClientContext(request.contextToken));
+      const client = parseClientContext(request.contextToken);
+      const { zone } = clientPlace(index, client);
       const workload = authority.kind === "ip";
       const subscribers = (workload ? metrics.workloadSubscribers : metrics.profileSubscribers).cell();
       const updates = (workload ? metrics.workloadUpdates : metrics.profileUpdates).cell();
       follow(
-        watchProfile(index, settings, authority),
+        watchProfile(index, settings, authority, client.namespace),
         (profile) => {
           updates.value++;
           return writer.sendFrame(encodeMessage(DestinationProfileSchema, profileMessage(profile, zone)));

@@ -62,7 +62,7 @@ function pathMessage({ kind, value }: NonNullable<HttpMatch["path"]>): PathMatch
   return create(PathMatchSchema, { kind: { case: kind, value } });
 }
 
-function methodMessage(method: string): HttpMethod {
+export function methodMessage(method: string): HttpMethod {
   const registered = HttpMethod_Registered[method as keyof typeof HttpMethod_Registered] as number | undefined;
   return create(HttpMethodSchema, {
     type:

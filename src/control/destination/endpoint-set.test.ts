@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { SliceEndpoint } from "#kube/types/discovery.ts";
 import { endpointFor, namespace, node, pod, replicaSet, service, slice } from "../testing/builders.ts";
+import { policyObject } from "../testing/policy-objects.ts";
 import { TestCluster } from "../testing/test-cluster.ts";
 import type { DestinationSettings } from "./settings.ts";
 import { type EndpointQuery, type EndpointSet, watchEndpoints } from "./endpoint-set.ts";
@@ -210,5 +211,13 @@ describe("watchEndpoints", () => {
     cluster.pods(pod({ name: "b", ip: "10.0.0.2", terminating: true }));
     cluster.settle();
     expect(seen[2]?.endpoints.size).toBe(0);
+  });
+
+  test("a Server that says opaque makes its port so, and no other", () => {
+    const server = (proxyProtocol: string) =>
+      policyObject("Server", "srv", `{podSelector: {}, port: 8080, proxyProtocol: ${proxyProtocol}}`);
+    expect(one(meshed().policies(server("opaque")))).toMatchObject({ opaque: true, hint: { protocol: "opaque" } });
+    expect(one(meshed().policies(server("HTTP/1")))).toMatchObject({ opaque: false });
+    expect(one(meshed({}, podA, 8081).policies(server("opaque")))).toMatchObject({ opaque: false });
   });
 });

@@ -4,6 +4,7 @@ import { serviceAccountIdentity } from "#model/identity.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { Track } from "../index/derivations.ts";
 import { listedPort } from "../index/port-list.ts";
+import { serverOfPort } from "../index/policy/server-of-port.ts";
 import { opaquePortsAnnotation, type Workload } from "../index/workload.ts";
 import type { DestinationSettings } from "./settings.ts";
 
@@ -64,12 +65,13 @@ export function describeEndpoint(
     const labels = zone === "" ? {} : { zone };
     return { ...base, pod: null, labels, identity: null, hint: null, opaque };
   }
-  const opaque = listedPort(
+  const listed = listedPort(
     place.port,
     [pod.annotations[opaquePortsAnnotation], index.namespaceAnnotation(pod.namespace, opaquePortsAnnotation, track)],
     settings.defaultOpaquePorts,
     pod.namedPorts,
   );
+  const opaque = listed || serverOfPort(index, pod, place.port, track)?.protocol === "opaque";
   return {
     ...base,
     pod: { namespace: pod.namespace, name: pod.name },

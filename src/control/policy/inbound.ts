@@ -19,7 +19,7 @@ import { defaultAuthorizations, isDefaultPolicyName, withIdentity } from "./defa
 import { builtIn, type InboundPolicy, type InboundProtocol, type InboundRoute } from "./inbound-policy.ts";
 import { grpcRoutesOfServer, httpRoutesOfServer } from "./inbound-routes.ts";
 import { rateLimitOf } from "./rate-limit.ts";
-import { serverOfPort } from "./server-of-port.ts";
+import { serverOfPort } from "../index/policy/server-of-port.ts";
 
 export interface InboundSettings extends TrustScope {
   /** Where neither pod nor namespace says otherwise. */

@@ -7,7 +7,7 @@ import { decodeNamespace, decodeNode, decodeOwner } from "../index/scope.ts";
 import { decodeService } from "../index/service.ts";
 import { decodeSlice } from "../index/slice.ts";
 import { decodeWorkload } from "../index/workload.ts";
-import { indexSources, policySources } from "../watches.ts";
+import { indexSources, policySources, profileSources } from "../watches.ts";
 
 export interface PolicyObject extends KubeObject {
   readonly apiVersion: string;
@@ -69,7 +69,8 @@ export class TestCluster {
   /** Objects of policy, by their kind and group, as a watch would bring them. */
   policies(...objects: PolicyObject[]): this {
     for (const object of objects) {
-      const source = [...indexSources(this.index), ...policySources(this.index)].find(
+      const all = [...indexSources(this.index), ...policySources(this.index), ...profileSources(this.index)];
+      const source = all.find(
         ({ resource }) => resource.kind === object.kind && object.apiVersion.startsWith(`${resource.group}/`),
       );
       if (source === undefined) throw new Error(`no source for ${object.apiVersion} ${object.kind}`);

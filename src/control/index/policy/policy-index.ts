@@ -12,6 +12,8 @@ import type { RateLimitRecord } from "./rate-limit.ts";
 import type { GrpcRouteRecord, HttpRouteRecord, ParentRef, RouteRecord } from "./route.ts";
 import type { ServerAuthorizationRecord } from "./server-authorization.ts";
 import type { ServerRecord } from "./server.ts";
+import type { ServiceProfileRecord } from "./service-profile.ts";
+import type { TrafficSplitRecord } from "./traffic-split.ts";
 
 export class PolicyIndex {
   readonly servers: ObjectIndex<ServerRecord>;
@@ -24,6 +26,8 @@ export class PolicyIndex {
   readonly policyHttpRoutes: ObjectIndex<HttpRouteRecord>;
   readonly httpRoutes: ObjectIndex<HttpRouteRecord>;
   readonly grpcRoutes: ObjectIndex<GrpcRouteRecord>;
+  readonly profiles: ObjectIndex<ServiceProfileRecord>;
+  readonly splits: ObjectIndex<TrafficSplitRecord>;
 
   constructor(touch: Touch) {
     this.servers = inOneNamespace("servers", touch);
@@ -35,6 +39,8 @@ export class PolicyIndex {
     this.policyHttpRoutes = byParent(touch);
     this.httpRoutes = byParent(touch);
     this.grpcRoutes = byParent(touch);
+    this.profiles = byName("profile", touch);
+    this.splits = new ObjectIndex(({ namespace, service }) => [`split:${objectKey(namespace, service)}`], touch);
   }
 
   /** Of a namespace, the oldest first. */
@@ -58,6 +64,18 @@ export class PolicyIndex {
   networkAuthentication(namespace: string, name: string, track: Track): NetworkAuthenticationRecord | undefined {
     track(`networks:${objectKey(namespace, name)}`);
     return this.networks.get(namespace, name);
+  }
+
+  /** `name`: the full name of the Service that it is about. */
+  serviceProfile(namespace: string, name: string, track: Track): ServiceProfileRecord | undefined {
+    track(`profile:${objectKey(namespace, name)}`);
+    return this.profiles.get(namespace, name);
+  }
+  /** Of several for one Service the oldest. */
+  trafficSplit(namespace: string, service: string, track: Track): TrafficSplitRecord | undefined {
+    const topic = `split:${objectKey(namespace, service)}`;
+    track(topic);
+    return this.splits.find(topic).sort(byAge)[0];
   }
 
   /** HTTPRoutes of both groups that name this parent, the oldest first. */

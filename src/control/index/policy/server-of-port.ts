@@ -1,8 +1,8 @@
 import { matchesLabels } from "#model/label-selector.ts";
-import type { ClusterIndex } from "../index/cluster-index.ts";
-import type { Track } from "../index/derivations.ts";
-import type { ServerRecord } from "../index/policy/server.ts";
-import type { Workload } from "../index/workload.ts";
+import type { ClusterIndex } from "../cluster-index.ts";
+import type { Track } from "../derivations.ts";
+import type { ServerRecord } from "./server.ts";
+import type { Workload } from "../workload.ts";
 
 /** The Server for a port of a pod; of several the oldest. Null when there is none. */
 export function serverOfPort(index: ClusterIndex, pod: Workload, port: number, track: Track): ServerRecord | null {
