@@ -28,7 +28,7 @@ describe("a request and its response", () => {
   });
 
   test("repeat on the same two connections, with the same bytes when heads are remembered", () => {
-    const hop = new Hop({ extraFields: "l5d-client-id: web.ns\r\n" });
+    const hop = new Hop({ extra: ["l5d-client-id", "web.ns"] });
     for (let round = 0; round < 5; round++) {
       expect(hop.request("GET /a HTTP/1.1\r\nHost: web\r\nL5d-Client-Id: forged\r\n\r\n")).toBe(
         "GET /a HTTP/1.1\r\nHost: web\r\nl5d-client-id: web.ns\r\n\r\n",

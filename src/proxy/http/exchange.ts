@@ -5,6 +5,7 @@ import type { Socket } from "#lib/net/socket.ts";
 import type { HeadCache } from "#wire/http1/head-cache.ts";
 import type { BodyKind, FlatHeaders, RequestHead, ResponseHead } from "#wire/http1/head.ts";
 import type { Http1Limits } from "#wire/http1/limits.ts";
+import type { Http2Context } from "./h2/context.ts";
 import type { BufferPool, Flusher } from "./out-buffer.ts";
 import type { TransportCells } from "./ports.ts";
 
@@ -16,6 +17,7 @@ export interface HttpContext {
   readonly requests: HeadCache<RequestHead>;
   readonly responses: HeadCache<ResponseHead>;
   readonly limits: Http1Limits;
+  readonly http2: Http2Context;
   /** Response headers that don't pass, in lower case. */
   readonly stripResponse: ReadonlySet<string>;
 }
@@ -24,7 +26,8 @@ export interface HttpContext {
 export interface Downstream {
   /** The request under way. */
   readonly request: RequestHead;
-  /** Header lines that are added to it, each with CRLF. */
+  /** Header fields that are added to it, and the same as lines, each with CRLF. */
+  readonly extra: FlatHeaders;
   readonly extraFields: string;
   /** Replaces Host, or null. */
   readonly authority: string | null;

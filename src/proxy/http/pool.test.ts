@@ -14,6 +14,7 @@ import { FarEnd } from "./testing/hop.ts";
 function request(name: string, seen: string[]): Downstream {
   return {
     request: parseRequestHead("GET / HTTP/1.1\r\nhost: a\r\n"),
+    extra: [],
     extraFields: "",
     authority: null,
     blocked: false,

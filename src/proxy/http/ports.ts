@@ -69,6 +69,7 @@ export interface HttpCells {
    * @param status 0 when there was no response.
    * @param latency ms from the request's head to the end of the response.
    * @param complete false when the response broke off or the client went away before its end.
+   * @param grpcStatus what a gRPC response said, -1 for every other.
    */
-  responseEnded(status: number, latency: number, complete: boolean): void;
+  responseEnded(status: number, latency: number, complete: boolean, grpcStatus: number): void;
 }

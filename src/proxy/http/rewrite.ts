@@ -2,7 +2,7 @@
 import type { RequestHead, ResponseHead } from "#wire/http1/head.ts";
 
 /** Fields of one connection only (RFC 9110 §7.6.1); framing is written anew. */
-const hopByHop: ReadonlySet<string> = new Set([
+export const hopByHop: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
   "proxy-connection",
@@ -16,7 +16,7 @@ const hopByHop: ReadonlySet<string> = new Set([
 const kept: ReadonlySet<string> = new Set(["host", "content-length", "content-type", "authorization", "cookie"]);
 
 /** Every header of this prefix in a request belongs to the mesh, and is believed from nobody. */
-const meshPrefix = "l5d-";
+export const meshPrefix = "l5d-";
 
 /** The protocol that a request may switch to, or null. Not HTTP/2: a tunnel would carry requests past the policy. */
 export function allowedUpgrade(head: RequestHead): string | null {

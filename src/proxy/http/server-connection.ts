@@ -10,37 +10,12 @@ import { HeadDecoder } from "#wire/http1/head-decoder.ts";
 import { refusalStatus } from "#wire/http1/refusal.ts";
 import { chunkStart, fieldLines, lastChunk, reasonPhrase } from "#wire/http1/serialise.ts";
 import type { Downstream, HttpContext, Upstream, UpstreamPool } from "./exchange.ts";
+import { idempotent } from "./idempotent.ts";
 import { OutBuffer, type OutBufferOwner } from "./out-buffer.ts";
 import type { ErrorAnswer, TransportCells } from "./ports.ts";
+import type { ExchangeEnd, RequestControl, RequestHandler } from "./request-handler.ts";
 import { forwardedResponse } from "./rewrite.ts";
 import { Tunnel } from "./tunnel.ts";
-
-/** How an exchange ended. */
-export type ExchangeEnd =
-  /** The response went out in full, be it the server's or ours. */
-  | "complete"
-  /** The response broke off. */
-  | "broken"
-  /** The client went away. */
-  | "client-gone";
-
-/** Decides about the requests of one connection, one at a time. Each request ends in `onExchangeEnd`. */
-export interface RequestHandler {
-  /** A request's head came. Call `send` or `answer`, now or later. */
-  onRequest(connection: ServerConnection, head: RequestHead): void;
-  /** The pool could make no connection; nothing was sent. Call `send` or `answer`. */
-  onUnsent(connection: ServerConnection, error: MeshError): void;
-  /** The server broke the exchange before its answer. Call `answer`. */
-  onNoAnswer(connection: ServerConnection, error: MeshError): void;
-  /** The response's head came. */
-  onResponse(head: ResponseHead): void;
-  /** `status` is 0 when no response was begun. */
-  onExchangeEnd(status: number, end: ExchangeEnd): void;
-  /** The client is gone while the request waits for the handler's `send` or `answer`. */
-  onAbandoned(): void;
-  /** The connection is over, also when it became a tunnel. Last, exactly once. */
-  onClosed(error: MeshError | null): void;
-}
 
 const crlf = Buffer.from("\r\n");
 const chunkedEnd = "transfer-encoding: chunked\r\n\r\n";
@@ -52,9 +27,6 @@ export const headTimeout = 30_000;
 
 /** How often a request is sent again because the server had closed a kept connection. */
 const maxRetries = 3;
-
-/** Methods that may be sent again when a kept connection was closed under them (RFC 9110 §9.2.2). */
-const idempotent: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 type Phase =
   /** Between requests, or in the middle of a head. */
@@ -72,7 +44,8 @@ type Phase =
  * A client's connection: reads requests one after another and writes their responses in order. It holds the state of
  * the exchange under way itself, so that nothing is made per request.
  */
-export class ServerConnection implements Downstream, SocketHandler, OutBufferOwner {
+export class ServerConnection implements Downstream, RequestControl, SocketHandler, OutBufferOwner {
+  readonly extra: FlatHeaders;
   readonly extraFields: string;
   authority: string | null = null;
   private readonly socket: Socket;
@@ -101,19 +74,20 @@ export class ServerConnection implements Downstream, SocketHandler, OutBufferOwn
   /** Runs while a head has begun and is not complete. */
   private headTimer: Timer | null = null;
 
-  /** @param extraFields header lines for every request that passes, each with CRLF */
+  /** @param extra header fields for every request that passes: lower-case names and values */
   constructor(
     socket: Socket,
     context: HttpContext,
     handler: RequestHandler,
     cells: TransportCells,
-    extraFields: string,
+    extra: FlatHeaders,
   ) {
     this.socket = socket;
     this.context = context;
     this.handler = handler;
     this.cells = cells;
-    this.extraFields = extraFields;
+    this.extra = extra;
+    this.extraFields = fieldLines(extra);
     this.out = new OutBuffer(socket, this, context.flusher, context.buffers, cells);
     this.heads = new HeadDecoder((text) => context.requests.get(text), context.limits);
     this.body = new BodyDecoder(context.limits);
@@ -438,7 +412,7 @@ export class ServerConnection implements Downstream, SocketHandler, OutBufferOwn
     this.head = null;
     this.pool = null;
     this.authority = null;
-    this.handler.onExchangeEnd(this.status, end);
+    this.handler.onExchangeEnd(this.status, end, -1);
   }
 
   /** Lets go of whatever serves the request. */

@@ -1,11 +1,37 @@
 import type { ConnectHandler, PendingConnect, SocketAddr } from "#lib/net/socket.ts";
 import type { HttpContext } from "../http/exchange.ts";
-import { HttpPool } from "../http/pool.ts";
+import { Http2Pool } from "../http/h2/pool.ts";
+import { HttpPool, type PoolOptions } from "../http/pool.ts";
 import type { TransportCells } from "../http/ports.ts";
 import type { InboundOptions } from "./options.ts";
 
+/** Kept connections to one target. */
+export class AppPool {
+  readonly http1: HttpPool;
+  private made: Http2Pool | null = null;
+  private readonly options: PoolOptions;
+  private readonly http: HttpContext;
+
+  constructor(options: PoolOptions, http: HttpContext) {
+    this.options = options;
+    this.http = http;
+    this.http1 = new HttpPool(options, http);
+  }
+
+  /** Speaks HTTP/2 without being asked (prior knowledge, RFC 9113 §3.3). */
+  get http2(): Http2Pool {
+    // Applications differ in how many pings they stand.
+    this.made ??= new Http2Pool({ ...this.options, pings: false }, this.http);
+    return this.made;
+  }
+
+  get empty(): boolean {
+    return this.http1.empty && (this.made?.empty ?? true);
+  }
+}
+
 interface Entry {
-  readonly pool: HttpPool;
+  readonly pool: AppPool;
   users: number;
 }
 
@@ -37,7 +63,7 @@ export class AppPools {
   }
 
   /** `cells`: of the connections, when the pool is new. */
-  acquire(target: SocketAddr, cells: TransportCells): HttpPool {
+  acquire(target: SocketAddr, cells: TransportCells): AppPool {
     const key = `${target.ip} ${target.port}`;
     let entry = this.entries.get(key);
     if (entry === undefined) {
@@ -60,9 +86,9 @@ export class AppPools {
     return this.entries.size;
   }
 
-  private create(key: string, target: SocketAddr, cells: TransportCells): HttpPool {
+  private create(key: string, target: SocketAddr, cells: TransportCells): AppPool {
     const { options } = this;
-    return new HttpPool(
+    return new AppPool(
       {
         dial: (handler) => connectApp(options, target, handler),
         prologue: null,

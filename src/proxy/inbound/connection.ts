@@ -5,6 +5,8 @@ import { includesPort } from "#lib/port-list.ts";
 import { transportProtocol, type TransportHeader } from "#wire/transport-header/transport-header.ts";
 import type { Detected } from "../detect/classify.ts";
 import { Detection, type DetectionOwner } from "../detect/detection.ts";
+import { ServerSession } from "../http/h2/server-session.ts";
+import type { RequestHandler } from "../http/request-handler.ts";
 import { ServerConnection } from "../http/server-connection.ts";
 import { HeaderReader, type HeaderOwner } from "./header-reader.ts";
 import { InboundHttpSession } from "./http-session.ts";
@@ -13,6 +15,7 @@ import type { ClientTls, ConnectionVerdict, InboundConnection, PortPolicy } from
 import { InboundTcpSession } from "./tcp-session.ts";
 
 const nothing = Buffer.alloc(0);
+const nothingToDo = (): void => {};
 
 /** A name that may stand in a header line. */
 const identityPattern = /^[\x21-\x7e]{1,253}$/;
@@ -36,7 +39,7 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
   private policy: PortPolicy | null = null;
   private tls: ClientTls | null = null;
   private verdict: ConnectionVerdict | null = null;
-  private http: ServerConnection | null = null;
+  private http: ServerConnection | ServerSession | null = null;
   private pooled = false;
   private over = false;
 
@@ -173,9 +176,23 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
       const pool = shared.pools.acquire(target, verdict.destination);
       this.pooled = true;
       const session = new InboundHttpSession(shared, facts, policy, pool, (error) => this.end(error));
-      const extra = tls.kind === "meshed" ? `l5d-client-id: ${tls.clientId}\r\n` : "";
+      const extra = tls.kind === "meshed" ? ["l5d-client-id", tls.clientId] : [];
       const handler = shared.options.accessLog?.wrap(session, facts) ?? session;
       this.http = new ServerConnection(socket, shared.http, handler, verdict.source, extra);
+      this.http.start(initial, ended);
+      if (shared.options.drain.draining) this.http.finish();
+      return;
+    }
+    if (found === "http2") {
+      const pool = shared.pools.acquire(target, verdict.destination);
+      this.pooled = true;
+      const handler = (): RequestHandler => {
+        const session = new InboundHttpSession(shared, facts, policy, pool, nothingToDo);
+        return shared.options.accessLog?.wrap(session, facts) ?? session;
+      };
+      const extra = tls.kind === "meshed" ? ["l5d-client-id", tls.clientId] : [];
+      const over = (error: MeshError | null): void => this.end(error);
+      this.http = new ServerSession(socket, shared.http, handler, verdict.source, extra, over);
       this.http.start(initial, ended);
       if (shared.options.drain.draining) this.http.finish();
       return;

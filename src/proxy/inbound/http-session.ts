@@ -1,17 +1,18 @@
 import type { MeshError } from "#lib/errors.ts";
 import { header, type RequestHead } from "#wire/http1/head.ts";
-import type { HttpPool } from "../http/pool.ts";
+import { BlockRequest } from "../http/h2/heads.ts";
 import type { FailureCause, HttpCells } from "../http/ports.ts";
-import type { ExchangeEnd, RequestHandler, ServerConnection } from "../http/server-connection.ts";
+import type { ExchangeEnd, RequestControl, RequestHandler } from "../http/request-handler.ts";
+import type { AppPool } from "./app-pools.ts";
 import type { InboundShared } from "./options.ts";
 import type { InboundConnection, PortPolicy } from "./ports.ts";
 
-/** The requests of one client connection, one at a time: authorize each, send it to the application, report the outcome. */
+/** Requests, one at a time (those of an HTTP/1 connection, or one of an HTTP/2 connection): authorize each, send it to the application, report the outcome. */
 export class InboundHttpSession implements RequestHandler {
   private readonly shared: InboundShared;
   private readonly facts: InboundConnection;
   private readonly policy: PortPolicy;
-  private readonly pool: HttpPool;
+  private readonly pool: AppPool;
   private readonly onOver: (error: MeshError | null) => void;
   private head: RequestHead | null = null;
   private cells: HttpCells | null = null;
@@ -21,7 +22,7 @@ export class InboundHttpSession implements RequestHandler {
     shared: InboundShared,
     facts: InboundConnection,
     policy: PortPolicy,
-    pool: HttpPool,
+    pool: AppPool,
     onOver: (error: MeshError | null) => void,
   ) {
     this.shared = shared;
@@ -31,7 +32,7 @@ export class InboundHttpSession implements RequestHandler {
     this.onOver = onOver;
   }
 
-  onRequest(connection: ServerConnection, head: RequestHead): void {
+  onRequest(connection: RequestControl, head: RequestHead): void {
     const { shared } = this;
     this.head = head;
     this.startedAt = shared.options.clock.now();
@@ -44,22 +45,28 @@ export class InboundHttpSession implements RequestHandler {
     } else if (shared.inFlight > shared.options.maxInFlight) {
       this.fail(connection, "load-shed", "Too many requests at a time");
     } else {
-      connection.send(this.pool);
+      connection.send(this.speaksHttp2(head) ? this.pool.http2 : this.pool.http1);
     }
   }
 
-  onUnsent(connection: ServerConnection, error: MeshError): void {
+  /** A peer of the mesh may bring requests of HTTP/1 by HTTP/2, and says so. */
+  private speaksHttp2(head: RequestHead): boolean {
+    if (!(head instanceof BlockRequest)) return false;
+    return this.facts.tls.kind !== "meshed" || head.block.get("l5d-orig-proto") === null;
+  }
+
+  onUnsent(connection: RequestControl, error: MeshError): void {
     this.fail(connection, error.code === "timeout" ? "connect-timeout" : "connect-failed", error.message);
   }
 
-  onNoAnswer(connection: ServerConnection, error: MeshError): void {
+  onNoAnswer(connection: RequestControl, error: MeshError): void {
     this.fail(connection, error.code === "protocol" ? "bad-response" : "connect-failed", error.message);
   }
 
   onResponse(): void {}
 
-  onExchangeEnd(status: number, end: ExchangeEnd): void {
-    this.cells?.responseEnded(status, this.shared.options.clock.now() - this.startedAt, end === "complete");
+  onExchangeEnd(status: number, end: ExchangeEnd, grpcStatus: number): void {
+    this.cells?.responseEnded(status, this.shared.options.clock.now() - this.startedAt, end === "complete", grpcStatus);
     this.shared.inFlight--;
     this.head = null;
     this.cells = null;
@@ -71,7 +78,7 @@ export class InboundHttpSession implements RequestHandler {
     this.onOver(error);
   }
 
-  private fail(connection: ServerConnection, cause: FailureCause, message: string): void {
+  private fail(connection: RequestControl, cause: FailureCause, message: string): void {
     const grpc =
       this.head !== null && (header(this.head.headers, "content-type")?.startsWith("application/grpc") ?? false);
     const meshed = this.facts.tls.kind === "meshed";

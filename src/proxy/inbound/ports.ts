@@ -4,7 +4,7 @@ import type { SocketAddr } from "#lib/net/socket.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
 import type { DetectCells } from "../detect/detection.ts";
 import type { HttpCells, TransportCells } from "../http/ports.ts";
-import type { RequestHandler } from "../http/server-connection.ts";
+import type { RequestHandler } from "../http/request-handler.ts";
 
 /** What the TLS layer of an accepted connection established. */
 export type ClientTls =

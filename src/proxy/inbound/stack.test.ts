@@ -13,7 +13,7 @@ import { encodeTransportHeader, transportProtocol } from "#wire/transport-header
 import { clientHello } from "#wire/tls-hello/testing/hello.ts";
 import type { Failure } from "../http/ports.ts";
 import { CountingHttp, CountingTransport } from "../http/testing/cells.ts";
-import { dial, endOf, WireServer } from "../http/testing/wire.ts";
+import { dial, endOf, http2Get, WireServer } from "../http/testing/wire.ts";
 import type { AccessLog, InboundConnection, InboundProtocol, PortPolicy, RequestVerdict } from "./ports.ts";
 import { createInboundStack } from "./stack.ts";
 
@@ -130,6 +130,7 @@ function setup(options: Setup = {}) {
     seen,
     asked,
     watchers,
+    headers,
     drain,
     state,
     stack,
@@ -328,7 +329,6 @@ describe("the mesh's TLS", () => {
   for (const [session, first] of [
     ["http1", get],
     [null, "bytes"],
-    ["http2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
   ] as const) {
     test(`with a transport header takes ${session ?? "bytes"} for the named port`, async () => {
       const t = setup({ port: null });
@@ -347,6 +347,36 @@ describe("the mesh's TLS", () => {
       client.socket.terminate();
     });
   }
+
+  test("with a transport header takes http2 for the named port, and tells the application who asks", async () => {
+    const t = setup({ port: null });
+    const client = await t.client(mesh("voting.test", [transportProtocol]));
+    const header = encodeTransportHeader({ port: 9090, name: null, session: "http2" }).toString("latin1");
+    client.send(header + http2Get);
+    const got = await (await t.app.next()).take("web.test");
+    expect(got).toStartWith("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    expect(got).toContain("l5d-client-id");
+    expect([t.asked, t.headers, t.stack.inFlight]).toEqual([[9090], ["9090 http2 web.test"], 1]);
+    client.socket.terminate();
+    await t.drain.start();
+    expect([t.stack.inFlight, t.state.holds, t.http.ends]).toEqual([0, 0, [[0, false]]]);
+  });
+
+  test("with a transport header may bring HTTP/1 by HTTP/2, when the peer says so", async () => {
+    const t = setup({ port: null });
+    const client = await t.client(mesh("voting.test", [transportProtocol]));
+    const header = encodeTransportHeader({ port: 9090, name: null, session: "http2" }).toString("latin1");
+    // One more field, a literal that no table takes: l5d-orig-proto: HTTP/1.1.
+    const field = "\0\x0el5d-orig-proto\x08HTTP/1.1";
+    const length = String.fromCharCode(8 + field.length);
+    client.send(header + http2Get.replace("\0\0\x08\x01", `\0\0${length}\x01`) + field);
+    const app = await t.app.next();
+    expect(await app.take("\r\n\r\n")).toBe("GET / HTTP/1.1\r\nhost: web\r\nl5d-client-id: web.test\r\n\r\n");
+    app.send(ok);
+    expect(await client.take("ok")).toContain("ok");
+    expect(t.http.ends).toEqual([[200, true]]);
+    client.socket.terminate();
+  });
 
   test("is required on the proxy's own port, and so is the header", async () => {
     const t = setup({ port: null });

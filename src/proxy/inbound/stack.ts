@@ -2,7 +2,7 @@
  * The inbound stack: connections from outside, passed on to the application in the same pod.
  *
  *   connection:    mesh TLS? who is it → which port → what does it speak → may it
- *   http-session:  per request authorize → application's pool             (HTTP/1)
+ *   http-session:  per request authorize → application's pool             (HTTP/1 and HTTP/2)
  *   tcp-session:   bytes, until the policy forbids it                     (everything else)
  */
 import type { Socket, SocketAddr } from "#lib/net/socket.ts";

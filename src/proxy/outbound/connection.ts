@@ -3,6 +3,7 @@ import { formatAddr } from "#lib/net/sockaddr.ts";
 import type { Socket, SocketAddr, SocketHandler } from "#lib/net/socket.ts";
 import type { Detected } from "../detect/classify.ts";
 import { Detection, type DetectionOwner } from "../detect/detection.ts";
+import { ServerSession } from "../http/h2/server-session.ts";
 import { ServerConnection } from "../http/server-connection.ts";
 import { OutboundHttpSession } from "./http-session.ts";
 import type { OutboundShared } from "./options.ts";
@@ -10,6 +11,7 @@ import type { OutboundTarget } from "./ports.ts";
 import { OutboundTcpSession } from "./tcp-session.ts";
 
 const nothing = Buffer.alloc(0);
+const nothingToDo = (): void => {};
 
 /** One connection of the application: where does it go, what does it speak, who passes it on. */
 export class OutboundConnection implements DetectionOwner, SocketHandler {
@@ -20,7 +22,7 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
   private readonly stopDrain: () => void;
   private cancelLookup: (() => void) | null = null;
   private target: OutboundTarget | null = null;
-  private http: ServerConnection | null = null;
+  private http: ServerConnection | ServerSession | null = null;
   private early: Buffer = nothing;
   private earlyEnd = false;
   private paused = false;
@@ -68,17 +70,17 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
         socket.terminate();
         return;
       case "opaque":
-        this.passBytes(null, this.early, this.earlyEnd);
+        this.passBytes(this.early, this.earlyEnd);
         return;
       case "http2":
-        this.passBytes("http2", this.early, this.earlyEnd);
+        this.serveHttp2(this.early, this.earlyEnd);
         return;
       case "http1":
         this.serveHttp(this.early, this.earlyEnd);
         return;
       case "detect":
         if (this.earlyEnd) {
-          this.passBytes(null, this.early, true);
+          this.passBytes(this.early, true);
           return;
         }
         Detection.start(socket, this, true, target.detectTimeout, shared.options.clock, target.detect, this.early);
@@ -88,7 +90,8 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
   onDetected(_socket: Socket, detected: Detected, initial: Buffer, ended: boolean): void {
     if (this.target !== null) this.target.source.readBytes += initial.length - this.early.length;
     if (detected.kind === "http1") this.serveHttp(initial, ended);
-    else this.passBytes(detected.kind === "http2" ? "http2" : null, initial, ended);
+    else if (detected.kind === "http2") this.serveHttp2(initial, ended);
+    else this.passBytes(initial, ended);
   }
 
   onClosed(error: MeshError | null): void {
@@ -98,16 +101,26 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
   private serveHttp(initial: Buffer, ended: boolean): void {
     const { target, shared } = this;
     if (target === null) return;
-    const session = new OutboundHttpSession(shared, target, (error) => this.end(error));
-    this.http = new ServerConnection(this.socket, shared.http, session, target.source, "");
+    const session = new OutboundHttpSession(shared, target, "http1", (error) => this.end(error));
+    this.http = new ServerConnection(this.socket, shared.http, session, target.source, []);
     this.http.start(initial, ended);
     if (shared.options.drain.draining) this.http.finish();
   }
 
-  private passBytes(session: "http2" | null, initial: Buffer, ended: boolean): void {
+  private serveHttp2(initial: Buffer, ended: boolean): void {
     const { target, shared } = this;
     if (target === null) return;
-    new OutboundTcpSession(shared, target, this.socket, session, initial, ended, (error) => this.end(error)).start();
+    const handler = (): OutboundHttpSession => new OutboundHttpSession(shared, target, "http2", nothingToDo);
+    const over = (error: MeshError | null): void => this.end(error);
+    this.http = new ServerSession(this.socket, shared.http, handler, target.source, [], over);
+    this.http.start(initial, ended);
+    if (shared.options.drain.draining) this.http.finish();
+  }
+
+  private passBytes(initial: Buffer, ended: boolean): void {
+    const { target, shared } = this;
+    if (target === null) return;
+    new OutboundTcpSession(shared, target, this.socket, initial, ended, (error) => this.end(error)).start();
   }
 
   private end(error: MeshError | null): void {

@@ -6,9 +6,11 @@ import {
   transportProtocol,
   type TransportHeader,
 } from "#wire/transport-header/transport-header.ts";
-import { HttpPool } from "../http/pool.ts";
+import type { UpstreamPool } from "../http/exchange.ts";
+import { Http2Pool } from "../http/h2/pool.ts";
+import { HttpPool, type PoolOptions } from "../http/pool.ts";
 import type { OutboundShared } from "./options.ts";
-import type { Endpoint } from "./ports.ts";
+import type { Endpoint, EndpointConnections } from "./ports.ts";
 
 /** Whether connections go to the peer's proxy port and start with a header. */
 function usesHeader({ options }: OutboundShared, endpoint: Endpoint): boolean {
@@ -62,23 +64,54 @@ export function connectEndpoint(shared: OutboundShared, endpoint: Endpoint, hand
   );
 }
 
-/** The endpoint's HTTP/1 connections; made at its first request. */
-export function endpointPool(shared: OutboundShared, endpoint: Endpoint): HttpPool {
-  if (endpoint.connections instanceof HttpPool) return endpoint.connections;
-  const { options } = shared;
-  const pool = new HttpPool(
-    {
+/** What a request is sent by. */
+export type HttpVersion = "http1" | "http2";
+
+/** The endpoint's connections for requests, made when one is first needed. */
+class EndpointPools implements EndpointConnections {
+  private readonly shared: OutboundShared;
+  private readonly endpoint: Endpoint;
+  private http1: HttpPool | null = null;
+  private http2: Http2Pool | null = null;
+
+  constructor(shared: OutboundShared, endpoint: Endpoint) {
+    this.shared = shared;
+    this.endpoint = endpoint;
+  }
+
+  of(version: HttpVersion): UpstreamPool {
+    if (version === "http1") return (this.http1 ??= new HttpPool(this.options("http1"), this.shared.http));
+    // Proxies of the mesh take pings; what an application takes of them differs.
+    const pings = this.endpoint.tls !== null && this.shared.options.credentials !== null;
+    return (this.http2 ??= new Http2Pool({ ...this.options("http2"), pings }, this.shared.http));
+  }
+
+  retire(): void {
+    this.http1?.retire();
+    this.http2?.retire();
+  }
+
+  private options(version: HttpVersion): PoolOptions {
+    const { shared, endpoint } = this;
+    return {
       dial: (handler) => connectEndpoint(shared, endpoint, handler),
-      prologue: prologue(shared, endpoint, "http1"),
+      prologue: prologue(shared, endpoint, version),
       cells: endpoint.transport,
-      idleTimeout: options.poolIdleTimeout,
-      maxIdle: options.maxIdlePerEndpoint,
+      idleTimeout: shared.options.poolIdleTimeout,
+      maxIdle: shared.options.maxIdlePerEndpoint,
       onConnected: () => endpoint.connected(),
       onConnectFailed: (error) => endpoint.connectFailed(error),
       onEmpty() {},
-    },
-    shared.http,
-  );
-  endpoint.connections = pool;
-  return pool;
+    };
+  }
+}
+
+/** The endpoint's connections for requests of a version. Called per request. */
+export function endpointPool(shared: OutboundShared, endpoint: Endpoint, version: HttpVersion): UpstreamPool {
+  let pools = endpoint.connections;
+  if (!(pools instanceof EndpointPools)) {
+    pools = new EndpointPools(shared, endpoint);
+    endpoint.connections = pools;
+  }
+  return (pools as EndpointPools).of(version);
 }

@@ -1,20 +1,21 @@
 import type { MeshError } from "#lib/errors.ts";
 import { header, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
 import type { FailureCause, HttpCells } from "../http/ports.ts";
-import type { ExchangeEnd, RequestHandler, ServerConnection } from "../http/server-connection.ts";
-import { endpointPool } from "./endpoint-connect.ts";
+import type { ExchangeEnd, RequestControl, RequestHandler } from "../http/request-handler.ts";
+import { endpointPool, type HttpVersion } from "./endpoint-connect.ts";
 import { maxAttempts, type OutboundShared } from "./options.ts";
 import type { Endpoint, HttpRoute, OutboundTarget, PickWaiter } from "./ports.ts";
 
 /**
- * The requests of one client connection, one at a time: route, pick an endpoint, send, report the outcome. Holds the
+ * Requests, one at a time (those of an HTTP/1 connection, or one of an HTTP/2 connection): route, pick an endpoint, send, report the outcome. Holds the
  * state of the request under way itself and is its own waiter, so that nothing is made per request.
  */
 export class OutboundHttpSession implements RequestHandler, PickWaiter {
   private readonly shared: OutboundShared;
   private readonly target: OutboundTarget;
+  private readonly version: HttpVersion;
   private readonly onOver: (error: MeshError | null) => void;
-  private connection: ServerConnection | null = null;
+  private connection: RequestControl | null = null;
   private head: RequestHead | null = null;
   private route: HttpRoute | null = null;
   private endpoint: Endpoint | null = null;
@@ -25,13 +26,20 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
   private attempts = 0;
   private lastError: MeshError | null = null;
 
-  constructor(shared: OutboundShared, target: OutboundTarget, onOver: (error: MeshError | null) => void) {
+  /** @param version what the requests came by, and go on by */
+  constructor(
+    shared: OutboundShared,
+    target: OutboundTarget,
+    version: HttpVersion,
+    onOver: (error: MeshError | null) => void,
+  ) {
     this.shared = shared;
     this.target = target;
+    this.version = version;
     this.onOver = onOver;
   }
 
-  onRequest(connection: ServerConnection, head: RequestHead): void {
+  onRequest(connection: RequestControl, head: RequestHead): void {
     const { shared } = this;
     this.connection = connection;
     this.head = head;
@@ -71,7 +79,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
     const { connection } = this;
     if (connection === null) return;
     connection.authority = endpoint.authorityOverride;
-    connection.send(endpointPool(this.shared, endpoint));
+    connection.send(endpointPool(this.shared, endpoint, this.version));
   }
 
   onEndpoint(endpoint: Endpoint): void {
@@ -90,7 +98,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
     this.fail(cause, cause === "failfast" ? `No endpoint is ready${because}` : "The queue is full");
   }
 
-  onUnsent(_connection: ServerConnection, error: MeshError): void {
+  onUnsent(_connection: RequestControl, error: MeshError): void {
     const { route } = this;
     this.lastError = error;
     this.letGo(true);
@@ -100,7 +108,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
     else this.pick(route);
   }
 
-  onNoAnswer(_connection: ServerConnection, error: MeshError): void {
+  onNoAnswer(_connection: RequestControl, error: MeshError): void {
     this.fail(error.code === "protocol" ? "bad-response" : "connect-failed", error.message);
   }
 
@@ -109,9 +117,9 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
     this.endpoint?.responded(this.shared.options.clock.now() - this.sentAt, head.status);
   }
 
-  onExchangeEnd(status: number, end: ExchangeEnd): void {
+  onExchangeEnd(status: number, end: ExchangeEnd, grpcStatus: number): void {
     this.count();
-    this.cells?.responseEnded(status, this.shared.options.clock.now() - this.startedAt, end === "complete");
+    this.cells?.responseEnded(status, this.shared.options.clock.now() - this.startedAt, end === "complete", grpcStatus);
     this.letGo(end === "broken");
     this.shared.inFlight--;
     this.head = null;

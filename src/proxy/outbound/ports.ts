@@ -35,7 +35,7 @@ export interface OutboundTarget {
   count(): void;
   /** Cells of accepted connections (peer="src"). */
   readonly source: TransportCells;
-  /** Where whole connections go: opaque, TLS and (for now) HTTP/2. */
+  /** Where whole connections go: opaque and TLS. */
   readonly tcp: Balancer;
   /** The route of a request. Returns ready-made objects: called once per request, must not allocate. */
   route(head: RequestHead): HttpRoute | HttpRefusal;

@@ -2,7 +2,7 @@
  * The outbound stack: accepted connections of the application and where each wanted to go, passed on to endpoints.
  *
  *   connection: look the destination up → detect the protocol →
- *     http-session: per request route → balancer → endpoint's pool      (HTTP/1)
+ *     http-session: per request route → balancer → endpoint's pool      (HTTP/1 and HTTP/2)
  *     tcp-session:  balancer → endpoint, once                           (everything else)
  *   endpoint-connect: plaintext | mutual TLS | mutual TLS and a transport header
  */

@@ -1,6 +1,5 @@
 import type { MeshError } from "#lib/errors.ts";
 import type { Socket } from "#lib/net/socket.ts";
-import type { TransportHeader } from "#wire/transport-header/transport-header.ts";
 import { TcpForward, type ForwardOwner } from "../http/tcp-forward.ts";
 import { connectEndpoint, prologue } from "./endpoint-connect.ts";
 import { causeOf } from "./http-session.ts";
@@ -11,7 +10,6 @@ import type { Endpoint, OutboundTarget, PickWaiter } from "./ports.ts";
 export class OutboundTcpSession implements ForwardOwner, PickWaiter {
   private readonly shared: OutboundShared;
   private readonly target: OutboundTarget;
-  private readonly session: TransportHeader["session"];
   private readonly onOver: (error: MeshError | null) => void;
   private readonly forward: TcpForward;
   private readonly startedAt: number;
@@ -20,19 +18,16 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
   private attempts = 0;
   private dialedAt = 0;
 
-  /** @param session what the bytes are known to be */
   constructor(
     shared: OutboundShared,
     target: OutboundTarget,
     client: Socket,
-    session: TransportHeader["session"],
     initial: Buffer,
     ended: boolean,
     onOver: (error: MeshError | null) => void,
   ) {
     this.shared = shared;
     this.target = target;
-    this.session = session;
     this.onOver = onOver;
     this.startedAt = shared.options.clock.now();
     this.forward = new TcpForward(client, target.source, this, initial, ended);
@@ -80,7 +75,7 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
     }
     endpoint.connected();
     endpoint.responded(this.shared.options.clock.now() - this.dialedAt, 0);
-    this.forward.open(server, endpoint.transport, prologue(this.shared, endpoint, this.session));
+    this.forward.open(server, endpoint.transport, prologue(this.shared, endpoint, null));
   }
 
   onConnectFailed(error: MeshError): void {

@@ -146,7 +146,7 @@ describe("LivePortPolicy", () => {
     expect(subject.authorizeRequest(client, head("/b"))).toBe(verdict);
     expect(verdict.kind).toBe("allow");
     verdict.http.requestStarted();
-    verdict.http.responseEnded(200, 3, true);
+    verdict.http.responseEnded(200, 3, true, -1);
     const line = text(registry)
       .split("\n")
       .find((candidate) => candidate.startsWith("response_total"));

@@ -82,8 +82,8 @@ class CountedCells implements HttpCells {
     this.http.requestStarted();
   }
 
-  responseEnded(status: number, latency: number, complete: boolean): void {
-    this.http.responseEnded(status, latency, complete);
+  responseEnded(status: number, latency: number, complete: boolean, grpcStatus: number): void {
+    this.http.responseEnded(status, latency, complete, grpcStatus);
   }
 }
 

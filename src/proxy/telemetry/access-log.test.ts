@@ -3,14 +3,14 @@ import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { defaultHttp1Limits } from "#wire/http1/limits.ts";
 import { parseRequestHead } from "#wire/http1/parse-request.ts";
 import { parseResponseHead } from "#wire/http1/parse-response.ts";
-import type { RequestHandler, ServerConnection } from "../http/server-connection.ts";
+import type { RequestControl, RequestHandler } from "../http/request-handler.ts";
 import type { ClientTls } from "../inbound/ports.ts";
 import { createAccessLog, LineWriter, type AccessLogFormat } from "./access-log.ts";
 
 const request = (...lines: string[]) => parseRequestHead(`${lines.join("\r\n")}\r\n`, defaultHttp1Limits);
 const response = (...lines: string[]) => parseResponseHead(`${lines.join("\r\n")}\r\n`, defaultHttp1Limits);
 const get = request("GET /a?b=1 HTTP/1.1", "Host: web");
-const connection = {} as ServerConnection;
+const connection = {} as RequestControl;
 const plain: ClientTls = { kind: "none", reason: "no_tls_from_remote" };
 
 function setUp(format: AccessLogFormat, tls: ClientTls = plain, ip = "10.0.0.7") {
@@ -44,7 +44,7 @@ describe("The access log", () => {
     const t = setUp("apache", { kind: "meshed", clientId: "vote-bot.emojivoto.serviceaccount.identity" });
     t.handler.onRequest(connection, get);
     t.handler.onResponse(response("HTTP/1.1 503 Busy", "Content-Length: 0"));
-    t.handler.onExchangeEnd(503, "complete");
+    t.handler.onExchangeEnd(503, "complete", -1);
     expect(t.taken()).toEqual([
       '10.0.0.7:40000 vote-bot.emojivoto.serviceaccount.identity - [2026-11-24T09:08:07.000Z] "GET /a?b=1 HTTP/1.1" 503',
     ]);
@@ -59,7 +59,7 @@ describe("The access log", () => {
     t.clock.advance(12.5);
     t.handler.onResponse(response("HTTP/1.1 200 OK", "Content-Length: 1234"));
     t.clock.advance(1000);
-    t.handler.onExchangeEnd(200, "complete");
+    t.handler.onExchangeEnd(200, "complete", -1);
     const [line, ...more] = t.taken();
     expect(more).toEqual([]);
     expect(JSON.parse(line ?? "")).toEqual({
@@ -97,11 +97,11 @@ describe("The access log", () => {
 
   test("has the proxy's own answer, and one line without a status for a client that left", () => {
     const t = setUp("apache");
-    t.inner.onRequest = () => t.handler.onExchangeEnd(403, "complete");
+    t.inner.onRequest = () => t.handler.onExchangeEnd(403, "complete", -1);
     t.handler.onRequest(connection, get);
     t.inner.onRequest = () => {};
     t.handler.onRequest(connection, get);
-    t.handler.onExchangeEnd(0, "client-gone");
+    t.handler.onExchangeEnd(0, "client-gone", -1);
     expect(t.taken().map((line) => line.split("] ")[1])).toEqual([
       '"GET /a?b=1 HTTP/1.1" 403',
       '"GET /a?b=1 HTTP/1.1"',

@@ -10,7 +10,7 @@ import type { Clock } from "#lib/clock.ts";
 import type { MeshError } from "#lib/errors.ts";
 import { formatSocketAddr } from "#lib/net-addr.ts";
 import { header, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
-import type { ExchangeEnd, RequestHandler, ServerConnection } from "../http/server-connection.ts";
+import type { ExchangeEnd, RequestControl, RequestHandler } from "../http/request-handler.ts";
 import type { AccessLog, InboundConnection } from "../inbound/ports.ts";
 
 export type AccessLogFormat = "apache" | "json";
@@ -97,7 +97,7 @@ class LoggedRequests implements RequestHandler {
     this.clientId = tls.kind === "meshed" ? tls.clientId : "-";
   }
 
-  onRequest(connection: ServerConnection, head: RequestHead): void {
+  onRequest(connection: RequestControl, head: RequestHead): void {
     this.request = head;
     this.time = this.clock.wall();
     this.startedAt = this.clock.now();
@@ -106,11 +106,11 @@ class LoggedRequests implements RequestHandler {
     if (this.request === head) this.processing = this.clock.now() - this.startedAt;
   }
 
-  onUnsent(connection: ServerConnection, error: MeshError): void {
+  onUnsent(connection: RequestControl, error: MeshError): void {
     this.inner.onUnsent(connection, error);
   }
 
-  onNoAnswer(connection: ServerConnection, error: MeshError): void {
+  onNoAnswer(connection: RequestControl, error: MeshError): void {
     this.inner.onNoAnswer(connection, error);
   }
 
@@ -121,8 +121,8 @@ class LoggedRequests implements RequestHandler {
     this.log(head.status, head.body === "length" ? head.length : null);
   }
 
-  onExchangeEnd(status: number, end: ExchangeEnd): void {
-    this.inner.onExchangeEnd(status, end);
+  onExchangeEnd(status: number, end: ExchangeEnd, grpcStatus: number): void {
+    this.inner.onExchangeEnd(status, end, grpcStatus);
     this.log(status === 0 ? null : status, status === 0 ? null : 0);
   }
 

@@ -33,6 +33,9 @@ export class HttpMetrics {
   }
 }
 
+/** gRPC statuses that are the server's fault: unknown, deadline, permission, internal, unavailable and data loss. */
+const grpcFailures: ReadonlySet<number> = new Set([2, 4, 7, 13, 14, 15]);
+
 interface StatusCell {
   readonly responses: Cell;
   readonly latency: HistogramCell;
@@ -43,7 +46,7 @@ class StatusCells implements HttpCells {
   private readonly labels: Labels;
   /** Resolved by the first request, so that what never sees one prints no series. */
   private requests: Cell | null = null;
-  /** By twice the status, plus 1 for broken responses. Bounded by the statuses that HTTP has. */
+  /** By status, gRPC status and whether the response broke off. Bounded by the statuses that there are. */
   private readonly byOutcome = new Map<number, StatusCell>();
 
   constructor(metrics: HttpMetrics, labels: Labels) {
@@ -56,17 +59,18 @@ class StatusCells implements HttpCells {
     this.requests.value++;
   }
 
-  responseEnded(status: number, latency: number, complete: boolean): void {
-    const key = complete ? status * 2 : status * 2 + 1;
-    const cell = this.byOutcome.get(key) ?? this.resolve(key, status, complete);
+  responseEnded(status: number, latency: number, complete: boolean, grpcStatus: number): void {
+    const key = (status * 32 + grpcStatus + 1) * 2 + (complete ? 0 : 1);
+    const cell = this.byOutcome.get(key) ?? this.resolve(key, status, complete, grpcStatus);
     cell.responses.value++;
     cell.latency.observe(latency);
   }
 
-  private resolve(key: number, status: number, complete: boolean): StatusCell {
+  private resolve(key: number, status: number, complete: boolean, grpcStatus: number): StatusCell {
     const base: Labels = status === 0 ? this.labels : { ...this.labels, status_code: String(status) };
-    const success = complete && status > 0 && status < 500;
+    const success = complete && status > 0 && status < 500 && !grpcFailures.has(grpcStatus);
     const outcome: Record<string, string> = { classification: success ? "success" : "failure" };
+    if (grpcStatus >= 0) outcome["grpc_status"] = String(grpcStatus);
     if (status === 0 || !complete) outcome["error"] = "unknown";
     const cell = {
       responses: this.metrics.responses.cell({ ...base, ...outcome }),

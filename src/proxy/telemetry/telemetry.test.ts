@@ -18,7 +18,7 @@ describe("HttpMetrics", () => {
       [0, false],
     ] as const) {
       cells.requestStarted();
-      cells.responseEnded(status, 7, complete);
+      cells.responseEnded(status, 7, complete, -1);
     }
     const lines = text(registry).split("\n");
     expect(lines).toContain('request_total{direction="inbound"} 5');
@@ -34,7 +34,7 @@ describe("HttpMetrics", () => {
   test("puts latencies into Linkerd's buckets by status", () => {
     const registry = new Registry();
     const cells = new HttpMetrics(registry).cells({ direction: "outbound" });
-    cells.responseEnded(200, 7, true);
+    cells.responseEnded(200, 7, true, -1);
     const out = text(registry);
     expect(out).toContain('response_latency_ms_bucket{direction="outbound",status_code="200",le="5"} 0');
     expect(out).toContain('response_latency_ms_bucket{direction="outbound",status_code="200",le="10"} 1');

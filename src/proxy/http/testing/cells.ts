@@ -20,10 +20,12 @@ export class CountingTransport implements TransportCells {
 export class CountingHttp implements HttpCells {
   requests = 0;
   readonly ends: Array<readonly [status: number, complete: boolean]> = [];
+  readonly grpc: number[] = [];
   requestStarted(): void {
     this.requests++;
   }
-  responseEnded(status: number, _latency: number, complete: boolean): void {
+  responseEnded(status: number, _latency: number, complete: boolean, grpcStatus: number): void {
+    if (grpcStatus >= 0) this.grpc.push(grpcStatus);
     this.ends.push([status, complete]);
   }
 }

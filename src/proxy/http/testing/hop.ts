@@ -7,7 +7,8 @@ import type { RequestHead } from "#wire/http1/head.ts";
 import { createHttpContext } from "../context.ts";
 import type { ErrorAnswer } from "../ports.ts";
 import { HttpPool } from "../pool.ts";
-import { ServerConnection, type ExchangeEnd, type RequestHandler } from "../server-connection.ts";
+import type { ExchangeEnd, RequestHandler } from "../request-handler.ts";
+import { ServerConnection } from "../server-connection.ts";
 import { CountingTransport } from "./cells.ts";
 
 /** The far end of a socket pair: remembers what came. */
@@ -47,7 +48,7 @@ export class FarEnd {
 
 export interface HopOptions {
   readonly room?: number;
-  readonly extraFields?: string;
+  readonly extra?: readonly string[];
   /** Answers the request instead of the server. */
   readonly answer?: (head: RequestHead) => ErrorAnswer | null;
 }
@@ -117,7 +118,7 @@ export class Hop {
     };
     const { client, server } = memoryPair(pairOptions);
     this.client = new FarEnd(client);
-    this.connection = new ServerConnection(server, this.context, handler, this.clientCells, options.extraFields ?? "");
+    this.connection = new ServerConnection(server, this.context, handler, this.clientCells, options.extra ?? []);
     this.connection.start(Buffer.alloc(0), false);
   }
 

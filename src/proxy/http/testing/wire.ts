@@ -5,6 +5,10 @@ import { listen } from "#lib/net/listen.ts";
 import type { Listener, Socket, SocketHandler } from "#lib/net/socket.ts";
 import type { ClientTls } from "#lib/net/tls.ts";
 
+/** How an HTTP/2 client begins: its preface, empty SETTINGS, and "GET / HTTP/2" for the host "web" (RFC 9113 §3.4, RFC 7541). */
+export const http2Get =
+  "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x08\x01\x05\0\0\0\x01\x82\x86\x84\x41\x03web";
+
 /** One end of a connection. */
 export class Wire implements SocketHandler {
   readonly socket: Socket;

@@ -1,0 +1,93 @@
+import { describe, expect, test } from "bun:test";
+import { parseRequestHead } from "#wire/http1/parse-request.ts";
+import { parseResponseHead } from "#wire/http1/parse-response.ts";
+import { defaultHttp1Limits } from "#wire/http1/limits.ts";
+import { requestBlock, responseBlock, type HeaderBlock } from "#wire/http2/header-block.ts";
+import { forwardedRequest } from "../rewrite.ts";
+import { BlockRequest, BlockResponse, grpcStatusOf, requestToSend, responseToSend } from "./heads.ts";
+
+const line = { method: "POST", scheme: "http", authority: "Web:80", path: "/a?b" };
+const pairs = ({ fields }: HeaderBlock): string[] =>
+  fields.flatMap((field, index) => (index % 2 === 0 ? [`${field}: ${fields[index + 1]}`] : []));
+
+describe("A request that came by HTTP/2", () => {
+  test("goes on as the same block when nothing of it changes", () => {
+    const block = requestBlock(line, ["te", "trailers", "x", "1"]);
+    expect(requestToSend(new BlockRequest(block, true), [], null)).toBe(block);
+  });
+
+  test("loses what claims to be the mesh's, and gets what is", () => {
+    const block = requestBlock(line, ["l5d-client-id", "forged", "x", "1"]);
+    const sent = requestToSend(new BlockRequest(block, true), ["l5d-client-id", "web.test"], null);
+    expect(pairs(sent)).toEqual([
+      ":method: POST",
+      ":scheme: http",
+      ":authority: Web:80",
+      ":path: /a?b",
+      "x: 1",
+      "l5d-client-id: web.test",
+    ]);
+    expect([sent.regularStart, sent.authority, sent.get("x")]).toEqual([8, "Web:80", "1"]);
+  });
+
+  test("gets another authority, and no second one", () => {
+    const block = requestBlock({ ...line, authority: "" }, ["host", "web", "x", "1"]);
+    const sent = requestToSend(new BlockRequest(block, true), [], "other:1");
+    expect(pairs(sent)).toEqual([":method: POST", ":scheme: http", ":authority: other:1", ":path: /a?b", "x: 1"]);
+  });
+
+  test("can be written as one of HTTP/1, with its body's kind", () => {
+    const head = new BlockRequest(requestBlock(line, ["te", "trailers", "x", "1"]), false);
+    expect(forwardedRequest(head, null)).toBe(
+      "POST /a?b HTTP/1.1\r\nhost: Web:80\r\nx: 1\r\ntransfer-encoding: chunked\r\n",
+    );
+    const sized = new BlockRequest(requestBlock(line, ["content-length", "3"]), false);
+    expect(forwardedRequest(sized, null)).toBe("POST /a?b HTTP/1.1\r\nhost: Web:80\r\ncontent-length: 3\r\n");
+    expect([head.body, sized.body, new BlockRequest(requestBlock(line, []), true).body]).toEqual([
+      "chunked",
+      "length",
+      "none",
+    ]);
+    expect(head.authority).toBe("web:80");
+  });
+});
+
+test("A request of HTTP/1 goes on by HTTP/2 without what belongs to its connection", () => {
+  const head = parseRequestHead(
+    "GET /a HTTP/1.1\r\nHost: web\r\nConnection: keep-alive, x-hop\r\nX-Hop: 1\r\nX-Own: 2\r\nL5d-Foo: 3\r\nTransfer-Encoding: chunked\r\n",
+  );
+  expect(pairs(requestToSend(head, ["l5d-client-id", "a"], null))).toEqual([
+    ":method: GET",
+    ":scheme: http",
+    ":authority: web",
+    ":path: /a",
+    "x-own: 2",
+    "l5d-client-id: a",
+  ]);
+});
+
+describe("A response", () => {
+  const strip = new Set(["l5d-proxy-error"]);
+
+  test("that came by HTTP/2 goes on as the same block, or without what is stripped", () => {
+    const plain = responseBlock(200, ["x", "1"]);
+    expect(responseToSend(new BlockResponse(plain, false), strip)).toBe(plain);
+    const marked = responseBlock(200, ["l5d-proxy-error", "a", "x", "1"]);
+    expect(pairs(responseToSend(new BlockResponse(marked, false), strip))).toEqual([":status: 200", "x: 1"]);
+  });
+
+  test("of HTTP/1 goes on without what belongs to its connection", () => {
+    const head = parseResponseHead(
+      "HTTP/1.1 404 No\r\nConnection: close\r\nL5d-Proxy-Error: a\r\nX: 1\r\n",
+      defaultHttp1Limits,
+    );
+    expect(pairs(responseToSend(head, strip))).toEqual([":status: 404", "x: 1"]);
+  });
+});
+
+test("The gRPC status is read where it is; an odd one is unknown", () => {
+  expect(grpcStatusOf(["a", "1", "grpc-status", "7"])).toBe(7);
+  expect(grpcStatusOf(["a", "1"])).toBe(-1);
+  for (const odd of ["", "x", "17", "-1", "1.5"])
+    expect([odd, grpcStatusOf(["grpc-status", odd])]).toEqual([odd, odd === "" ? 0 : 2]);
+});

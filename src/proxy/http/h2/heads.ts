@@ -1,0 +1,171 @@
+/**
+ * Heads of HTTP/2 as the rest of the proxy knows them, and back. A head that came by HTTP/2 keeps its block, so that one
+ * that goes on by HTTP/2 unchanged is the same object, whose bytes the encoder may remember.
+ */
+import type { BodyKind, FlatHeaders, RequestHead, ResponseHead } from "#wire/http1/head.ts";
+import { reasonPhrase } from "#wire/http1/serialise.ts";
+import { HeaderBlock, requestBlock, responseBlock } from "#wire/http2/header-block.ts";
+import { hopByHop, meshPrefix } from "../rewrite.ts";
+
+const none: FlatHeaders = [];
+
+/** A request that came by HTTP/2. */
+export class BlockRequest implements RequestHead {
+  readonly block: HeaderBlock;
+  readonly method: string;
+  readonly target: string;
+  readonly path: string;
+  readonly authority: string;
+  readonly minor = 1;
+  readonly body: "none" | "length" | "chunked";
+  readonly length: number;
+  readonly keepAlive = true;
+  readonly upgrade = null;
+  readonly expectContinue = false;
+  readonly connectionNames = none;
+  readonly shared = false;
+  readonly forwarded = null;
+  private list: FlatHeaders | null = null;
+
+  /** `fin`: the head is all of it. */
+  constructor(block: HeaderBlock, fin: boolean) {
+    this.block = block;
+    this.method = block.method;
+    this.target = this.path = block.path;
+    this.authority = (block.authority === "" ? (block.get("host") ?? "") : block.authority).toLowerCase();
+    this.body = fin ? "none" : block.contentLength >= 0 ? "length" : "chunked";
+    this.length = Math.max(0, block.contentLength);
+  }
+
+  /** With Host, as HTTP/1 has it. */
+  get headers(): FlatHeaders {
+    this.list ??= ["host", this.block.authority || this.authority, ...without(this.block, "host")];
+    return this.list;
+  }
+
+  get rawNames(): readonly string[] {
+    return this.headers.filter((_, index) => index % 2 === 0);
+  }
+}
+
+/** A response that came by HTTP/2. */
+export class BlockResponse implements ResponseHead {
+  readonly block: HeaderBlock;
+  readonly status: number;
+  readonly minor = 1;
+  readonly body: BodyKind;
+  readonly length: number;
+  readonly keepAlive = true;
+  readonly upgrade = null;
+  readonly connectionNames = none;
+  readonly shared = false;
+  readonly forwarded = null;
+  private list: FlatHeaders | null = null;
+
+  constructor(block: HeaderBlock, fin: boolean) {
+    this.block = block;
+    this.status = block.status;
+    this.body = fin ? "none" : block.contentLength >= 0 ? "length" : "chunked";
+    this.length = Math.max(0, block.contentLength);
+  }
+
+  get reason(): string {
+    return reasonPhrase(this.status);
+  }
+
+  get headers(): FlatHeaders {
+    this.list ??= this.block.fields.slice(this.block.regularStart);
+    return this.list;
+  }
+
+  get rawNames(): readonly string[] {
+    return this.headers.filter((_, index) => index % 2 === 0);
+  }
+}
+
+function without(block: HeaderBlock, name: string): string[] {
+  const out: string[] = [];
+  for (let at = block.regularStart; at < block.fields.length; at += 2) {
+    if (block.fields[at] !== name) out.push(block.fields[at] ?? "", block.fields[at + 1] ?? "");
+  }
+  return out;
+}
+
+/**
+ * The block to send to a server: without the mesh's own headers, which are believed from nobody, and with `extra`.
+ * @param authority replaces :authority, or null
+ */
+export function requestToSend(head: RequestHead, extra: FlatHeaders, authority: string | null): HeaderBlock {
+  if (!(head instanceof BlockRequest)) {
+    const line = { method: head.method, scheme: "http", authority: authority ?? head.authority, path: head.path };
+    return requestBlock(line, [...passing(head, true), ...extra]);
+  }
+  const { block } = head;
+  const { fields, regularStart } = block;
+  let changed = extra.length > 0 || authority !== null;
+  for (let at = regularStart; at < fields.length && !changed; at += 2)
+    changed = fields[at]?.startsWith(meshPrefix) ?? false;
+  if (!changed) return block;
+  const regular: string[] = [];
+  for (let at = regularStart; at < fields.length; at += 2) {
+    const name = fields[at] ?? "";
+    if (name.startsWith(meshPrefix) || (authority !== null && name === "host")) continue;
+    regular.push(name, fields[at + 1] ?? "");
+  }
+  const { method, scheme, path } = block;
+  const pseudo = [":method", method, ":scheme", scheme, ":authority", authority ?? block.authority, ":path", path];
+  if (authority === null && block.authority === "") pseudo.splice(4, 2);
+  // Every field was judged when it came, so it need not be judged again.
+  return new HeaderBlock({
+    ...block,
+    fields: [...pseudo, ...regular, ...extra],
+    regularStart: pseudo.length,
+    authority: authority ?? block.authority,
+    neverIndexed: null,
+  });
+}
+
+/**
+ * The block to send to a client.
+ * @param strip names to remove
+ */
+export function responseToSend(head: ResponseHead, strip: ReadonlySet<string>): HeaderBlock {
+  if (!(head instanceof BlockResponse)) return responseBlock(head.status, passing(head, false, strip));
+  const { block } = head;
+  const { fields, regularStart } = block;
+  let changed = false;
+  for (let at = regularStart; at < fields.length && !changed; at += 2) changed = strip.has(fields[at] ?? "");
+  if (!changed) return block;
+  const left: string[] = fields.slice(0, regularStart);
+  for (let at = regularStart; at < fields.length; at += 2) {
+    const name = fields[at] ?? "";
+    if (!strip.has(name)) left.push(name, fields[at + 1] ?? "");
+  }
+  return new HeaderBlock({ ...block, fields: left, neverIndexed: null });
+}
+
+/** Fields of an HTTP/1 head that HTTP/2 may carry (RFC 9113 §8.2.2). */
+function passing(
+  head: Pick<RequestHead, "headers" | "connectionNames">,
+  request: boolean,
+  strip?: ReadonlySet<string>,
+): string[] {
+  const out: string[] = [];
+  for (let at = 0; at < head.headers.length; at += 2) {
+    const name = head.headers[at] ?? "";
+    if (hopByHop.has(name) || head.connectionNames.includes(name) || strip?.has(name) === true) continue;
+    if (request && (name === "host" || name.startsWith(meshPrefix))) continue;
+    out.push(name, head.headers[at + 1] ?? "");
+  }
+  return out;
+}
+
+/** The status of a gRPC response in its trailers or, when it has nothing else, in its head; -1 when there is none. */
+export function grpcStatusOf(fields: FlatHeaders): number {
+  for (let at = 0; at < fields.length; at += 2) {
+    if (fields[at] !== "grpc-status") continue;
+    const value = Number(fields[at + 1]);
+    return Number.isInteger(value) && value >= 0 && value <= 16 ? value : 2;
+  }
+  return -1;
+}

@@ -1,0 +1,149 @@
+import type { Timer } from "#lib/clock.ts";
+import type { MeshError } from "#lib/errors.ts";
+import type { Socket } from "#lib/net/socket.ts";
+import type { Downstream, HttpContext, UpstreamPool } from "../exchange.ts";
+import type { PoolOptions } from "../pool.ts";
+import { ClientSession, type ClientSessionOwner } from "./client-session.ts";
+
+/** A connection without requests is kept for so long, ms: it costs a server more to make than to have. */
+const idleTimeout = 60_000;
+/** How long requests wait for room on connections in use when no further one can be made, ms. */
+const patience = 1000;
+/** Connections to one server; a request beyond their streams waits. */
+const maxConnections = 100;
+
+export interface Http2PoolOptions extends Omit<PoolOptions, "idleTimeout" | "maxIdle"> {
+  /** Whether silent connections are pinged. */
+  readonly pings: boolean;
+}
+
+/**
+ * HTTP/2 connections to one server. A request takes the first connection with room; when there is none it waits, and one
+ * more connection is made. All that wait share what comes first.
+ */
+export class Http2Pool implements UpstreamPool, ClientSessionOwner {
+  private readonly options: Http2PoolOptions;
+  private readonly context: HttpContext;
+  /** Take new requests. */
+  private readonly sessions: ClientSession[] = [];
+  /** All, those that only finish included. */
+  private readonly all = new Set<ClientSession>();
+  private readonly waiting = new Set<Downstream>();
+  private dialing = false;
+  private sweep: Timer | null = null;
+  private giveUp: Timer | null = null;
+  private retired = false;
+
+  constructor(options: Http2PoolOptions, context: HttpContext) {
+    this.options = options;
+    this.context = context;
+  }
+
+  /** Connections, in use or not. */
+  get size(): number {
+    return this.all.size;
+  }
+
+  get empty(): boolean {
+    return this.all.size === 0 && !this.dialing && this.waiting.size === 0;
+  }
+
+  acquire(downstream: Downstream): void {
+    for (const session of this.sessions) if (session.begin(downstream)) return;
+    this.waiting.add(downstream);
+    this.dial();
+  }
+
+  cancel(downstream: Downstream): void {
+    this.waiting.delete(downstream);
+  }
+
+  retire(): void {
+    this.retired = true;
+    this.sweep?.cancel();
+    this.sweep = null;
+    this.sessions.length = 0;
+    for (const session of [...this.all]) session.retire();
+  }
+
+  onRoom(session: ClientSession): void {
+    for (const downstream of this.waiting) {
+      if (!session.canOpen) break;
+      this.waiting.delete(downstream);
+      session.begin(downstream);
+    }
+    if (session.active > 0 || this.retired) return;
+    session.idleSince = this.context.clock.now();
+    this.sweep ??= this.context.clock.after(idleTimeout, () => this.expire());
+  }
+
+  onLeaving(session: ClientSession): void {
+    const at = this.sessions.indexOf(session);
+    if (at >= 0) this.sessions.splice(at, 1);
+  }
+
+  onGone(session: ClientSession, error: MeshError | null): void {
+    this.onLeaving(session);
+    if (!this.all.delete(session)) return;
+    this.options.cells.closed(error);
+    if (this.waiting.size > 0) this.dial();
+    if (this.empty) this.options.onEmpty();
+  }
+
+  private dial(): void {
+    if (this.dialing || this.all.size >= maxConnections) return;
+    this.dialing = true;
+    this.options.dial({
+      onOpen: (socket) => this.opened(socket),
+      onFail: (error) => this.failed(error),
+    });
+  }
+
+  private opened(socket: Socket): void {
+    const { cells, prologue, pings } = this.options;
+    this.dialing = false;
+    cells.opened();
+    this.options.onConnected();
+    const session = new ClientSession(socket, this.context, this, cells, prologue, pings);
+    this.all.add(session);
+    if (!this.retired) this.sessions.push(session);
+    this.onRoom(session);
+    if (this.retired) session.retire();
+    // More wait than one connection may carry.
+    else if (this.waiting.size > 0) this.dial();
+  }
+
+  private failed(error: MeshError): void {
+    this.dialing = false;
+    // Connections that live prove that the server does: one of them may have room soon.
+    if (this.sessions.length > 0) this.giveUp ??= this.context.clock.after(patience, () => this.refuse(error));
+    else this.refuse(error);
+  }
+
+  private refuse(error: MeshError): void {
+    this.giveUp?.cancel();
+    this.giveUp = null;
+    const left = [...this.waiting];
+    this.waiting.clear();
+    if (left.length > 0 || this.all.size === 0) this.options.onConnectFailed(error);
+    for (const downstream of left) downstream.onUnsent(error);
+    if (this.empty) this.options.onEmpty();
+    this.context.flusher.run();
+  }
+
+  private expire(): void {
+    this.sweep = null;
+    const now = this.context.clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const session of [...this.sessions]) {
+      if (session.active > 0) continue;
+      const left = session.idleSince + idleTimeout - now;
+      if (left > 0) next = Math.min(next, left);
+      else {
+        this.onLeaving(session);
+        session.retire();
+      }
+    }
+    if (next < Number.POSITIVE_INFINITY) this.sweep = this.context.clock.after(next, () => this.expire());
+  }
+}

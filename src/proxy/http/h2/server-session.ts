@@ -1,0 +1,89 @@
+import type { MeshError } from "#lib/errors.ts";
+import type { Socket } from "#lib/net/socket.ts";
+import { Http2Socket, type Http2SocketHandler } from "#rpc/http2-socket.ts";
+import { isAll, isTargetChar, isTokenChar } from "#wire/http1/chars.ts";
+import type { FlatHeaders } from "#wire/http1/head.ts";
+import { fieldLines } from "#wire/http1/serialise.ts";
+import { http2Code } from "#wire/http2/errors.ts";
+import { responseBlock, type HeaderBlock } from "#wire/http2/header-block.ts";
+import type { Http2Stream, StreamHandler } from "#wire/http2/stream.ts";
+import type { HttpContext } from "../exchange.ts";
+import type { TransportCells } from "../ports.ts";
+import type { RequestHandler } from "../request-handler.ts";
+import { CountingSocket } from "./counting-socket.ts";
+import { ServerStream, type StreamContext } from "./server-stream.ts";
+
+/** host [":" port] of RFC 3986 §3.2.2, or nothing. */
+const authorityPattern = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::[0-9]{0,5})?$/;
+
+/** Whether the request could be written as one of HTTP/1, which it may go on by: nothing in it ends a line or a part of it. */
+function fitsHttp1(block: HeaderBlock): boolean {
+  const authority = block.authority || (block.get("host") ?? "");
+  return isAll(block.method, isTokenChar) && isAll(block.path, isTargetChar) && authorityPattern.test(authority);
+}
+
+const connectRefused = responseBlock(501, ["content-length", "0"]);
+const ignored: StreamHandler = { onHeaders() {}, onData() {}, onTrailers() {}, onSent() {}, onReset() {} };
+
+/** A client's HTTP/2 connection: every request has a handler of its own. */
+export class ServerSession implements Http2SocketHandler {
+  private readonly http2: Http2Socket;
+  private readonly socket: CountingSocket;
+  private readonly context: StreamContext;
+  private readonly handler: () => RequestHandler;
+  private readonly over: (error: MeshError | null) => void;
+
+  /**
+   * @param handler makes the handler of one request
+   * @param extra header fields for every request that passes
+   * @param over the connection is gone; last
+   */
+  constructor(
+    socket: Socket,
+    context: HttpContext,
+    handler: () => RequestHandler,
+    cells: TransportCells,
+    extra: FlatHeaders,
+    over: (error: MeshError | null) => void,
+  ) {
+    const { pool, limits, keepalive } = context.http2;
+    this.handler = handler;
+    this.over = over;
+    this.context = { extra, extraFields: fieldLines(extra), stripResponse: context.stripResponse };
+    this.socket = new CountingSocket(socket, cells);
+    this.http2 = new Http2Socket(this.socket, { role: "server", clock: context.clock, pool, limits, keepalive }, this);
+  }
+
+  /** Begins; `initial` was read and counted already, `ended`: the client's end was seen. */
+  start(initial: Buffer, ended: boolean): void {
+    this.http2.onData(this.socket, initial);
+    if (ended) this.http2.onEnd();
+  }
+
+  /** Takes no new requests and ends after those under way. */
+  finish(): void {
+    this.http2.connection.drain();
+  }
+
+  onRequest(stream: Http2Stream, block: HeaderBlock, fin: boolean): StreamHandler {
+    if (block.method === "CONNECT") {
+      stream.sendHeaders(connectRefused, true);
+      return ignored;
+    }
+    if (!fitsHttp1(block)) {
+      stream.reset(http2Code.protocolError);
+      return ignored;
+    }
+    const made = new ServerStream(stream, block, fin, this.context, this.handler());
+    // The codec hands the rest of the request to the handler that it was told, so that one is set before it starts.
+    stream.handler = made;
+    made.start();
+    return made;
+  }
+
+  onRoom(): void {}
+  onGoaway(): void {}
+  onClosed(error: MeshError | null): void {
+    this.over(error);
+  }
+}

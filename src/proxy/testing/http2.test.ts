@@ -1,0 +1,279 @@
+/** HTTP/2 and gRPC through proxies, between the runtime's own client and server. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { connect, constants, createServer, type ClientHttp2Session, type ServerHttp2Stream } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { systemClock } from "#lib/clock.ts";
+import { memoryLog } from "#lib/log.ts";
+import { listen } from "#lib/net/listen.ts";
+import type { SocketAddr } from "#lib/net/socket.ts";
+import { Http2Socket } from "#rpc/http2-socket.ts";
+import { responseBlock } from "#wire/http2/header-block.ts";
+import { http2Limits } from "#wire/http2/limits.ts";
+import { BufferPool } from "#wire/http2/out-buffer.ts";
+import { FakeControlPlane } from "./fake-control-plane.ts";
+import { TestProxy, type TestProxyOptions } from "./harness.ts";
+
+type Headers = Record<string, string | string[] | number | undefined>;
+
+const name = "web.ns.svc.cluster.local";
+const service = { ip: "10.96.0.9", port: 80 };
+const serverId = "web.ns.serviceaccount.identity.linkerd.cluster.local";
+const clientId = "client.ns.serviceaccount.identity.linkerd.cluster.local";
+let control: FakeControlPlane;
+const closing: Array<() => void> = [];
+beforeEach(() => {
+  control = new FakeControlPlane(memoryLog().log);
+  control.start();
+});
+afterEach(() => {
+  for (const close of closing.splice(0).toReversed()) close();
+  control.stop();
+});
+
+function proxy(options: Omit<TestProxyOptions, "control">): Promise<TestProxy> {
+  const started = new TestProxy({ control, ...options });
+  closing.push(() => started.close());
+  return started.ready();
+}
+
+/** An application that speaks HTTP/2 without TLS. */
+async function app(handler: (stream: ServerHttp2Stream, headers: Headers) => void): Promise<SocketAddr> {
+  const server = createServer();
+  const sessions = new Set<{ destroy(): void }>();
+  server.on("session", (session) => sessions.add(session));
+  server.on("stream", (stream, headers) => {
+    stream.on("error", () => {});
+    handler(stream as ServerHttp2Stream, headers as Headers);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  closing.push(() => {
+    for (const session of sessions) session.destroy();
+    server.close();
+  });
+  return { ip: "127.0.0.1", port: (server.address() as AddressInfo).port };
+}
+
+function client(through: TestProxy): ClientHttp2Session {
+  const session = connect(through.outboundUrl);
+  session.on("error", () => {});
+  closing.push(() => session.destroy());
+  return session;
+}
+
+interface Answer {
+  readonly headers: Headers;
+  readonly body: string;
+  readonly trailers: Headers;
+  readonly reset: number;
+}
+
+function ask(session: ClientHttp2Session, headers: Headers, body: Buffer | string = ""): Promise<Answer> {
+  return new Promise((resolve) => {
+    const stream = session.request({ ":method": "POST", ":path": "/", ...headers });
+    let got: Headers = {};
+    let trailers: Headers = {};
+    const chunks: Buffer[] = [];
+    stream.on("response", (received) => {
+      got = received as Headers;
+    });
+    stream.on("trailers", (received) => {
+      trailers = received as Headers;
+    });
+    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+    stream.on("error", () => {});
+    stream.on("close", () =>
+      resolve({ headers: got, body: Buffer.concat(chunks).toString("latin1"), trailers, reset: stream.rstCode ?? 0 }),
+    );
+    stream.end(body);
+  });
+}
+
+/** Answers as a gRPC server does. */
+function grpc(status: string) {
+  return (stream: ServerHttp2Stream): void => {
+    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": status }));
+    stream.end("reply");
+  };
+}
+
+function echo(stream: ServerHttp2Stream, headers: Headers): void {
+  stream.respond({ ":status": 200, "x-seen": JSON.stringify(headers) });
+  stream.pipe(stream);
+}
+
+const seen = (answer: Answer): Headers => JSON.parse(String(answer.headers["x-seen"])) as Headers;
+
+async function pair(target: SocketAddr, env: Record<string, string> = {}) {
+  const server = await proxy({ identity: serverId, env });
+  const endpoint = { ...target, identity: serverId, transportPort: server.proxy.inbound.port };
+  control.setService(service, name, [endpoint]);
+  const from = await proxy({ identity: clientId, outboundDst: service });
+  return { server, from };
+}
+
+describe("a plaintext hop", () => {
+  test("carries requests with trailers, and counts them by their gRPC status", async () => {
+    control.setService(service, name, [{ ...(await app(grpc("0"))), labels: { deployment: "web" } }]);
+    const from = await proxy({ outboundDst: service });
+    const session = client(from);
+    const answer = await ask(session, { "content-type": "application/grpc", te: "trailers" }, "request");
+    expect(answer).toMatchObject({ body: "reply", trailers: { "grpc-status": "0" }, reset: 0 });
+    const labels = ['direction="outbound"', 'dst_deployment="web"', 'classification="success"', 'grpc_status="0"'];
+    expect(from.series("response_total", ...labels)[0]).toEndWith(" 1");
+  });
+
+  test("calls gRPC's own failures failures", async () => {
+    control.setService(service, name, [await app(grpc("13"))]);
+    const from = await proxy({ outboundDst: service });
+    await ask(client(from), {});
+    expect(from.series("response_total", 'classification="failure"', 'grpc_status="13"')[0]).toEndWith(" 1");
+  });
+
+  test("balances each request of one connection", async () => {
+    const counts = [0, 0];
+    const counting = (index: number) => (stream: ServerHttp2Stream) => {
+      counts[index] = (counts[index] ?? 0) + 1;
+      stream.respond({ ":status": 204 }, { endStream: true });
+    };
+    control.setService(service, name, [await app(counting(0)), await app(counting(1))]);
+    const session = client(await proxy({ outboundDst: service }));
+    for (let count = 0; count < 60; count++) expect((await ask(session, {})).headers[":status"]).toBe(204);
+    expect(counts[0]).toBeGreaterThan(5);
+    expect(counts[1]).toBeGreaterThan(5);
+  });
+
+  test("answers when no endpoint is there, in gRPC's way for gRPC", async () => {
+    control.setService(service, name, []);
+    const session = client(await proxy({ outboundDst: service, env: { OUTBOUND_HTTP_FAILFAST_TIMEOUT: "50ms" } }));
+    const plain = await ask(session, {});
+    expect(plain.headers).toMatchObject({ ":status": 504, "l5d-proxy-error": "No endpoint is ready" });
+    const rpc = await ask(session, { "content-type": "application/grpc" });
+    expect(rpc.headers).toMatchObject({ ":status": 200, "grpc-status": "4", "content-type": "application/grpc" });
+  });
+
+  test("uses another endpoint when one refuses connections", async () => {
+    control.setService(service, name, [{ ip: "127.0.0.1", port: 1 }, await app(echo)]);
+    const session = client(await proxy({ outboundDst: service }));
+    for (let count = 0; count < 20; count++) expect((await ask(session, {}, "x")).body).toBe("x");
+  });
+});
+
+describe("a pair of proxies", () => {
+  test("talks by mutual TLS; the application learns who asks, and hears nothing of the mesh that a client claims", async () => {
+    const { server, from } = await pair(await app(echo));
+    const forged = { "l5d-client-id": "forged", "l5d-anything": "x", "x-own": "kept" };
+    const answer = await ask(client(from), { ":path": "/a?b=1", ...forged }, "hello");
+    expect(answer.body).toBe("hello");
+    expect(seen(answer)).toMatchObject({
+      ":path": "/a?b=1",
+      ":method": "POST",
+      "l5d-client-id": clientId,
+      "x-own": "kept",
+    });
+    expect(seen(answer)["l5d-anything"]).toBeUndefined();
+    expect(from.series("request_total", 'tls="true"', `server_id="${serverId}"`)[0]).toEndWith(" 1");
+    expect(server.series("request_total", 'tls="true"', `client_id="${clientId}"`)[0]).toEndWith(" 1");
+    const connections = server.series("inbound_tcp_transport_header_connections_total", 'session_protocol="http/2"');
+    expect(connections[0]).toEndWith(" 1");
+  });
+
+  test("carries many requests at a time over one connection", async () => {
+    const { server, from } = await pair(await app(echo));
+    const session = client(from);
+    const answers = await Promise.all(Array.from({ length: 80 }, (_, index) => ask(session, {}, `body ${index}`)));
+    expect(answers.map(({ body }) => body)).toEqual(Array.from({ length: 80 }, (_, index) => `body ${index}`));
+    expect(server.series("tcp_open_total", 'peer="src"', 'tls="true"')[0]).toEndWith(" 1");
+  });
+
+  test("carries megabytes both ways through small windows, byte for byte", async () => {
+    const { from } = await pair(await app(echo));
+    const body = Buffer.alloc(3_000_000);
+    for (let at = 0; at < body.length; at++) body[at] = (at * 31 + (at >> 8)) & 0xff;
+    const answers = await Promise.all([1, 2].map(() => ask(client(from), {}, body)));
+    for (const answer of answers) expect(Buffer.from(answer.body, "latin1").equals(body)).toBe(true);
+  });
+
+  test("answers 403 when the server's policy does not permit the client", async () => {
+    const { server, from } = await pair(await app(echo), { INBOUND_DEFAULT_POLICY: "deny" });
+    expect((await ask(client(from), {})).headers[":status"]).toBe(403);
+    expect(server.series("inbound_http_authz_deny_total", `client_id="${clientId}"`).length).toBe(1);
+  });
+
+  test("passes a stream both ways while it is open, and tells the server when the client gives up", async () => {
+    const gone = Promise.withResolvers<number>();
+    const { from } = await pair(
+      await app((stream) => {
+        stream.respond({ ":status": 200 });
+        stream.on("data", (chunk: Buffer) => stream.write(`got ${chunk.toString()}`));
+        stream.on("close", () => gone.resolve(stream.rstCode ?? -1));
+      }),
+    );
+    const stream = client(from).request({ ":method": "POST", ":path": "/" });
+    stream.on("error", () => {});
+    const heard = (text: string): Promise<void> =>
+      new Promise((resolve) => {
+        let all = "";
+        const listen = (chunk: Buffer): void => {
+          all += chunk.toString();
+          if (!all.includes(text)) return;
+          stream.off("data", listen);
+          resolve();
+        };
+        stream.on("data", listen);
+      });
+    for (const word of ["one", "two"]) {
+      const answer = heard(`got ${word}`);
+      stream.write(word);
+      await answer;
+    }
+    stream.close(constants.NGHTTP2_CANCEL);
+    expect(await gone.promise).toBe(constants.NGHTTP2_CANCEL);
+  });
+
+  test("passes on what a server says by resetting a request, before its answer and in the middle of it", async () => {
+    const resetting = listen({ ip: "127.0.0.1", port: 0 }, (socket) => {
+      const options = { clock: systemClock, pool: new BufferPool(), limits: http2Limits(), keepalive: null };
+      const ignored = { onHeaders() {}, onData() {}, onTrailers() {}, onSent() {}, onReset() {} };
+      const session = new Http2Socket(
+        socket,
+        { ...options, role: "server" },
+        {
+          onRequest(stream, { path }) {
+            if (path !== "/") stream.sendHeaders(responseBlock(200, []), false);
+            stream.reset(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+            return ignored;
+          },
+          onRoom() {},
+          onGoaway() {},
+          onClosed() {},
+        },
+      );
+      closing.push(() => session.socket.terminate());
+    });
+    closing.push(() => resetting.close());
+    const { from } = await pair(resetting.addr);
+    const session = client(from);
+    for (const path of ["/", "/begun", "/"]) {
+      expect((await ask(session, { ":path": path })).reset).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    }
+    expect(from.series("response_total", 'classification="failure"', 'error="unknown"').length).toBe(2);
+  });
+
+  test("lets requests under way end when it drains", async () => {
+    const finish: Array<() => void> = [];
+    const { server, from } = await pair(
+      await app((stream) => {
+        stream.respond({ ":status": 200 });
+        finish.push(() => stream.end("late"));
+      }),
+    );
+    const answer = ask(client(from), {});
+    for (let wait = 0; wait < 200 && finish.length === 0; wait++) await Bun.sleep(5);
+    const drained = server.proxy.drain();
+    await Bun.sleep(20);
+    for (const end of finish) end();
+    expect((await answer).body).toBe("late");
+    expect(await drained).toBe(true);
+  });
+});
