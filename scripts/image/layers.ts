@@ -6,7 +6,7 @@ import { baseEntries } from "./contents.ts";
 import { fileCapabilities } from "./file-capabilities.ts";
 import { libraryEntries } from "./libraries.ts";
 import { makeLayer, type Arch, type Layer } from "./oci.ts";
-import { debianSysroot } from "./sysroot.ts";
+import { findSysroot } from "./sysroot.ts";
 
 const repository = resolve(import.meta.dir, "../..");
 
@@ -22,7 +22,7 @@ export async function sharedLayers(arch: Arch): Promise<SharedLayers> {
   const file = join(repository, "dist/executable", `linux-${arch}`, "linkerd");
   await linkerdExecutable(`linux-${arch}`, file);
   const executable = readFileSync(file);
-  const sysroot = await debianSysroot(arch);
+  const sysroot = await findSysroot(arch);
   const base = makeLayer([...baseEntries(), ...libraryEntries(sysroot.root, arch, executable)]);
   const program = makeLayer([
     {

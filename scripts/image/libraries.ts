@@ -8,10 +8,10 @@ import type { TarEntry } from "./tar.ts";
 
 const triplets: Readonly<Record<Arch, string>> = { amd64: "x86_64-linux-gnu", arm64: "aarch64-linux-gnu" };
 
-/** Where Debian keeps libraries, in the loader's order. */
+/** Where distributions keep libraries. */
 function folders(arch: Arch): string[] {
   const triplet = triplets[arch];
-  return [`lib/${triplet}`, `usr/lib/${triplet}`, "lib", "usr/lib"];
+  return [`lib/${triplet}`, `usr/lib/${triplet}`, "lib64", "usr/lib64", "lib", "usr/lib"];
 }
 
 function isFile(path: string): boolean {

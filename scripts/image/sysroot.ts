@@ -4,7 +4,8 @@
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { MeshError } from "#lib/errors.ts";
+import { errorChain, MeshError } from "#lib/errors.ts";
+import { hostPlatform } from "../executable.ts";
 import type { Arch } from "./oci.ts";
 
 const cache = resolve(import.meta.dir, "../../.cache/image");
@@ -64,8 +65,25 @@ function aptOptions(folder: string, arch: Arch): string[] {
   ].flatMap((option) => ["-o", option]);
 }
 
+/**
+ * Where the libraries for `arch` are: Debian's packages, else this machine's own files when it has that architecture and
+ * the packages can't be had (no apt, no mirror). The images then differ from machine to machine, so the origin says it.
+ */
+export async function findSysroot(arch: Arch): Promise<Sysroot> {
+  try {
+    return await debianSysroot(arch);
+  } catch (thrown) {
+    if (hostPlatform() === `linux-${arch}`) {
+      return { root: "/", origin: `this machine's files, because ${errorChain(thrown)}` };
+    }
+    throw new MeshError("unavailable", `There are no libraries for ${arch}; leave it out with --arch`, {
+      cause: thrown,
+    });
+  }
+}
+
 /** The tree of Debian's packages for `arch`, fetched at the first use. Delete .cache/image to get newer ones. */
-export async function debianSysroot(arch: Arch): Promise<Sysroot> {
+async function debianSysroot(arch: Arch): Promise<Sysroot> {
   const root = join(cache, `${packages.join("+")}-${arch}`);
   const list = join(root, "packages.txt");
   if (!existsSync(list)) await fetchPackages(arch, root);
