@@ -1,10 +1,11 @@
 import { expect, test } from "bun:test";
-import { renderCrds } from "./crds.ts";
+import { renderCrds, renderLinkCrd } from "./crds.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import { expectGolden } from "./testing/golden.ts";
 import { toYaml } from "./yaml.ts";
 
-const crds = renderCrds({ controlPlaneNamespace: "linkerd", createdBy: "linkerd/cli test-version" });
+const context = { controlPlaneNamespace: "linkerd", createdBy: "linkerd/cli test-version" };
+const crds = [...renderCrds(context), renderLinkCrd(context)];
 
 interface Version extends JsonObject {
   name: string;
@@ -70,5 +71,6 @@ test("the kinds, short names and versions of the contract", () => {
     "ServiceProfile sp v1alpha1 v1alpha2 (st)",
     "ExternalWorkload v1alpha1 v1beta1 (st)",
     "TrafficSplit ts v1alpha1 v1alpha2 (st) v1alpha3 v1alpha4",
+    "Link v1alpha1 v1alpha2 v1alpha3 (st)",
   ]);
 });

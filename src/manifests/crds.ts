@@ -5,6 +5,7 @@ import { authorizationPolicy, meshTlsAuthentication, networkAuthentication } fro
 import type { Crd, CrdContext } from "./crds/definition.ts";
 import { externalWorkload } from "./crds/external-workload.ts";
 import { httpRoute } from "./crds/http-route.ts";
+import { link } from "./crds/link.ts";
 import { server, serverAuthorization } from "./crds/server.ts";
 import { serviceProfile } from "./crds/service-profile.ts";
 import { egressNetwork, httpLocalRateLimitPolicy, trafficSplit } from "./crds/traffic.ts";
@@ -22,6 +23,9 @@ export const allCrds: readonly Crd[] = [
   externalWorkload,
   trafficSplit,
 ];
+
+/** Link, which is part of the multicluster extension. */
+export const renderLinkCrd = (context: CrdContext): Manifest => plain(link.make(context)) as Manifest;
 
 /** What `linkerd install --crds` prints. */
 export function renderCrds(context: CrdContext): Manifest[] {

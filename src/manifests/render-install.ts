@@ -2,6 +2,7 @@
 import { isJsonObject, mergeJson, type Json, type JsonObject, type Manifest } from "./json.ts";
 import { renderControlPlane } from "./install.ts";
 import { checkTrust, generateTrust, generateWebhookTls, type WebhookTls } from "./trust.ts";
+import { ignoredSettings, type IgnoredValue } from "./values/rules.ts";
 import { highAvailabilityLayer, registryLayer, resolveValues, trustDomainOf, type Values } from "./values.ts";
 
 export interface InstallOptions {
@@ -27,6 +28,8 @@ export interface InstallOptions {
 export interface RenderedInstall {
   readonly values: Values;
   readonly manifests: readonly Manifest[];
+  /** Values of the user's that are taken and have no effect, for a note to them. */
+  readonly ignored: readonly IgnoredValue[];
 }
 
 /** Throws "invalid-argument" for settings that are unknown, mistyped or don't fit together. */
@@ -44,7 +47,7 @@ export function renderInstall(options: InstallOptions): RenderedInstall {
     createdBy: `linkerd/cli ${options.version}`,
     overrides: mergeJson(isJsonObject(user) ? user : {}, made) as JsonObject,
   });
-  return { values, manifests };
+  return { values, manifests, ignored: ignoredSettings(user) };
 }
 
 const webhooks = {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { highAvailabilityLayer, publicValues, registryLayer, resolveValues, trustDomainOf } from "./values.ts";
+import { ignoredSettings } from "./values/rules.ts";
 import { parseSet, setFileLayer } from "./values/set.ts";
 
 test("the defaults of the contract", () => {
@@ -34,6 +35,12 @@ test("values that are unknown, mistyped or don't fit together are refused by pat
     ["proxy.tracing.enabled=true", 'needs "proxy.tracing.collector.endpoint"'],
   ];
   for (const [setting, message] of cases) expect(() => resolveValues(parseSet(setting))).toThrow(message);
+});
+
+test("values that nothing here can follow are told, when somebody set them", () => {
+  const found = ignoredSettings(parseSet("kubeAPI.clientQPS=7,disableHeartBeat=true,identity.externalCA=true"));
+  expect(found.map(({ path }) => path)).toEqual(["disableHeartBeat", "kubeAPI"]);
+  expect(ignoredSettings({})).toEqual([]);
 });
 
 test("later layers win, objects (and the user's maps over their defaults) merge, lists are replaced, null removes", () => {

@@ -31,6 +31,9 @@
 {{- if not (not (contains "{{" $.Values.podMonitor.proxy.namespaceSelector)) }}
 {{- fail "Value \"podMonitor.proxy.namespaceSelector\" has a template; write the YAML of a namespace selector as it is to be" }}
 {{- end }}
+{{- if not $.Values.enableEndpointSlices }}
+{{- fail "Value \"enableEndpointSlices\" is false, but the controllers read EndpointSlices only; leave it true" }}
+{{- end }}
 {{- if not (not $.Values.enablePSP) }}
 {{- fail "Value \"enablePSP\" is true, but Kubernetes has no pod security policies since 1.25; leave it false" }}
 {{- end }}

@@ -43,10 +43,17 @@ export function valuesText(
 ): string {
   const defaults = "read" in values && "shape" in values ? defaultsOf(values as Field<Json>) : (values as JsonObject);
   const data = mergeJson(defaults, options.changed ?? {}) as JsonObject;
+  for (const path of Object.keys(options.descriptions)) {
+    if (valueAt(data, path) === undefined) throw new Error(`There is no value "${path}" to describe`);
+  }
   const lines = [`# ${options.title}`, `# ${templateHeader}.`, ""];
   for (const [name, member] of Object.entries(data))
     lines.push(...memberText(name, member ?? null, "", "", options.descriptions));
   return `${lines.join("\n")}\n`;
+}
+
+function valueAt(data: Json, path: string): Json | undefined {
+  return path.split(".").reduce<Json | undefined>((at, name) => (isJsonObject(at) ? at[name] : undefined), data);
 }
 
 function memberText(name: string, member: Json, path: string, indent: string, descriptions: Descriptions): string[] {

@@ -112,6 +112,7 @@ const cases: Record<string, readonly Json[]> = {
       },
       identityProxyResources: { cores: 3, memory: { limit: "64Mi" } },
       destinationProxyResources: { cpu: { limit: "3" } },
+      controllerResources: { cpu: { request: "10m" }, "ephemeral-storage": { limit: "2Gi" } },
       identityResources: { memory: { limit: "250Mi", request: "10Mi" } },
       controllerUID: 2103000,
       controllerGID: 0,
@@ -263,7 +264,7 @@ const needs: Record<string, readonly Json[]> = {
   "profileValidator.externalSecret": [{ profileValidator: { caBundle: "x" } }],
   "policyValidator.externalSecret": [{ policyValidator: { caBundle: "x" } }],
 };
-const refused = ["enablePSP", "enablePprof", "controller.tracing.enabled"];
+const refused = ["enableEndpointSlices", "enablePSP", "enablePprof", "controller.tracing.enabled"];
 for (const [path, fallback] of booleans(controlPlaneValues, "")) {
   if (refused.includes(path)) continue;
   cases[`${path} = ${!fallback}`] = [parseSet(`${path}=${!fallback}`), ...(needs[path] ?? [])];

@@ -14,6 +14,8 @@ import {
   object,
   oneOf,
   port,
+  cel,
+  holding,
   string,
   text,
   wildcardHostname,
@@ -57,7 +59,10 @@ const match = object({
       type: oneOf(["Exact", "PathPrefix", "RegularExpression"], { default: "PathPrefix" }),
       value: string({ maxLength: 1024, default: "/" }),
     },
-    { default: anyPath },
+    {
+      default: anyPath,
+      ...holding(cel("self.type == 'RegularExpression' || self.value.startsWith('/')", "value must begin with /")),
+    },
   ),
   headers: mapList(
     ["name"],
@@ -98,7 +103,15 @@ function spec(options: { backends: boolean; timeouts: boolean }): Schema {
     ...(options.backends ? { backendRefs: array(backendRef, { maxItems: 16 }) } : {}),
     ...(options.timeouts
       ? {
-          timeouts: object({ request: string({ format: "duration" }), backendRequest: string({ format: "duration" }) }),
+          timeouts: object(
+            { request: string({ format: "duration" }), backendRequest: string({ format: "duration" }) },
+            holding(
+              cel(
+                "!has(self.request) || !has(self.backendRequest) || self.request == duration('0s') || self.backendRequest <= self.request",
+                "backendRequest must not be longer than request",
+              ),
+            ),
+          ),
         }
       : {}),
   });

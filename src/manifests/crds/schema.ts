@@ -75,6 +75,10 @@ export const exactlyOne = (...members: string[]): JsonObject => ({
   oneOf: members.map((member) => ({ required: [member] })),
 });
 
+/** A rule in CEL (https://kubernetes.io/docs/reference/using-api/cel/) that the API server itself holds to, webhook or not. */
+export const cel = (expression: string, message: string): JsonObject => ({ rule: expression, message });
+export const holding = (...list: JsonObject[]): JsonObject => ({ "x-kubernetes-validations": list });
+
 /** An address block and the parts of it that don't count. */
 export const network: Schema = object({ "cidr*": string(), except: array(string()) });
 

@@ -11,6 +11,8 @@ import {
   network,
   object,
   oneOf,
+  cel,
+  holding,
   string,
 } from "./schema.ts";
 
@@ -29,17 +31,29 @@ export const httpLocalRateLimitPolicy = crd(
     {
       name: "v1alpha1",
       storage: true,
-      spec: object({
-        "targetRef*": object({ group: groupName(), "kind*": kind(), "name*": name }),
-        total: limit,
-        identity: limit,
-        overrides: array(
-          object({
-            "requestsPerSecond*": rate,
-            "clientRefs*": array(object({ group: groupName(), "kind*": kind(), namespace, "name*": name })),
-          }),
+      spec: object(
+        {
+          "targetRef*": object({ group: groupName(), "kind*": kind(), "name*": name }),
+          total: limit,
+          identity: limit,
+          overrides: array(
+            object({
+              "requestsPerSecond*": rate,
+              "clientRefs*": array(object({ group: groupName(), "kind*": kind(), namespace, "name*": name })),
+            }),
+          ),
+        },
+        holding(
+          cel(
+            "!has(self.total) || !has(self.identity) || self.identity.requestsPerSecond <= self.total.requestsPerSecond",
+            "identity.requestsPerSecond must not be above total.requestsPerSecond",
+          ),
+          cel(
+            "!has(self.total) || !has(self.overrides) || self.overrides.all(o, o.requestsPerSecond <= self.total.requestsPerSecond)",
+            "overrides must not be above total.requestsPerSecond",
+          ),
         ),
-      }),
+      ),
       status: object({
         conditions: array(condition(false)),
         "targetRef*": object({

@@ -176,7 +176,7 @@ function controllerContainer(values: Expressions<Values>, container: ControllerC
       periodSeconds: 2,
       timeoutSeconds: readinessProbe.timeoutSeconds,
     },
-    resources: containerResources(container.resources),
+    resources: containerResources(resourcesOver(container.resources, values.controllerResources)),
     securityContext: {
       allowPrivilegeEscalation: false,
       capabilities: { drop: ["ALL"] },
@@ -193,10 +193,6 @@ function controllerContainer(values: Expressions<Values>, container: ControllerC
 /** Settings of the proxy in a control-plane pod. */
 function ownProxy({ values, namespace }: InstallContext, workload: ControlPlaneDeployment): ProxyView {
   const { proxy, proxyInit } = values;
-  const over = (kind: "cpu" | "memory" | "ephemeral-storage") => ({
-    limit: orElse(workload.proxyResources[kind].limit, proxy.resources[kind].limit),
-    request: orElse(workload.proxyResources[kind].request, proxy.resources[kind].request),
-  });
   return {
     values: {
       ...values,
@@ -208,7 +204,7 @@ function ownProxy({ values, namespace }: InstallContext, workload: ControlPlaneD
         outboundDiscoveryCacheUnusedTimeout: "5s",
         inboundDiscoveryCacheUnusedTimeout: "90s",
         cores: orElse(workload.proxyResources.cores, proxy.cores),
-        resources: { cpu: over("cpu"), memory: over("memory"), "ephemeral-storage": over("ephemeral-storage") },
+        resources: resourcesOver(workload.proxyResources, proxy.resources),
         ...workload.ownProxy,
       },
       // The programs must reach the Kubernetes API before (and whether or not) the proxy works.
@@ -220,6 +216,15 @@ function ownProxy({ values, namespace }: InstallContext, workload: ControlPlaneD
     trustBundleFromConfigMap: true,
     serviceAccountMount,
   };
+}
+
+/** What `own` has, else what `common` has. */
+function resourcesOver(own: Expressions<Resources>, common: Expressions<Resources>): Expressions<Resources> {
+  const over = (kind: keyof Resources): Expressions<Resources["cpu"]> => ({
+    limit: orElse(own[kind].limit, common[kind].limit),
+    request: orElse(own[kind].request, common[kind].request),
+  });
+  return { cpu: over("cpu"), memory: over("memory"), "ephemeral-storage": over("ephemeral-storage") };
 }
 
 function affinity(values: Expressions<Values>, component: string): Tree {

@@ -57,7 +57,6 @@ export function destinationManifests(context: InstallContext): readonly Tree[] {
 }
 
 function destinationRbac(context: InstallContext): readonly Tree[] {
-  const slices = allow(["discovery.k8s.io"], ["endpointslices"], [...readVerbs, "create", "update", "patch", "delete"]);
   return clusterRole(context, component, {
     role: text`linkerd-${context.namespace}-destination`,
     account: name,
@@ -68,7 +67,7 @@ function destinationRbac(context: InstallContext): readonly Tree[] {
       allow(["linkerd.io"], ["serviceprofiles"], readVerbs),
       allow(["workload.linkerd.io"], ["externalworkloads"], readVerbs),
       allow(["coordination.k8s.io"], ["leases"], ["create", "get", "update", "patch"]),
-      when(context.values.enableEndpointSlices, slices),
+      allow(["discovery.k8s.io"], ["endpointslices"], [...readVerbs, "create", "update", "patch", "delete"]),
     ],
   });
 }

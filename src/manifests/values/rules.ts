@@ -1,5 +1,6 @@
 /** What must hold between values, and values that ask for what does not exist. The chart refuses the same with the same words. */
 import { and, contains, equal, not, or, some, type Expr, type Expressions } from "../template/expression.ts";
+import { isJsonObject, type Json } from "../json.ts";
 import type { Values } from "./control-plane.ts";
 
 export interface ValueRule {
@@ -38,6 +39,10 @@ export function valueRules(values: Expressions<Values>): ValueRule[] {
       holds: not(contains(values.podMonitor[target].namespaceSelector, "{{")),
       message: `Value "podMonitor.${target}.namespaceSelector" has a template; write the YAML of a namespace selector as it is to be`,
     })),
+    {
+      holds: values.enableEndpointSlices,
+      message: `Value "enableEndpointSlices" is false, but the controllers read EndpointSlices only; leave it true`,
+    },
     unsupported("enablePSP", values.enablePSP, "Kubernetes has no pod security policies since 1.25"),
     unsupported(
       "enablePprof",
@@ -48,18 +53,30 @@ export function valueRules(values: Expressions<Values>): ValueRule[] {
   ];
 }
 
-/** Values that are read so that existing files work, but that nothing here could follow; said once, never silently. */
+/** A value that is read so that existing files work, but that nothing here could follow; it is said, never silent. */
 export interface IgnoredValue {
   readonly path: string;
   readonly why: string;
 }
 
-/** Which values of the user's (one layer, as given) have no effect. */
+const noRate = "the controllers watch and do not poll, so that there is no client rate to limit";
+
 export const ignoredValues: readonly IgnoredValue[] = [
   { path: "disableHeartBeat", why: "nothing reports home here, whatever it says" },
   { path: "heartbeatSchedule", why: "there is no heartbeat" },
   { path: "heartbeatResources", why: "there is no heartbeat" },
-  { path: "kubeAPI", why: "the controllers watch and do not poll, so that there is no client rate to limit" },
-  { path: "identity.kubeAPI", why: "the controllers watch and do not poll, so that there is no client rate to limit" },
+  { path: "prometheusUrl", why: "only the heartbeat asked Prometheus; for viz it is a value of viz" },
+  { path: "kubeAPI", why: noRate },
+  { path: "identity.kubeAPI", why: noRate },
+  { path: "proxyInit.iptablesMode", why: "the rules go to the kernel directly, without iptables" },
   { path: "partials", why: "it configures a library chart that is not used here" },
 ];
+
+/** Which of the values that somebody set (all layers as one) have no effect. */
+export function ignoredSettings(user: Json): IgnoredValue[] {
+  return ignoredValues.filter(({ path }) => {
+    let at: Json | undefined = user;
+    for (const name of path.split(".")) at = isJsonObject(at) ? at[name] : undefined;
+    return at !== undefined && at !== null;
+  });
+}
