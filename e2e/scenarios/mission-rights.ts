@@ -34,6 +34,8 @@ export const allowedRights: readonly Rights[] = [
       ...allow("apps", ["deployments"], ["get"]),
       ...allow("batch", ["jobs"], read),
       ...allow("linkerd.io", ["serviceprofiles"], read),
+      // Splits are our own; Linkerd has an adaptor for them.
+      ...allow("split.smi-spec.io", ["trafficsplits"], read),
       ...allow("workload.linkerd.io", ["externalworkloads"], read),
       ...allow("workload.linkerd.io", status(["externalworkloads"]), ["patch"]),
       ...allow("discovery.k8s.io", ["endpointslices"], [...read, "create", "update", "patch", "delete"]),

@@ -65,6 +65,7 @@ function destinationRbac(context: InstallContext): readonly Tree[] {
       allow(["batch"], ["jobs"], readVerbs),
       allow([""], ["pods", "endpoints", "services", "nodes"], readVerbs),
       allow(["linkerd.io"], ["serviceprofiles"], readVerbs),
+      allow(["split.smi-spec.io"], ["trafficsplits"], readVerbs),
       allow(["workload.linkerd.io"], ["externalworkloads"], readVerbs),
       allow(["coordination.k8s.io"], ["leases"], ["create", "get", "update", "patch"]),
       allow(["discovery.k8s.io"], ["endpointslices"], [...readVerbs, "create", "update", "patch", "delete"]),
