@@ -7,6 +7,7 @@ import { createRpcServer } from "#rpc/server.ts";
 import type { ServiceRoutes } from "#rpc/service.ts";
 import { KubeClient } from "#kube/client.ts";
 import { inClusterAccess, loadClusterAccess } from "#kube/config.ts";
+import { holdLease } from "#kube/lease.ts";
 import { listen } from "#lib/net/listen.ts";
 import { until, Watchable } from "#lib/watchable.ts";
 import { serveAdmin } from "#lib/admin-server.ts";
@@ -17,6 +18,7 @@ import { destinationConfig, type ListenAddr, policyConfig } from "./config.ts";
 import type { ControlContext, RunningProgram, StartProgram } from "./context.ts";
 import { ClusterIndex } from "./index/cluster-index.ts";
 import { startSelfCheck } from "./self-check.ts";
+import { startStatusWriter } from "./status/status-writer.ts";
 import { servePolicyWebhook } from "./policy/webhook.ts";
 import { indexSources, type IndexSource, policySources, profileSources, startWatches } from "./watches.ts";
 
@@ -55,11 +57,30 @@ export async function startPolicy(
     (index) => policyServices({ ...context, index, inbound, outbound, log }),
     policySources,
   );
+  const { clock, env } = context;
+  const statusLog = context.log.child("status");
+  const lease = holdLease(running.client, {
+    namespace: config.status.namespace,
+    name: "policy-controller-write",
+    holder: env["HOSTNAME"] ?? `policy-${context.random.next()}`,
+    clock,
+    log: statusLog,
+  });
+  const writer = startStatusWriter({
+    ...context,
+    index: running.index,
+    client: running.client,
+    leader: lease.leader,
+    timeout: config.status.patchTimeout,
+    log: statusLog,
+  });
   return {
     ...running,
     webhookPort: webhook?.port ?? null,
     async stop() {
       stop.abort();
+      writer.stop();
+      await lease.stop();
       await webhook?.stop();
       await running.stop();
     },
@@ -97,7 +118,7 @@ async function serve(
   config: ServeConfig,
   services: (index: ClusterIndex) => readonly ServiceRoutes[],
   more: (index: ClusterIndex) => readonly IndexSource[] = () => [],
-): Promise<ServingProgram> {
+): Promise<ServingProgram & { readonly client: KubeClient; readonly index: ClusterIndex }> {
   const { clock, random, log, registry, drain } = context;
   const client = kubeClient(context, config);
   const index = new ClusterIndex((run) => clock.after(gather, run), log.child("index"));
@@ -129,6 +150,8 @@ async function serve(
     clock.after(farewell, drain.hold());
   });
   return {
+    client,
+    index,
     port: listener.addr.port,
     adminPort: admin.port,
     async stop() {

@@ -110,7 +110,7 @@ const policyFlags: FlagSpecs = {
   "enable-ipv6": flag,
   "stream-queue-capacity": value,
   "policy-deployment-name": ignoredValue,
-  "patch-timeout-ms": ignoredValue,
+  "patch-timeout-ms": value,
   "allow-l5d-request-headers": ignoredFlag,
   "global-egress-network-namespace": ignoredValue,
   "admission-controller-disabled": flag,
@@ -128,6 +128,12 @@ export interface PolicyConfig {
   readonly outbound: OutboundSettings;
   /** The validating webhook; null: none. */
   readonly webhook: PolicyWebhookConfig | null;
+  readonly status: {
+    /** Where the lease is that says who writes statuses. */
+    readonly namespace: string;
+    /** ms until a write must have ended. Default 5 s. */
+    readonly patchTimeout: number;
+  };
 }
 
 export interface PolicyWebhookConfig {
@@ -169,6 +175,10 @@ export function policyConfig(args: readonly string[]): PolicyConfig {
       clusterNetworks,
     },
     webhook: policyWebhook(flags),
+    status: {
+      namespace: controlPlaneNamespace,
+      patchTimeout: flags.integer("patch-timeout-ms", 5000, { min: 100, max: 600_000 }),
+    },
   };
 }
 

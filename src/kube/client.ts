@@ -32,6 +32,8 @@ const patchContentTypes: Readonly<Record<PatchType, string>> = {
 export interface WriteOptions {
   readonly dryRun?: boolean;
   readonly fieldManager?: string;
+  /** ms until the answer must be there. Default 30 s. */
+  readonly timeout?: number;
 }
 
 export interface DeleteOptions {
@@ -204,6 +206,7 @@ export class KubeClient {
       body,
       contentType: patchContentTypes[type],
       query: writeQuery(options),
+      ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     });
   }
 

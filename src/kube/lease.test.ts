@@ -23,12 +23,13 @@ class LeaseStore implements LeaseClient {
     if (this.stored !== null) throw new MeshError("conflict", "It exists");
     return this.save(object as KubeObject) as T;
   }
-  async replace<T>(_resource: unknown, object: object): Promise<T> {
+  async patch<T>(_resource: unknown, _target: unknown, _type: unknown, body: unknown): Promise<T> {
     this.check();
-    if ((object as KubeObject).metadata.resourceVersion !== String(this.version)) {
+    const { metadata, spec } = body as { metadata: KubeObject["metadata"]; spec: object };
+    if (this.stored === null || metadata.resourceVersion !== String(this.version)) {
       throw new MeshError("conflict", "Another was first");
     }
-    return this.save(object as KubeObject) as T;
+    return this.save({ ...this.stored, spec } as KubeObject) as T;
   }
   private save(object: KubeObject): KubeObject {
     this.version++;

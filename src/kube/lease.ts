@@ -42,7 +42,7 @@ export interface LeaseHandle {
   stop(): Promise<void>;
 }
 
-export type LeaseClient = Pick<KubeClient, "find" | "create" | "replace">;
+export type LeaseClient = Pick<KubeClient, "find" | "create" | "patch">;
 
 export function holdLease(client: LeaseClient, options: LeaseOptions): LeaseHandle {
   const loop = new LeaseLoop(client, options);
@@ -135,8 +135,16 @@ class LeaseLoop {
       ...base,
       ...(taken ? { acquireTime: now, leaseTransitions: (lease.spec?.leaseTransitions ?? 0) + 1 } : {}),
     };
-    await this.client.replace(resources.leases, { ...lease, spec });
+    await this.write(lease, spec);
     return true;
+  }
+
+  /** Only if nobody wrote since the lease was read. */
+  private async write(lease: Lease, spec: Lease["spec"]): Promise<void> {
+    const { name, namespace } = this.options;
+    const { resourceVersion } = lease.metadata;
+    // A patch, because Linkerd's roles allow no replacing of leases.
+    await this.client.patch(resources.leases, { name, namespace }, "merge", { metadata: { resourceVersion }, spec });
   }
 
   async stop(): Promise<void> {
@@ -148,7 +156,7 @@ class LeaseLoop {
     try {
       const lease = await this.client.find<Lease>(resources.leases, this.options.name, this.options.namespace);
       if (lease?.spec?.holderIdentity !== this.options.holder) return;
-      await this.client.replace(resources.leases, { ...lease, spec: { ...lease.spec, holderIdentity: "" } });
+      await this.write(lease, { ...lease.spec, holderIdentity: "" });
     } catch (thrown) {
       this.options.log.warn(`Handing over the lease "${this.options.name}" failed`, {}, thrown);
     }

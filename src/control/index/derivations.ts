@@ -77,7 +77,11 @@ export class Derivations {
     return this.lease(node);
   }
 
+  /** Told of every topic that is touched; set by who writes back what the indexes lead to. */
+  onTouch: (topic: string) => void = () => {};
+
   touch(topic: string): void {
+    this.onTouch(topic);
     const nodes = this.byTopic.get(topic);
     if (nodes === undefined) return;
     for (const node of nodes) this.dirty.add(node);

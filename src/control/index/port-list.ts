@@ -1,7 +1,6 @@
 import { includesPort, type NamedPorts, type PortRange, readPortList } from "#lib/port-list.ts";
 
 /** Under its old name. */
-export { readPortList as parsePortList } from "#lib/port-list.ts";
 
 /** Whether `port` is listed by the first of the annotation values that is set, else by the default list. */
 export function listedPort(

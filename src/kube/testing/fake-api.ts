@@ -214,6 +214,10 @@ export class FakeApi {
       const body = (await request.json()) as KubeObject;
       const applying = request.headers.get("content-type") === "application/apply-patch+yaml";
       if (current === null && !applying) return missing();
+      const expected = body.metadata?.resourceVersion;
+      if (expected !== undefined && expected !== current?.metadata.resourceVersion) {
+        return failure(409, "Conflict", `Operation cannot be fulfilled on ${resource.plural} "${name ?? ""}"`);
+      }
       return Response.json(this.put(resource, merge(current ?? {}, body) as KubeObject));
     }
     if (current === null) return missing();

@@ -4,12 +4,12 @@
  */
 import { ObjectIndex, objectKey } from "../object-index.ts";
 import type { Track } from "../derivations.ts";
-import type { AuthorizationPolicyRecord } from "./authorization-policy.ts";
+import type { AuthorizationPolicyRecord, ObjectRef } from "./authorization-policy.ts";
 import type { MeshTlsAuthenticationRecord } from "./mesh-tls-authentication.ts";
 import type { NetworkAuthenticationRecord } from "./network-authentication.ts";
 import { byAge, type PolicyRecord } from "./policy-record.ts";
 import type { RateLimitRecord } from "./rate-limit.ts";
-import type { GrpcRouteRecord, HttpRouteRecord, ParentRef, RouteRecord } from "./route.ts";
+import type { GrpcRouteRecord, HttpRouteRecord, RouteRecord } from "./route.ts";
 import type { ServerAuthorizationRecord } from "./server-authorization.ts";
 import type { ServerRecord } from "./server.ts";
 import type { ServiceProfileRecord } from "./service-profile.ts";
@@ -79,12 +79,12 @@ export class PolicyIndex {
   }
 
   /** HTTPRoutes of both groups that name this parent, the oldest first. */
-  httpRoutesOf(parent: Omit<ParentRef, "port">, track: Track): HttpRouteRecord[] {
+  httpRoutesOf(parent: ObjectRef, track: Track): HttpRouteRecord[] {
     const topic = routesTopic(parent);
     track(topic);
     return [...this.policyHttpRoutes.find(topic), ...this.httpRoutes.find(topic)].sort(byAge);
   }
-  grpcRoutesOf(parent: Omit<ParentRef, "port">, track: Track): GrpcRouteRecord[] {
+  grpcRoutesOf(parent: ObjectRef, track: Track): GrpcRouteRecord[] {
     const topic = routesTopic(parent);
     track(topic);
     return this.grpcRoutes.find(topic).sort(byAge);
@@ -110,6 +110,6 @@ function inNamespace<T extends PolicyRecord>(index: ObjectIndex<T>, topic: strin
   return index.find(topic).sort(byAge);
 }
 
-function routesTopic({ group, kind, namespace, name }: Omit<ParentRef, "port">): string {
+function routesTopic({ group, kind, namespace, name }: ObjectRef): string {
   return `routes:${group}/${kind}/${namespace}/${name}`;
 }

@@ -10,6 +10,8 @@ export interface RateLimitRecord extends PolicyRecord {
   readonly total: number | null;
   readonly identity: number | null;
   readonly overrides: ReadonlyArray<{ readonly limit: number; readonly clients: readonly IdentityPattern[] }>;
+  /** `status` as it is stored. */
+  readonly status: unknown;
 }
 
 interface Limit {
@@ -30,6 +32,7 @@ export function decodeRateLimit(object: KubeObject): RateLimitRecord {
   return {
     ...record,
     server: spec.targetRef.name,
+    status: (object as KubeObject & { readonly status?: unknown }).status ?? null,
     total: spec.total?.requestsPerSecond ?? null,
     identity: spec.identity?.requestsPerSecond ?? null,
     overrides: (spec.overrides ?? []).map(({ requestsPerSecond, clientRefs }) => ({

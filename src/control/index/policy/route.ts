@@ -12,6 +12,8 @@ import { type FilterSpec, type RouteFilter, routeFilters } from "./route-filter.
 
 export interface ParentRef extends ObjectRef {
   readonly port: number | null;
+  /** As it was written; statuses repeat it. */
+  readonly written: Readonly<Record<string, unknown>>;
 }
 
 export interface TextMatch {
@@ -61,6 +63,8 @@ interface RouteBase extends PolicyRecord {
   readonly hostnames: readonly string[];
   /** Those of the mesh. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** `status.parents` as it is stored, of all controllers. */
+  readonly status: readonly unknown[];
 }
 
 export interface HttpRouteRecord extends RouteBase {
@@ -150,8 +154,15 @@ function routeBase(object: KubeObject, spec: RouteSpec<unknown>, group: string):
     parents: (spec.parentRefs ?? []).map((parent) => ({
       ...objectRef(parent, { group, kind: "Gateway", namespace: record.namespace }),
       port: parent.port ?? null,
+      written: { ...parent },
     })),
+    status: statusOf(object),
   };
+}
+
+function statusOf(object: KubeObject): readonly unknown[] {
+  const { status } = object as KubeObject & { readonly status?: { readonly parents?: unknown } };
+  return Array.isArray(status?.parents) ? (status.parents as unknown[]) : [];
 }
 
 function routeRule<S, M>(object: KubeObject, rule: RuleSpec<S>, read: (match: S) => M, any: M): RouteRule<M> {

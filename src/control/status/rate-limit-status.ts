@@ -1,0 +1,36 @@
+import type { ClusterIndex } from "../index/cluster-index.ts";
+import { untracked } from "../index/derivations.ts";
+import type { RateLimitRecord } from "../index/policy/rate-limit.ts";
+import { type Condition, sameConditions, stampConditions } from "./condition.ts";
+
+/** The status that an HTTPLocalRateLimitPolicy should have; null: it has it. Pure. */
+export function rateLimitStatus(index: ClusterIndex, limit: RateLimitRecord, now: string): object | null {
+  const { server: name, generation } = limit;
+  const [reason, message] = verdict(index, limit);
+  const condition: Condition = {
+    type: "Accepted",
+    status: reason === "Accepted" ? "True" : "False",
+    reason,
+    message,
+    observedGeneration: generation,
+  };
+  const stored = limit.status as { readonly conditions?: unknown } | null;
+  if (sameConditions([condition], stored?.conditions)) return null;
+  const before = Array.isArray(stored?.conditions) ? (stored.conditions as unknown[]) : [];
+  return {
+    conditions: stampConditions([condition], before, now),
+    targetRef: { group: "policy.linkerd.io", kind: "Server", name },
+  };
+}
+
+function verdict(index: ClusterIndex, limit: RateLimitRecord): readonly [string, string] {
+  const { namespace, server } = limit;
+  if (index.policy.servers.get(namespace, server) === undefined) {
+    return ["NoMatchingTarget", `Server "${server}" does not exist`];
+  }
+  // The oldest comes first.
+  const first = index.policy.rateLimitsIn(namespace, untracked).find((other) => other.server === server);
+  return first === undefined || first.name === limit.name
+    ? ["Accepted", ""]
+    : ["RateLimitReasonAlreadyExists", `HTTPLocalRateLimitPolicy "${first.name}" is older and has the same target`];
+}

@@ -1,0 +1,93 @@
+import { afterEach, expect, test } from "bun:test";
+import { memoryLog } from "#lib/log.ts";
+import { Registry } from "#lib/metrics/registry.ts";
+import { FakeClock } from "#lib/testing/fake-clock.ts";
+import { Watchable } from "#lib/watchable.ts";
+import { KubeClient } from "#kube/client.ts";
+import { resources } from "#kube/resource.ts";
+import { FakeApi } from "#kube/testing/fake-api.ts";
+import type { KubeObject } from "#kube/types/meta.ts";
+import { service } from "../testing/builders.ts";
+import { policyObject } from "../testing/policy-objects.ts";
+import { TestCluster } from "../testing/test-cluster.ts";
+import { startStatusWriter } from "./status-writer.ts";
+
+const ends: Array<() => unknown> = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).toReversed()) await end();
+});
+
+const { httpRoutes } = resources;
+type Route = KubeObject & { readonly status?: { readonly parents: ReadonlyArray<{ conditions: unknown[] }> } };
+
+function world() {
+  const api = new FakeApi();
+  ends.push(() => api.stop());
+  const clock = new FakeClock();
+  const cluster = new TestCluster().services(service({ name: "api" }));
+  const leader = new Watchable(false);
+  const writer = startStatusWriter({
+    index: cluster.index,
+    client: new KubeClient(api.access),
+    leader,
+    registry: new Registry(),
+    clock,
+    log: memoryLog().log,
+    timeout: 5000,
+  });
+  ends.push(() => writer.stop());
+  /** Stores the route and lets the index see what is stored. */
+  const sync = (): void => {
+    const stored = api.read<KubeObject>(httpRoutes, "route", "web");
+    if (stored !== null) cluster.policies(stored as Parameters<TestCluster["policies"]>[0]);
+  };
+  const patches = (): number => api.requests.filter((line) => line.startsWith("PATCH")).length;
+  const until = async (accept: () => boolean): Promise<void> => {
+    while (!accept()) await Bun.sleep(1);
+  };
+  return { api, clock, cluster, leader, sync, patches, until };
+}
+const route = (backend: string) =>
+  policyObject(
+    "HTTPRoute",
+    "route",
+    `{parentRefs: [{group: core, kind: Service, name: api}], rules: [{backendRefs: [{name: ${backend}, port: 80}]}]}`,
+  );
+
+test("only the leader writes, soon after a change, and only what differs", async () => {
+  const { api, clock, leader, sync, patches, until } = world();
+  api.put(httpRoutes, route("api"));
+  sync();
+  clock.advance(10_000);
+  await Bun.sleep(5);
+  expect(patches()).toBe(0);
+  leader.set(true);
+  clock.advance(500);
+  await until(() => api.read<Route>(httpRoutes, "route", "web")?.status !== undefined);
+  sync();
+  await Bun.sleep(1);
+  for (let round = 0; round < 5; round++) clock.advance(10_000);
+  await Bun.sleep(5);
+  expect(patches()).toBe(1);
+});
+
+test("a status that another hand changes is mended, and a conflict is left to the next look", async () => {
+  const { api, clock, leader, sync, patches, until } = world();
+  leader.set(true);
+  api.put(httpRoutes, route("gone"));
+  sync();
+  // Somebody writes between the watch and us.
+  api.put(httpRoutes, route("api"));
+  clock.advance(500);
+  await until(() => patches() === 1);
+  await Bun.sleep(5);
+  expect(api.read<Route>(httpRoutes, "route", "web")?.status).toBeUndefined();
+  sync();
+  clock.advance(500);
+  await until(() => api.read<Route>(httpRoutes, "route", "web")?.status !== undefined);
+  api.put(httpRoutes, { ...route("api"), status: { parents: [] } } as Route);
+  sync();
+  await Bun.sleep(1);
+  clock.advance(10_000);
+  await until(() => api.read<Route>(httpRoutes, "route", "web")?.status?.parents.length === 1);
+});

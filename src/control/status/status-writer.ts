@@ -1,0 +1,140 @@
+/**
+ * Writes back to Kubernetes what becomes of routes and rate limits. Of several replicas only the one that holds the lease
+ * writes. Everything is judged anew after changes and every ten seconds; only what differs is written, a few at a time, so
+ * that a failed write or one by another hand mends itself.
+ */
+import type { Clock, Timer } from "#lib/clock.ts";
+import { MeshError } from "#lib/errors.ts";
+import type { Log } from "#lib/log.ts";
+import type { Registry } from "#lib/metrics/registry.ts";
+import type { ReadonlyWatchable } from "#lib/watchable.ts";
+import type { KubeClient } from "#kube/client.ts";
+import { resources, type Resource } from "#kube/resource.ts";
+import type { ClusterIndex } from "../index/cluster-index.ts";
+import type { PolicyRecord } from "../index/policy/policy-record.ts";
+import { rateLimitStatus } from "./rate-limit-status.ts";
+import { routeStatus } from "./route-status.ts";
+
+export interface StatusWriterOptions {
+  readonly index: ClusterIndex;
+  readonly client: Pick<KubeClient, "patch">;
+  readonly leader: ReadonlyWatchable<boolean>;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** ms until a write must have ended. Default 5 s. */
+  readonly timeout: number;
+}
+
+export interface StatusWriter {
+  stop(): void;
+}
+
+/** ms between looks at everything, and from a change to a look. */
+const reconcileEvery = 10_000;
+const settle = 500;
+/** Writes at a time. */
+const concurrency = 4;
+/** Writes of one look at most; the next look has the rest. */
+const perLook = 1000;
+/** What a status can depend on. */
+const relevant = /^(routes|servers|service|rate-limits):/;
+
+interface Write {
+  readonly resource: Resource;
+  readonly record: PolicyRecord;
+  readonly status: object;
+}
+
+export function startStatusWriter(options: StatusWriterOptions): StatusWriter {
+  const { index, client, leader, clock, log } = options;
+  const writes = options.registry.counter("policy_status_writes_total", "Statuses written back, by outcome");
+  let timer: Timer | null = null;
+  let due = Number.POSITIVE_INFINITY;
+  let busy = false;
+  let stopped = false;
+
+  const look = async (): Promise<void> => {
+    timer = null;
+    due = Number.POSITIVE_INFINITY;
+    if (stopped) return;
+    // One look at a time: a slow server gets no second one on top.
+    if (leader.get() && !busy) {
+      busy = true;
+      await writeAll(wanted(index, new Date(clock.wall()).toISOString().replace(/\.\d+Z$/, "Z")));
+      busy = false;
+    }
+    plan(reconcileEvery);
+  };
+  const plan = (delay: number): void => {
+    if (stopped || clock.now() + delay >= due) return;
+    timer?.cancel();
+    due = clock.now() + delay;
+    timer = clock.after(delay, () => void look());
+  };
+  const writeAll = async (all: readonly Write[]): Promise<void> => {
+    const queue = all.slice(0, perLook);
+    const worker = async (): Promise<void> => {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        if (stopped || !leader.get()) return;
+        await write(next);
+      }
+    };
+    await Promise.all(Array.from({ length: concurrency }, worker));
+  };
+  const write = async ({ resource, record, status }: Write): Promise<void> => {
+    const { namespace, name } = record;
+    const { resourceVersion } = record.metadata;
+    try {
+      // With the version that was judged: a newer one is judged again before anything is written about it.
+      const body = { metadata: { resourceVersion }, status };
+      const target = { name, namespace, subresource: "status" };
+      await client.patch(resource, target, "merge", body, { timeout: options.timeout });
+      writes.cell({ kind: resource.kind, outcome: "written" }).value++;
+    } catch (thrown) {
+      const code = thrown instanceof MeshError ? thrown.code : "internal";
+      writes.cell({ kind: resource.kind, outcome: code }).value++;
+      // Somebody wrote meanwhile, or it is gone: the watch brings what is new.
+      if (code === "conflict" || code === "not-found") return;
+      log.warn("Writing a status failed", { kind: resource.kind, namespace, name }, thrown);
+    }
+  };
+
+  index.derivations.onTouch = (topic) => {
+    if (relevant.test(topic)) plan(settle);
+  };
+  const unwatch = leader.watch((leads) => {
+    if (leads) plan(settle);
+  });
+  plan(settle);
+  return {
+    stop() {
+      stopped = true;
+      index.derivations.onTouch = () => {};
+      unwatch();
+      timer?.cancel();
+    },
+  };
+}
+
+/** Everything whose stored status is not what it should be. */
+export function wanted(index: ClusterIndex, now: string): Write[] {
+  const { policy } = index;
+  const out: Write[] = [];
+  const routes = [
+    [resources.policyHttpRoutes, policy.policyHttpRoutes],
+    [resources.httpRoutes, policy.httpRoutes],
+    [resources.grpcRoutes, policy.grpcRoutes],
+  ] as const;
+  for (const [resource, records] of routes) {
+    for (const record of records.values()) {
+      const parents = routeStatus(index, record, now);
+      if (parents !== null) out.push({ resource, record, status: { parents } });
+    }
+  }
+  for (const record of policy.rateLimits.values()) {
+    const status = rateLimitStatus(index, record, now);
+    if (status !== null) out.push({ resource: resources.httpLocalRateLimitPolicies, record, status });
+  }
+  return out;
+}
