@@ -192,7 +192,7 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
       };
       const extra = tls.kind === "meshed" ? ["l5d-client-id", tls.clientId] : [];
       const over = (error: MeshError | null): void => this.end(error);
-      this.http = new ServerSession(socket, shared.http, handler, verdict.source, extra, over);
+      this.http = new ServerSession(socket, shared.http, handler, verdict.source, extra, tls.kind === "meshed", over);
       this.http.start(initial, ended);
       if (shared.options.drain.draining) this.http.finish();
       return;

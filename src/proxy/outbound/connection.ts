@@ -112,7 +112,7 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
     if (target === null) return;
     const handler = (): OutboundHttpSession => new OutboundHttpSession(shared, target, "http2", nothingToDo);
     const over = (error: MeshError | null): void => this.end(error);
-    this.http = new ServerSession(this.socket, shared.http, handler, target.source, [], over);
+    this.http = new ServerSession(this.socket, shared.http, handler, target.source, [], false, over);
     this.http.start(initial, ended);
     if (shared.options.drain.draining) this.http.finish();
   }

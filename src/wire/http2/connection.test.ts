@@ -146,6 +146,21 @@ describe("A pair of HTTP/2 connections", () => {
     expect(ends.length).toBe(4);
   });
 
+  test("may let a stream that nobody reads stop itself alone", () => {
+    const limits = { streamWindow: 65_535, connectionWindow: 100_000 };
+    for (const sharedFreely of [false, true]) {
+      const end = server({ ...limits, sharedFreely });
+      end.recorder.consume = false;
+      const data = (id: number, flags: number): Buffer => frame(frameType.data, flags, id, Buffer.alloc(16_000));
+      for (const id of [1, 3])
+        end.connection.receive(Buffer.concat([opens(id, false), data(id, 0), data(id, 0), data(id, 0)]), 0);
+      // 96,000 bytes are unread: another stream's fit only if these don't count for the connection.
+      end.connection.receive(Buffer.concat([opens(5, false), data(5, frameFlag.endStream)]), 0);
+      const failed = frames(end.written()).some((line) => line.startsWith("goaway"));
+      expect([sharedFreely, failed]).toEqual([sharedFreely, !sharedFreely]);
+    }
+  });
+
   test("gives a connection's window back when a stream with unread bytes is reset", () => {
     const { client, server: other, run } = createPair({}, { connectionWindow: 65_535, streamWindow: 65_535 });
     other.recorder.consume = false;

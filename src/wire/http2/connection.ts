@@ -275,7 +275,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     if (stream.closed || bytes <= 0) return;
     const consumed = Math.min(bytes, stream.held);
     stream.held -= consumed;
-    this.releaseWindow(consumed);
+    if (!this.limits.sharedFreely) this.releaseWindow(consumed);
     if (stream.remoteEnded) return;
     stream.due += consumed;
     if (stream.due * 2 < this.limits.streamWindow) return;
@@ -327,7 +327,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     if (this.isLocal(stream.id)) this.localStreams--;
     else this.peerStreams--;
     this.sender.drop(stream);
-    if (stream.held > 0) this.releaseWindow(stream.held);
+    if (stream.held > 0 && !this.limits.sharedFreely) this.releaseWindow(stream.held);
     this.handler.onStreamClosed(stream);
     this.checkFinished();
   }
@@ -430,6 +430,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
       else {
         stream.held += length;
         this.dataStream = stream;
+        if (this.limits.sharedFreely) this.releaseWindow(length);
         return;
       }
     } else if (stream !== undefined) this.streamError(id, http2Code.streamClosed);

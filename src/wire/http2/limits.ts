@@ -14,6 +14,11 @@ export interface Http2Limits {
   readonly streamWindow: number;
   /** Bytes of the connection's receive window, 65,535–2^31-1. Default 1 MiB. */
   readonly connectionWindow: number;
+  /**
+   * Gives the connection's window back when bytes come and not when they are consumed, so that a stream that nobody reads
+   * stops itself alone. Then the streams' windows together bound what is kept. Default false.
+   */
+  readonly sharedFreely: boolean;
   /** Bytes waiting for a blocked socket after which DATA stays in the streams' own queues. Default 256 KiB. */
   readonly outHighWater: number;
   /** Bytes waiting for a blocked socket after which the connection fails with ENHANCE_YOUR_CALM. Default 4 MiB. */
@@ -40,6 +45,7 @@ const defaultLimits: Http2Limits = {
   maxContinuations: 16,
   streamWindow: 65_535,
   connectionWindow: 1024 * 1024,
+  sharedFreely: false,
   outHighWater: 256 * 1024,
   outMax: 4 * 1024 * 1024,
   resets: { burst: 1000, perSecond: 200 },

@@ -3,12 +3,13 @@ import type { Socket } from "#lib/net/socket.ts";
 import { Http2Socket, type Http2SocketHandler } from "#rpc/http2-socket.ts";
 import type { FlatHeaders } from "#wire/http1/head.ts";
 import { http2Code, http2CodeName } from "#wire/http2/errors.ts";
-import { trailerBlock, type HeaderBlock } from "#wire/http2/header-block.ts";
+import { repeated, trailerBlock, type HeaderBlock } from "#wire/http2/header-block.ts";
 import type { Http2Stream, Reset, StreamHandler } from "#wire/http2/stream.ts";
 import type { Downstream, HttpContext, Upstream } from "../exchange.ts";
 import type { TransportCells } from "../ports.ts";
+import type { Http2Context } from "./context.ts";
 import { CountingSocket } from "./counting-socket.ts";
-import { BlockResponse, requestToSend } from "./heads.ts";
+import { BlockRequest, BlockResponse, requestToSend } from "./heads.ts";
 
 export interface ClientSessionOwner {
   /** Another request may be possible. */
@@ -29,6 +30,7 @@ export class ClientSession implements Http2SocketHandler {
   idleSince: number;
   private readonly http2: Http2Socket;
   private readonly owner: ClientSessionOwner;
+  private readonly derived: Http2Context["derived"];
   private gone = false;
 
   /**
@@ -43,7 +45,7 @@ export class ClientSession implements Http2SocketHandler {
     prologue: Buffer | null,
     pings: boolean,
   ) {
-    const { pool, limits, keepalive } = context.http2;
+    const { pool, sharedLimits: limits, keepalive } = context.http2;
     const counting = new CountingSocket(socket, cells);
     // A new connection takes a hundred bytes, or it is no connection.
     if (prologue !== null && counting.write(prologue, 0, prologue.length) < prologue.length) counting.terminate();
@@ -55,6 +57,7 @@ export class ClientSession implements Http2SocketHandler {
       keepalive: pings ? keepalive : null,
     };
     this.owner = owner;
+    this.derived = context.http2.derived;
     this.idleSince = context.clock.now();
     this.http2 = new Http2Socket(counting, options, this);
   }
@@ -71,17 +74,25 @@ export class ClientSession implements Http2SocketHandler {
   /** Sends a request, unless there is no room. */
   begin(downstream: Downstream): boolean {
     if (!this.canOpen) return false;
-    const { request, extra, authority } = downstream;
+    const { request } = downstream;
     const stream = new ClientStream(downstream);
-    const opened = this.http2.connection.request(
-      requestToSend(request, extra, authority),
-      request.body === "none",
-      stream,
-    );
+    const opened = this.http2.connection.request(this.blockOf(downstream), request.body === "none", stream);
     if (opened === null) return false;
     stream.opened(opened);
     downstream.onUpstream(stream);
     return true;
+  }
+
+  private blockOf({ request, extra, authority }: Downstream): HeaderBlock {
+    if (!(request instanceof BlockRequest) || request.block.memoKey === 0 || authority !== null) {
+      return requestToSend(request, extra, authority);
+    }
+    let block = this.derived.get(request.block);
+    if (block === undefined) {
+      block = repeated(requestToSend(request, extra, null), request.block.memoKey);
+      this.derived.set(request.block, block);
+    }
+    return block;
   }
 
   /** Ends it after the requests under way. */

@@ -36,6 +36,7 @@ export class ServerSession implements Http2SocketHandler {
   /**
    * @param handler makes the handler of one request
    * @param extra header fields for every request that passes
+   * @param shared whether the client is a proxy with many clients of its own
    * @param over the connection is gone; last
    */
   constructor(
@@ -44,9 +45,11 @@ export class ServerSession implements Http2SocketHandler {
     handler: () => RequestHandler,
     cells: TransportCells,
     extra: FlatHeaders,
+    shared: boolean,
     over: (error: MeshError | null) => void,
   ) {
-    const { pool, limits, keepalive } = context.http2;
+    const { pool, ownLimits, sharedLimits, keepalive } = context.http2;
+    const limits = shared ? sharedLimits : ownLimits;
     this.handler = handler;
     this.over = over;
     this.context = { extra, extraFields: fieldLines(extra), stripResponse: context.stripResponse };
