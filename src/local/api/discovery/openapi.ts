@@ -160,3 +160,14 @@ export function swaggerDocument(catalog: Catalog, types: Types): Json {
   for (const info of catalog.all()) addResource(types, info, "#/definitions/", definitions);
   return { swagger: "2.0", info: about, paths: {}, definitions };
 }
+
+/**
+ * GET /openapi/v2 in protobuf (openapi.v2.Document of gnostic), the only form in which kubectl asks for it: for objects of kind
+ * List. It describes no type, so that kubectl checks nothing by itself and leaves it to the server.
+ */
+export function swaggerProtobuf(): Uint8Array<ArrayBuffer> {
+  const field = (number: number, content: Uint8Array): Buffer =>
+    Buffer.concat([Buffer.from([(number << 3) | 2, content.length]), content]);
+  const info = Buffer.concat([field(1, Buffer.from(about.title)), field(2, Buffer.from(about.version))]);
+  return new Uint8Array(Buffer.concat([field(1, Buffer.from("2.0")), field(2, info)]));
+}

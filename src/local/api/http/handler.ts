@@ -5,7 +5,7 @@ import { impersonated } from "../auth/impersonate.ts";
 import { denial } from "../auth/rbac.ts";
 import type { Attributes } from "../auth/rbac.ts";
 import { discoveryDocument } from "../discovery/discovery.ts";
-import { openapiDocument, openapiIndex, swaggerDocument } from "../discovery/openapi.ts";
+import { openapiDocument, openapiIndex, swaggerDocument, swaggerProtobuf } from "../discovery/openapi.ts";
 import { findReview } from "../discovery/reviews.ts";
 import { versionDocument } from "../discovery/version.ts";
 import type { Parts } from "../parts.ts";
@@ -20,6 +20,8 @@ import type { PathRoute, ResourceRoute, Route } from "./route.ts";
 import { serveStream, streamSubresources } from "./streams.ts";
 import type { Upgrade } from "./socket-session.ts";
 import { serveSubresource } from "./subresources.ts";
+
+const swaggerProtobufType = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
 
 /** Anybody may ask whether the server is there. */
 const open = new Set(["/healthz", "/livez", "/readyz", "/version"]);
@@ -94,6 +96,9 @@ export class Handler {
       case "/openapi/v3":
         return json(openapiIndex(catalog));
       case "/openapi/v2":
+        if (accept?.startsWith(swaggerProtobufType) === true) {
+          return new Response(swaggerProtobuf(), { headers: { "content-type": swaggerProtobufType } });
+        }
         acceptedForm(accept);
         return json(swaggerDocument(catalog, types));
       case "/openid/v1/jwks":

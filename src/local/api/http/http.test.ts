@@ -223,3 +223,13 @@ test("paths tell namespace, resource, name and subresource", () => {
   expect(route("DELETE", "/api/v1/namespaces/a/pods")).toMatchObject({ verb: "deletecollection" });
   expect(route("GET", "/apis/apps/v1")).toMatchObject({ kind: "path" });
 });
+
+test("kubectl applies a List: it asks for the API's description in protobuf and finds no type to check by itself", async () => {
+  const type = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+  const response = await server.request("/openapi/v2?timeout=32s", { headers: { accept: type } });
+  expect([response.status, response.headers.get("content-type")]).toEqual([200, type]);
+  const bytes = Buffer.from(await response.arrayBuffer());
+  // Field 1, a string of three bytes: the version of the format; then field 2, the information about the API.
+  expect(bytes.subarray(0, 6).toString("latin1")).toBe("\x0a\x032.0\x12");
+  expect(bytes[6]).toBe(bytes.length - 7);
+});
