@@ -14,11 +14,17 @@ export interface Http2Context {
   readonly keepalive: { readonly interval: number; readonly timeout: number };
 }
 
+/**
+ * Requests at a time of one connection: as many as our control plane takes, whose clients keep a stream open for everything
+ * that they follow. Over all connections the direction's limit of requests counts.
+ */
+const maxConcurrentStreams = 4096;
+
 export function createHttp2Context(): Http2Context {
   return {
     pool: new BufferPool(32_768, 16),
-    ownLimits: http2Limits(),
-    sharedLimits: http2Limits({ sharedFreely: true }),
+    ownLimits: http2Limits({ maxConcurrentStreams }),
+    sharedLimits: http2Limits({ maxConcurrentStreams, sharedFreely: true }),
     derived: new WeakMap(),
     keepalive: { interval: 10_000, timeout: 3000 },
   };
