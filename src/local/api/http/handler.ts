@@ -21,7 +21,9 @@ import { serveStream, streamSubresources } from "./streams.ts";
 import type { Upgrade } from "./socket-session.ts";
 import { serveSubresource } from "./subresources.ts";
 
-const swaggerProtobufType = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/** What kubectl asks for, and the same with a name that is a media type ("@" may not be in one). */
+const swaggerProtobufAsked = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+const swaggerProtobufType = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 /** Anybody may ask whether the server is there. */
 const open = new Set(["/healthz", "/livez", "/readyz", "/version"]);
@@ -96,7 +98,7 @@ export class Handler {
       case "/openapi/v3":
         return json(openapiIndex(catalog));
       case "/openapi/v2":
-        if (accept?.startsWith(swaggerProtobufType) === true) {
+        if (accept?.startsWith(swaggerProtobufAsked) === true) {
           return new Response(swaggerProtobuf(), { headers: { "content-type": swaggerProtobufType } });
         }
         acceptedForm(accept);
