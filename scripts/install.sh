@@ -97,6 +97,8 @@ main() {
   mkdir -p "$root/bin" || fail "$root can't be written; set INSTALLROOT"
   # Renamed into place, so that a linkerd that runs now is not disturbed.
   cp "$work/linkerd" "$root/bin/.linkerd-$$"
+  # Whatever the umask: the local cluster's pods run it as other users.
+  chmod 755 "$root/bin/.linkerd-$$"
   mv -f "$root/bin/.linkerd-$$" "$root/bin/linkerd-$version"
   ln -sf "linkerd-$version" "$root/bin/linkerd"
 

@@ -8,6 +8,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -47,7 +48,7 @@ function release(version: string, program = `#!/bin/sh\necho ${version}\n`): voi
 }
 
 async function install(env: Record<string, string> = {}): Promise<{ code: number; out: string; err: string }> {
-  const child = Bun.spawn(["sh"], {
+  const child = Bun.spawn(["sh", "-c", "umask 077; exec sh"], {
     stdin: script,
     stdout: "pipe",
     stderr: "pipe",
@@ -78,6 +79,7 @@ test("The newest version is put on disk and the path to add is shown", async () 
   const { code, out, err } = await install();
   expect([code, err]).toEqual([0, ""]);
   expect(installed()).toBe("1.0.0");
+  expect(statSync(join(root, "bin/linkerd-1.0.0")).mode & 0o777).toBe(0o755);
   expect(out).toContain(`export PATH=$PATH:${root}/bin`);
   expect(out).toContain("linkerd install --crds | kubectl apply -f -");
   expect(readdirSync(folder).filter((name) => name.startsWith("linkerd-install."))).toEqual([]);

@@ -17,7 +17,7 @@ import {
   type Trial,
 } from "./launcher/capability.ts";
 import { decodeMessage, LineReader, type NodeSettings } from "./launcher/protocol.ts";
-import { findSelf, selfCommand } from "./launcher/self.ts";
+import { findSelf, requireRunnable, selfCommand } from "./launcher/self.ts";
 import { claim, cleanUp, stateDir, stateRoot } from "./launcher/state-dir.ts";
 
 export interface LocalClusterOptions {
@@ -135,6 +135,7 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
   if (process.platform !== "linux") {
     throw new MeshError("environment", `A local cluster needs Linux; this is ${process.platform}`);
   }
+  requireRunnable(findSelf());
   await ensureTools(options, progress);
   const mode = options.mode ?? (await findMode({ root, trial, readFile }));
   claim(dir, name);

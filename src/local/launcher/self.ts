@@ -1,6 +1,7 @@
 /** How to start this same program again: from its sources or as one compiled file. */
-import { realpathSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { realpathSync, statSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
+import { MeshError } from "#lib/errors.ts";
 
 /** Where the program's files are and what runs them. */
 export interface Self {
@@ -8,6 +9,8 @@ export interface Self {
   readonly root: string;
   /** The runtime (or the compiled file), relative to `root`. */
   readonly executable: string;
+  /** Everything is in `executable`. */
+  readonly compiled: boolean;
   /** What comes before the program's own arguments; paths relative to `root` start with "./". */
   readonly prefix: readonly string[];
 }
@@ -19,11 +22,15 @@ function compiled(): boolean {
 
 export function findSelf(): Self {
   const executable = realpathSync(process.execPath);
-  if (compiled())
-    return { root: dirname(executable), executable: executable.slice(dirname(executable).length + 1), prefix: [] };
+  if (compiled()) return { root: dirname(executable), executable: basename(executable), compiled: true, prefix: [] };
   const root = realpathSync(join(import.meta.dirname, "../../.."));
   const inside = relative(root, executable);
-  return { root, executable: inside.startsWith("..") ? executable : inside, prefix: ["--smol", "./src/cli/main.ts"] };
+  return {
+    root,
+    executable: inside.startsWith("..") ? executable : inside,
+    compiled: false,
+    prefix: ["--smol", "./src/cli/main.ts"],
+  };
 }
 
 /** The command line that runs the program with `args` when its folder is visible at `root`. */
@@ -31,4 +38,12 @@ export function selfCommand(self: Self, root: string, args: readonly string[]): 
   const place = (path: string): string => (path.startsWith("./") ? join(root, path) : path);
   const executable = self.executable.startsWith("/") ? self.executable : join(root, self.executable);
   return [executable, ...self.prefix.map(place), ...args];
+}
+
+/** Throws when the compiled program can't be run by other users, as which pods run: a copy made with a strict umask. */
+export function requireRunnable(self: Self): void {
+  if (!self.compiled) return;
+  const path = join(self.root, self.executable);
+  if ((statSync(path).mode & 0o005) === 0o005) return;
+  throw new MeshError("environment", `Pods run as other users, who may not run "${path}"; type: chmod 755 "${path}"`);
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { imageName, resolveImage } from "./images.ts";
 
-const self = { root: "/x", executable: "bin/bun", prefix: ["--smol", "./src/cli/main.ts"] };
+const self = { root: "/x", executable: "bin/bun", compiled: false, prefix: ["--smol", "./src/cli/main.ts"] };
 const linkerd = ["/.linkerd/bin/bun", "--smol", "/.linkerd/src/cli/main.ts"];
 
 test("Tags and digests are no part of a name, a registry's port is", () => {

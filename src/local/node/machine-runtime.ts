@@ -123,8 +123,12 @@ export class MachineRuntime implements PodRuntime {
     }));
     const root = join(this.folder, "containers", `${container.name}-${attempt}`);
     const mounts = this.mounts(pod, container, env);
+    const { self } = machine;
     configured(() =>
-      writeFileSync(mkdirFor(`${root}.fstab`), applyPlan(planRoot(nodeTree, mounts, machine.self.root), root)),
+      writeFileSync(
+        mkdirFor(`${root}.fstab`),
+        applyPlan(planRoot(nodeTree, mounts, self.root, self.compiled ? self.executable : null), root),
+      ),
     );
     writeFileSync(join(root, "dev/termination-log"), "");
     const log = this.openLog(container.name, attempt);

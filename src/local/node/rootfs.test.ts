@@ -89,3 +89,11 @@ test("Nested mounts come after the mounts that hold them", () => {
   const targets = planRoot(debian, mounts, "/l").binds.map(({ target }) => target);
   expect(targets.indexOf("/data")).toBeLessThan(targets.indexOf("/data/inner"));
 });
+
+test("Of a compiled program's folder a container sees the program only", () => {
+  const plan = planRoot(debian, [], "/root/.linkerd/bin", "linkerd");
+  expect(plan.files).toContain("/.linkerd/linkerd");
+  expect(plan.binds.filter(({ target }) => target.startsWith("/.linkerd"))).toEqual([
+    { source: "/root/.linkerd/bin/linkerd", target: "/.linkerd/linkerd", recursive: false, readOnly: true },
+  ]);
+});

@@ -64,8 +64,16 @@ const own = new Set(["proc", "sys", "dev", "run", "tmp", "mnt", "media", "lost+f
 const alwaysSplit = ["/etc", "/var"];
 const devices = ["null", "zero", "full", "random", "urandom", "tty"];
 
-/** Plans the tree. `mounts` may nest; `selfRoot` appears at /.linkerd. */
-export function planRoot(host: HostTree, mounts: readonly RootMount[], selfRoot: string): RootPlan {
+/**
+ * Plans the tree. `mounts` may nest; `selfRoot` appears at /.linkerd, or with `selfFile` only that file of it: a compiled
+ * program may be in a folder that nobody else may enter, and what else is there is no container's business.
+ */
+export function planRoot(
+  host: HostTree,
+  mounts: readonly RootMount[],
+  selfRoot: string,
+  selfFile: string | null = null,
+): RootPlan {
   const plan: RootPlan = { folders: [], links: [], files: [], binds: [] };
   const targets = mounts.map((mount) => ({ ...mount, target: host.resolve(normalize(mount.target)) }));
   const within = (path: string): boolean => targets.some(({ target }) => target.startsWith(`${path}/`));
@@ -110,7 +118,13 @@ export function planRoot(host: HostTree, mounts: readonly RootMount[], selfRoot:
       plan.binds.push({ source: path, target: path, recursive: true, readOnly: false });
     }
   }
-  plan.binds.push({ source: selfRoot, target: "/.linkerd", recursive: true, readOnly: false });
+  if (selfFile === null) {
+    plan.binds.push({ source: selfRoot, target: "/.linkerd", recursive: true, readOnly: false });
+  } else {
+    const target = `/.linkerd/${selfFile}`;
+    plan.files.push(target);
+    plan.binds.push({ source: join(selfRoot, selfFile), target, recursive: false, readOnly: true });
+  }
   plan.binds.push({ source: "/sys", target: "/sys", recursive: true, readOnly: false });
   plan.binds.push({ source: "/dev/pts", target: "/dev/pts", recursive: true, readOnly: false });
   for (const device of devices) {
