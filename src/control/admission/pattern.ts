@@ -3,15 +3,31 @@ import { MeshError } from "#lib/errors.ts";
 /** Longest regular expression in characters; each costs memory in every proxy that it concerns. */
 const longest = 1024;
 
+/** Patterns that were found good; the same ones come with every update of their object. */
+export class KnownPatterns {
+  private readonly good = new Set<string>();
+
+  has(pattern: string): boolean {
+    return this.good.has(pattern);
+  }
+
+  add(pattern: string): void {
+    if (this.good.size >= 2000) this.good.clear();
+    this.good.add(pattern);
+  }
+}
+
 /**
  * What is wrong with a regular expression, or null. Only RE2's syntax is taken (https://github.com/google/re2/wiki/Syntax):
  * it can be matched in linear time. The parser is loaded on first use: most clusters have no expressions at all.
  */
-export async function patternProblem(pattern: string): Promise<string | null> {
+export async function patternProblem(pattern: string, known: KnownPatterns): Promise<string | null> {
+  if (known.has(pattern)) return null;
   if (pattern.length > longest) return `the regular expression is longer than ${longest} characters`;
   const { RE2JS, RE2JSSyntaxException } = await import("re2js");
   try {
     RE2JS.compile(pattern);
+    known.add(pattern);
     return null;
   } catch (thrown) {
     if (!(thrown instanceof RE2JSSyntaxException)) {

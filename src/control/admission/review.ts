@@ -2,12 +2,16 @@
 import type { AdmissionDecision, AdmissionRequest } from "#kube/types/admission.ts";
 import { Field } from "./field.ts";
 import { Findings } from "./findings.ts";
-import { patternProblem } from "./pattern.ts";
+import { KnownPatterns, patternProblem } from "./pattern.ts";
 import type { Rule } from "./rule.ts";
 import type { Rules } from "./rules.ts";
 
 /** All that can be said of an object by itself. */
-export async function findingsOf(request: AdmissionRequest, rules: Rules): Promise<Findings> {
+export async function findingsOf(
+  request: AdmissionRequest,
+  rules: Rules,
+  known = new KnownPatterns(),
+): Promise<Findings> {
   const findings = new Findings();
   const { group } = request.kind;
   const rule = ruleFor(request, rules);
@@ -18,7 +22,7 @@ export async function findingsOf(request: AdmissionRequest, rules: Rules): Promi
   if (group !== "") spec.object();
   rule({ namespace: request.namespace ?? "", name: nameOf(request), group, metadata, spec });
   for (const { path, pattern } of findings.patterns) {
-    const wrong = await patternProblem(pattern);
+    const wrong = await patternProblem(pattern, known);
     if (wrong !== null) findings.problem(path, wrong);
   }
   return findings;
@@ -49,6 +53,7 @@ export function reviewer(
   rules: Rules,
   more: (request: AdmissionRequest, findings: Findings) => Promise<void> = async () => {},
 ): (request: AdmissionRequest) => Promise<AdmissionDecision> {
+  const known = new KnownPatterns();
   return async (request) => {
     if (request.operation !== "CREATE" && request.operation !== "UPDATE") return { allowed: true };
     const { group, kind } = request.kind;
@@ -60,7 +65,7 @@ export function reviewer(
     }
     // What is on its way out only loses finalizers; refusing that would keep it for ever.
     if (request.object.metadata?.deletionTimestamp !== undefined) return { allowed: true };
-    const findings = await findingsOf(request, rules);
+    const findings = await findingsOf(request, rules, known);
     if (findings.problems.length === 0) await more(request, findings);
     return decisionOf(request, findings);
   };

@@ -1,6 +1,6 @@
 /** Who may use a Server or route: ServerAuthorizations and AuthorizationPolicies with the authentications that they name. */
 import { matchesLabels } from "#model/label-selector.ts";
-import type { TrustScope } from "#model/identity.ts";
+import { serviceAccountIdentity, type TrustScope } from "#model/identity.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { Track } from "../index/derivations.ts";
 import type { AuthorizationPolicyRecord } from "../index/policy/authorization-policy.ts";
@@ -78,7 +78,8 @@ function ofPolicy(
   track: Track,
 ): Authorization | null {
   let networks = everywhere;
-  let clients: ClientMatch = { kind: "any" };
+  let identities: ClientMatch | null = null;
+  let account: string | null = null;
   for (const { kind, namespace, name } of policy.authentications) {
     switch (kind) {
       case "networkauthentication": {
@@ -90,15 +91,26 @@ function ofPolicy(
       case "meshtlsauthentication": {
         const found = index.policy.meshTlsAuthentication(namespace, name, track);
         if (found === undefined) return null;
-        clients = identityMatch(found.identities, scope);
+        identities = identityMatch(found.identities, scope);
         break;
       }
       case "serviceaccount":
-        clients = identityMatch([{ kind: "service-account", namespace, name }], scope);
+        account = serviceAccountIdentity(name, namespace, scope);
         break;
       default:
         return null;
     }
   }
-  return { networks, clients, origin: { group, kind: "authorizationpolicy", name: policy.name } };
+  const origin = { group, kind: "authorizationpolicy", name: policy.name };
+  return { networks, clients: bothOf(identities, account), origin };
+}
+
+/** Who satisfies both; null: nothing is asked. */
+function bothOf(identities: ClientMatch | null, account: string | null): ClientMatch {
+  if (account === null) return identities ?? { kind: "any" };
+  const only: ClientMatch = { kind: "identities", names: [account], suffixes: [] };
+  if (identities === null || identities.kind !== "identities") return only;
+  const { names, suffixes } = identities;
+  const fits = names.includes(account) || suffixes.some((suffix) => suffix === "" || account.endsWith(`.${suffix}`));
+  return fits ? only : { ...only, names: [] };
 }

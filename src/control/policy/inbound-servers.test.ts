@@ -162,6 +162,18 @@ describe("Authorizations of a Server", () => {
     ],
     [toServer, `[{${group}, kind: MeshTLSAuthentication, name: all}]`, `*. @ ${everywhere}`],
     [toServer, "[{kind: ServiceAccount, name: d, namespace: other}]", `${id("d", "other")} @ ${everywhere}`],
+    // A client must be both.
+    [
+      "{kind: Server, name: srv}",
+      "[{kind: MeshTLSAuthentication, name: all}, {kind: ServiceAccount, name: d}]",
+      `${id("d")} @ ${everywhere}`,
+    ],
+    [
+      toServer,
+      "[{kind: MeshTLSAuthentication, name: ns}, {kind: ServiceAccount, name: d, namespace: other}]",
+      `${id("d", "other")} @ ${everywhere}`,
+    ],
+    [toServer, "[{kind: MeshTLSAuthentication, name: ids}, {kind: ServiceAccount, name: d}]", ` @ ${everywhere}`],
     // What is not there permits nobody.
     [toServer, `[{${group}, kind: MeshTLSAuthentication, name: gone}]`, null],
     [

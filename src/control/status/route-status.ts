@@ -1,11 +1,11 @@
 /** What becomes of a route at each of its parents: conditions as the Gateway API names them. Pure. */
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import { untracked } from "../index/derivations.ts";
-import type { ParentRef, RouteRecord } from "../index/policy/route.ts";
+import { ourController, type ParentRef, type RouteRecord } from "../index/policy/route.ts";
 import { problemOf } from "../policy/outbound/service-routes.ts";
 import { type Condition, sameConditions, stampConditions } from "./condition.ts";
 
-export const controllerName = "linkerd.io/policy-controller";
+const controllerName = ourController;
 
 interface ParentStatus {
   readonly parentRef: Readonly<Record<string, unknown>>;
@@ -64,6 +64,7 @@ function acceptedAt(index: ClusterIndex, route: RouteRecord, parent: ParentRef):
   }
   if (group !== "" || kind !== "service") return null;
   const service = index.service(namespace, name, untracked);
+  if (service === undefined && parent.assumed) return null;
   if (service === undefined)
     return ["NoMatchingParent", `Service "${name}" in namespace "${namespace}" does not exist`];
   if (service.kind === "external-name") {
@@ -75,7 +76,10 @@ function acceptedAt(index: ClusterIndex, route: RouteRecord, parent: ParentRef):
   if (route.kind === "HTTPRoute" && hasGrpcRoute(index, parent)) {
     return ["RouteReasonConflicted", `A GRPCRoute of Service "${name}" says that its traffic is gRPC`];
   }
-  return unsupported(route);
+  const [reason, message] = unsupported(route);
+  return parent.assumed && message === ""
+    ? [reason, `The parent is taken for the Service "${name}", because no controller of Gateways knows it`]
+    : [reason, message];
 }
 
 function unsupported(route: RouteRecord): readonly [string, string] {

@@ -126,8 +126,22 @@ describe("AuthorizationPolicy", () => {
     ],
     [`{${target}}`, ["spec.requiredAuthenticationRefs: is required"]],
     [
+      "{targetRef: {kind: Server, name: web}, requiredAuthenticationRefs: [{kind: MeshTLSAuthentication, name: a}]}",
+      [],
+    ],
+    [
       `{${target}, requiredAuthenticationRefs: [{${policy}, kind: MeshTLSAuthentication, name: a}, {kind: ServiceAccount, name: b}]}`,
-      ["spec.requiredAuthenticationRefs: at most one MeshTLSAuthentication or ServiceAccount is possible"],
+      [],
+    ],
+    [
+      `{${target}, requiredAuthenticationRefs: [{kind: MeshTLSAuthentication, name: a}, {kind: MeshTLSAuthentication, name: b}]}`,
+      ["spec.requiredAuthenticationRefs: at most one MeshTLSAuthentication is possible"],
+    ],
+    [
+      `{${target}, requiredAuthenticationRefs: [{kind: ServiceAccount, name: a}, {kind: ServiceAccount, name: b}]}`,
+      [
+        "spec.requiredAuthenticationRefs: at most one ServiceAccount is possible; name several in a MeshTLSAuthentication",
+      ],
     ],
     [
       `{${target}, requiredAuthenticationRefs: [{${policy}, kind: NetworkAuthentication, name: a}, {${policy}, kind: NetworkAuthentication, name: b}]}`,

@@ -18,11 +18,13 @@ export const checkAuthorizationPolicy: Rule = ({ namespace, spec }) => {
   }
   const references = spec.at("requiredAuthenticationRefs").required();
   let identities = 0;
+  let accounts = 0;
   let networks = 0;
   for (const reference of references.items()) {
     const kind = kindOf(reference);
     reference.at("name").required().text();
-    if (isKind(kind, kinds.meshTlsAuthentication) || isKind(kind, kinds.serviceAccount)) identities++;
+    if (isKind(kind, kinds.meshTlsAuthentication)) identities++;
+    else if (isKind(kind, kinds.serviceAccount)) accounts++;
     else if (isKind(kind, kinds.networkAuthentication)) networks++;
     else {
       reference.problem(
@@ -30,6 +32,11 @@ export const checkAuthorizationPolicy: Rule = ({ namespace, spec }) => {
       );
     }
   }
-  if (identities > 1) references.problem("at most one MeshTLSAuthentication or ServiceAccount is possible");
+  if (identities > 1) references.problem("at most one MeshTLSAuthentication is possible");
+  if (accounts > 1)
+    references.problem("at most one ServiceAccount is possible; name several in a MeshTLSAuthentication");
+  if (identities > 0 && accounts > 0) {
+    references.warning("a client must be the ServiceAccount and also satisfy the MeshTLSAuthentication");
+  }
   if (networks > 1) references.problem("at most one NetworkAuthentication is possible");
 };

@@ -20,11 +20,31 @@ export const kinds = {
   namespace: { group: "", kind: "Namespace" },
 } as const satisfies Record<string, Kind>;
 
-/** What a reference names; `fallback` holds where it leaves group or kind out. Case does not count; "core" is the core group. */
-export function kindOf(reference: Field, fallback: Kind = { group: "", kind: "" }): Kind {
-  const group = reference.at("group").text() ?? fallback.group;
-  const kind = reference.at("kind").text() ?? fallback.kind;
-  return { group: group.toLowerCase() === "core" ? "" : group.toLowerCase(), kind };
+/** Groups of kinds that people name without one. */
+const usualGroups: Readonly<Record<string, string>> = {
+  grpcroute: "gateway.networking.k8s.io",
+  ...Object.fromEntries(
+    ["Server", "HTTPRoute", "MeshTLSAuthentication", "NetworkAuthentication", "EgressNetwork"].map((kind) => [
+      kind.toLowerCase(),
+      "policy.linkerd.io",
+    ]),
+  ),
+};
+
+/**
+ * The group of a reference. "core" is the core group; where none is written, policy resources are of policy.linkerd.io and
+ * everything else of the core group.
+ */
+export function groupOf(group: string | null | undefined, kind: string): string {
+  if (group === null || group === undefined) return usualGroups[kind.toLowerCase()] ?? "";
+  return group.toLowerCase() === "core" ? "" : group.toLowerCase();
+}
+
+/** What a reference names; `fallback` holds where it leaves group or kind out. Case does not count. */
+export function kindOf(reference: Field, fallback?: Kind): Kind {
+  const kind = reference.at("kind").text() ?? fallback?.kind ?? "";
+  const group = reference.at("group").text() ?? fallback?.group;
+  return { group: groupOf(group, kind), kind };
 }
 
 export function isKind(given: Kind, wanted: Kind): boolean {

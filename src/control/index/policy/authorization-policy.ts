@@ -1,5 +1,6 @@
 import type { KubeObject } from "#kube/types/meta.ts";
 import { checkAuthorizationPolicy } from "../../admission/rules/authorization-policy.ts";
+import { groupOf } from "../../admission/rules/reference.ts";
 import { policyRecord, type PolicyRecord, validSpec } from "./policy-record.ts";
 
 export interface ObjectRef {
@@ -38,9 +39,9 @@ export function decodeAuthorizationPolicy(object: KubeObject): AuthorizationPoli
   };
 }
 
-function objectRef({ group = "", kind, name, namespace }: Reference, own: string): ObjectRef {
+function objectRef({ group, kind, name, namespace }: Reference, own: string): ObjectRef {
   return {
-    group: group.toLowerCase() === "core" ? "" : group.toLowerCase(),
+    group: groupOf(group, kind),
     kind: kind.toLowerCase(),
     namespace: namespace ?? own,
     name,

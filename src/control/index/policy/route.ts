@@ -14,6 +14,11 @@ export interface ParentRef extends ObjectRef {
   readonly port: number | null;
   /** As it was written; statuses repeat it. */
   readonly written: Readonly<Record<string, unknown>>;
+  /**
+   * Written without a kind, which then is Gateway, and no controller of Gateways knows it: where there is a Service of this
+   * name, that is what was meant.
+   */
+  readonly assumed: boolean;
 }
 
 export interface TextMatch {
@@ -79,6 +84,9 @@ export interface GrpcRouteRecord extends RouteBase {
 
 export type RouteRecord = HttpRouteRecord | GrpcRouteRecord;
 
+/** How statuses call us. */
+export const ourController = "linkerd.io/policy-controller";
+
 interface ReferenceSpec {
   readonly group?: string;
   readonly kind?: string;
@@ -133,11 +141,26 @@ export function decodeGrpcRoute(object: KubeObject): GrpcRouteRecord | null {
   return { ...routeBase(object, spec, group), kind: "GRPCRoute", rules };
 }
 
+/** One parent is ours, or may be meant to be. */
 function ours(object: KubeObject, group: string): boolean {
   const findings = new Findings();
   const { namespace = "", name } = object.metadata;
   const spec = new Field("spec", (object as KubeObject & { readonly spec?: unknown }).spec, findings);
-  return concernsUs({ namespace, name, group, metadata: new Field("metadata", {}, findings), spec });
+  if (concernsUs({ namespace, name, group, metadata: new Field("metadata", {}, findings), spec })) return true;
+  return spec
+    .at("parentRefs")
+    .items()
+    .some(({ value }) => isAssumed(object, value as ReferenceSpec, group));
+}
+
+function isAssumed(object: KubeObject, parent: ReferenceSpec | null, group: string): boolean {
+  if (parent === null || typeof parent !== "object") return false;
+  const gateways = (parent.kind ?? "Gateway") === "Gateway" && (parent.group ?? group) === group;
+  if (!gateways || (parent.namespace !== undefined && parent.namespace !== object.metadata.namespace)) return false;
+  return !statusOf(object).some((entry) => {
+    const { parentRef, controllerName } = (entry ?? {}) as { parentRef?: unknown; controllerName?: unknown };
+    return controllerName !== ourController && Bun.deepEquals(parentRef, parent);
+  });
 }
 
 function routeBase(object: KubeObject, spec: RouteSpec<unknown>, group: string): RouteBase {
@@ -152,7 +175,9 @@ function routeBase(object: KubeObject, spec: RouteSpec<unknown>, group: string):
     annotations,
     hostnames: (spec.hostnames ?? []).map((host) => host.toLowerCase()),
     parents: (spec.parentRefs ?? []).map((parent) => ({
-      ...objectRef(parent, { group, kind: "Gateway", namespace: record.namespace }),
+      ...(isAssumed(object, parent, group)
+        ? { group: "", kind: "service", namespace: record.namespace, name: parent.name, assumed: true }
+        : { ...objectRef(parent, { group, kind: "Gateway", namespace: record.namespace }), assumed: false }),
       port: parent.port ?? null,
       written: { ...parent },
     })),

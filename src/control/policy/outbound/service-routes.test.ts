@@ -99,6 +99,18 @@ describe("Routes of a Service", () => {
     expect(names("clients")).toEqual(["consumer"]);
   });
 
+  test("may leave group and kind of their parent out, unless a controller of Gateways knows it", () => {
+    const bare = "parentRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: api}]";
+    const written = route("[{backendRefs: [{name: api-v2, port: 80}]}]", "route", {}, bare);
+    expect(told(outbound(world({}, written)).routes.http)).toEqual(["route → 1×api-v2.web"]);
+    expect(told(outbound(world({}, route("[{}]", "route", {}, "parentRefs: [{name: api}]"))).routes.http)).toEqual([
+      "route → 1×api.web",
+    ]);
+    const parentRef = { group: "gateway.networking.k8s.io", kind: "Gateway", name: "api" };
+    const known = { ...written, status: { parents: [{ parentRef, controllerName: "example.com/gateways" }] } };
+    expect(told(outbound(world({}, known)).routes.http)).toEqual(["default → 1×api.web"]);
+  });
+
   test("of gRPC make it gRPC", () => {
     const rpc = policyObject(
       "GRPCRoute",
