@@ -9,11 +9,12 @@ import type { KubeObject } from "#kube/types/meta.ts";
 import { generateTrust } from "#manifests/trust.ts";
 import { selectCategories } from "../../commands/check.ts";
 import { emptyCluster, installedCluster, putPod } from "../../testing/fake-cluster.ts";
-import { type CheckResult, type CheckScope, Facts } from "../check.ts";
+import { type Category, type CheckResult, type CheckScope, Facts } from "../check.ts";
 import { runChecks } from "../run.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { disagreements } from "./opaque-ports.ts";
 import { isNewer } from "./versions.ts";
+import { linkerdViz } from "./viz.ts";
 
 const day = 24 * 3_600_000;
 let api: FakeApi | null = null;
@@ -25,7 +26,7 @@ afterEach(async () => {
 /** The results that are not fine, by description. */
 async function problems(
   cluster: FakeApi,
-  flags: { pre?: boolean; proxy?: boolean; crds?: boolean } = {},
+  flags: { pre?: boolean; proxy?: boolean; crds?: boolean; categories?: readonly Category[] } = {},
   over: Partial<CheckScope> = {},
 ): Promise<Record<string, CheckResult>> {
   api = cluster;
@@ -44,7 +45,7 @@ async function problems(
     facts: new Facts(),
     ...over,
   };
-  const categories = selectCategories({ ...flags, wait: "0s", output: "table" });
+  const categories = flags.categories ?? selectCategories({ ...flags, wait: "0s", output: "table" });
   const results = await runChecks(categories, scope, { clock: new FakeClock(), wait: 0 });
   const bad = results.flatMap(({ checks }) => checks).filter(({ outcome }) => outcome !== "success");
   return Object.fromEntries(bad.map((result) => [result.description, result]));
@@ -295,6 +296,24 @@ describe("the data plane", () => {
     expect(found["data plane service annotations are configured correctly"]?.error).toBe(
       "Some annotations on data plane services should be labels:\n\t* app/web\n\t\tmirror.linkerd.io/exported",
     );
+  });
+});
+
+describe("the viz extension", () => {
+  test("pods without a proxy are named once; parts that are not installed are not asked for", async () => {
+    const cluster = installedCluster();
+    const labels = { "linkerd.io/extension": "viz", component: "metrics-api" };
+    cluster.put(resources.namespaces, { metadata: { name: "linkerd-viz", labels } });
+    cluster.put(resources.clusterRoles, { metadata: { name: "linkerd-linkerd-viz-metrics-api" } });
+    cluster.put(resources.clusterRoleBindings, { metadata: { name: "linkerd-linkerd-viz-metrics-api" } });
+    putPod(cluster, "metrics-api-1", "linkerd-viz", version, labels);
+    change<Pod>(cluster, resources.pods, "metrics-api-1", "linkerd-viz", (pod) => ({
+      ...pod,
+      spec: { containers: [{ name: "metrics-api" }] },
+    }));
+    const found = await problems(cluster, { categories: [linkerdViz] });
+    expect(Object.keys(found)).toEqual(["linkerd-viz pods are injected", "viz extension self-check"]);
+    expect(found["linkerd-viz pods are injected"]?.error).toEndWith("\n\t* metrics-api-1");
   });
 });
 
