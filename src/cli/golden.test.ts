@@ -118,7 +118,7 @@ describe("installing", () => {
 
   test("upgrade leaves out stored values that it does not know, and says so", async () => {
     const api = keep(installedCluster());
-    const text = "proxyInit: {image: {name: reg/proxy-init}}\ncontrollerReplicas: 4\n";
+    const text = "proxyInit: {gone: {name: reg/proxy-init}}\ncontrollerReplicas: 4\n";
     const secret = api.read<KubeObject & { readonly data: Record<string, string> }>(
       resources.secrets,
       "linkerd-config-overrides",
@@ -129,7 +129,7 @@ describe("installing", () => {
     const { out, err, code } = await runCli(["upgrade"], { api });
     expect(code).toBe(0);
     expect(err).toBe(
-      '‼ The installation has the value "proxyInit.image", which this version does not know; it is left out\n',
+      '‼ The installation has the value "proxyInit.gone", which this version does not know; it is left out\n',
     );
     expect(out).toContain("replicas: 4");
   });
