@@ -150,6 +150,8 @@ const proxy = group({
 });
 
 const proxyInit = group({
+  image: passthrough({}),
+  resources: passthrough({}),
   iptablesMode: choice(["nft", "legacy", "plain"], "nft"),
   ignoreInboundPorts: ports("4567,4568"),
   ignoreOutboundPorts: ports("4567,4568"),
@@ -258,6 +260,7 @@ export const controlPlaneValues = group({
   policyValidator: group({ ...webhookTls, namespaceSelector: passthrough({ matchExpressions: [notDisabled] }) }),
   spValidator: group({ additionalEnv: env, experimentalEnv: env, livenessProbe: probe, readinessProbe: probe }),
   policyController: group({
+    image: passthrough({}),
     additionalArgs: list(text("")),
     experimentalArgs: list(text("")),
     livenessProbe: probe,

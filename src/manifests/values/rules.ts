@@ -68,6 +68,9 @@ export const ignoredValues: readonly IgnoredValue[] = [
   { path: "prometheusUrl", why: "only the heartbeat asked Prometheus; for viz it is a value of viz" },
   { path: "kubeAPI", why: noRate },
   { path: "identity.kubeAPI", why: noRate },
+  { path: "policyController.image", why: "its program is a part of the controllers' image" },
+  { path: "proxyInit.image", why: "its program is a part of the proxy's image" },
+  { path: "proxyInit.resources", why: "the init container has those of the proxy" },
   { path: "proxyInit.iptablesMode", why: "the rules go to the kernel directly, without iptables" },
   { path: "partials", why: "it configures a library chart that is not used here" },
 ];
