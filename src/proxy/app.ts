@@ -72,6 +72,8 @@ export interface Proxy {
   readonly registry: Registry;
   /** What is still missing before it can serve. */
   notReady(): readonly string[];
+  /** Rejects ("invalid-argument", "environment") when the identity directory can't be used. */
+  readonly started: Promise<void>;
   /** Resolves when POST /shutdown was called. */
   readonly shutdownAsked: Promise<void>;
   /** Takes nothing new and lets what runs end, for at most the grace period. False when time ran out. */
@@ -80,7 +82,7 @@ export interface Proxy {
   close(): void;
 }
 
-/** Binds every port before it returns; throws when one can't be had, or when the identity directory can't be used. */
+/** Binds every port before it returns; throws when one can't be had. */
 export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
   const { clock, random, sink } = context;
   const log = createLog(sink);
@@ -91,6 +93,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     .cell({ version, vendor: "linkerd-ts", profile: "release" }).value = 1;
   const drain = new Drain();
   const closers: Array<() => void> = [];
+  let keys: Promise<unknown> = Promise.resolve();
   try {
     return start();
   } catch (error) {
@@ -281,6 +284,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       admin: admin.addr,
       registry,
       notReady,
+      started: keys.then(() => {}),
       shutdownAsked: shutdown.promise,
       async drain() {
         log.info("Draining", { connections: drain.held, grace: `${config.shutdownGracePeriod}ms` });
@@ -332,6 +336,8 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     function startIdentity(settings: IdentityConfig): IdentityClient {
       const { service, dir, trustAnchorsPem: configuredPem } = settings;
       const identityLog = log.child("identity");
+      const opened = openKeyStore(dir, settings.name, identityLog);
+      keys = opened;
       const store = openAnchorStore(dir, configuredPem, identityLog);
       const roots = new TrustRoots({ configuredPem, store, clock, log: identityLog });
       // Nobody has a certificate when it asks for its first one.
@@ -349,7 +355,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       const addr = `${service.addr.host}:${service.addr.port}`;
       const made = new IdentityClient({
         name: settings.name,
-        keys: openKeyStore(dir, settings.name, identityLog),
+        keys: opened,
         roots,
         readToken: () => readTokenFile(settings.tokenFile),
         certify: certifyBy(rpc, addr, controlMetrics),

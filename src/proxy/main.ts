@@ -1,9 +1,9 @@
 /** `linkerd proxy`: the process of the data plane: settings, signals, exit codes. */
-import { readFileSync } from "node:fs";
 import { systemClock } from "#lib/clock.ts";
 import { MeshError, errorChain } from "#lib/errors.ts";
 import { createLog, stderrSink, type Log } from "#lib/log.ts";
 import type { Registry } from "#lib/metrics/registry.ts";
+import { maxConnections } from "#lib/net/open-files.ts";
 import { systemRandom } from "#lib/random.ts";
 import { startProxy } from "./app.ts";
 import { badConfigExitCode, readConfig, type ProxyConfig } from "./config.ts";
@@ -31,9 +31,10 @@ export async function main(_argv: readonly string[]): Promise<number> {
     const { accessLog: format } = config.inbound;
     const accessLog =
       format === null ? null : (await import("./telemetry/access-log.ts")).stderrAccessLog(format, systemClock);
-    const shared = { clock: systemClock, random: systemRandom, maxConnections: connectionLimit() };
+    const shared = { clock: systemClock, random: systemRandom, maxConnections: maxConnections() };
     const context = { ...shared, sink, env, accessLog };
     proxy = startProxy(config, context);
+    await proxy.started;
   } catch (thrown) {
     process.stderr.write(`The proxy can't start: ${errorChain(thrown)}\n`);
     return thrown instanceof MeshError && thrown.code === "invalid-argument" ? badConfigExitCode : 1;
@@ -65,17 +66,4 @@ function guard(log: Log, registry: Registry): void {
     log.error("A rejection was not handled", {}, thrown);
     if (log.enabled("debug") && thrown instanceof Error) log.debug(thrown.stack ?? "");
   });
-}
-
-/** Each proxied connection takes two descriptors; some are needed for the control plane, the admin port and files. */
-function connectionLimit(): number {
-  const reserve = 128;
-  try {
-    const limits = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync("/proc/self/limits", "latin1"));
-    const open = limits?.[1] === "unlimited" ? 1_048_576 : Number(limits?.[1] ?? 1024);
-    return Math.max(64, Math.floor((open - reserve) / 2));
-  } catch {
-    // No /proc: not Linux. The usual soft limit is the safe guess.
-    return Math.floor((1024 - reserve) / 2);
-  }
 }

@@ -1,5 +1,6 @@
 /** The `process_*` families that Prometheus client libraries share, read from /proc (proc(5)) when rendered. */
-import { readdirSync, readFileSync } from "node:fs";
+import { openFileLimit } from "../net/open-files.ts";
+import { readSmallFile } from "../small-files.ts";
 import type { Registry } from "./registry.ts";
 
 /** Clock ticks per second in /proc/self/stat; 100 on every Linux that runs containers. */
@@ -20,17 +21,17 @@ export function registerProcessMetrics(registry: Registry, startedAt: number): v
   registry.onCollect(() => {
     uptime.cell().value = Math.max(0, Math.round(process.uptime()));
     try {
-      const stat = readFileSync("/proc/self/stat", "latin1");
+      const stat = Buffer.from(readSmallFile("/proc/self/stat")).toString("latin1");
       // The command (field 2) may hold spaces and parentheses; counting starts after its last one.
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       cpu.cell().value = (Number(fields[11]) + Number(fields[12])) / ticks;
       threads.cell().value = Number(fields[17]);
       virtual.cell().value = Number(fields[20]);
       resident.cell().value = Number(fields[21]) * 4096;
-      // The listing itself holds one descriptor.
-      fds.cell().value = readdirSync("/proc/self/fd").length - 1;
-      const limit = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"));
-      if (limit !== null) maxFds.cell().value = Number(limit[1]);
+      // The folder's size is its count of entries since Linux 6.2 and 0 before; the listing itself holds one descriptor.
+      const listed = (): number => process.getBuiltinModule("node:fs").readdirSync("/proc/self/fd").length - 1;
+      fds.cell().value = Bun.file("/proc/self/fd").size || listed();
+      maxFds.cell().value = openFileLimit();
     } catch {
       // Not Linux or no /proc: what could not be read stays absent, which is what a reader expects of an optional family.
       const usage = process.memoryUsage();

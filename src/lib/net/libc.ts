@@ -49,6 +49,12 @@ function open() {
     getsockopt: { args: ["int", "int", "int", "ptr", "ptr"], returns: "int" },
     setsockopt: { args: ["int", "int", "int", "ptr", "int"], returns: "int" },
     getsockname: { args: ["int", "ptr", "ptr"], returns: "int" },
+    open: { args: ["ptr", "int", "int"], returns: "int" },
+    read: { args: ["int", "ptr", "usize"], returns: "int" },
+    write: { args: ["int", "ptr", "usize"], returns: "int" },
+    fchmod: { args: ["int", "int"], returns: "int" },
+    rename: { args: ["ptr", "ptr"], returns: "int" },
+    getrlimit: { args: ["int", "ptr"], returns: "int" },
     setns: { args: ["int", "int"], returns: "int" },
     send: { args: ["int", "ptr", "usize", "int"], returns: "int" },
     recv: { args: ["int", "ptr", "usize", "int"], returns: "int" },
@@ -117,6 +123,14 @@ export function bindSocket(fd: number, addr: SocketAddr): number {
 /** 0 or the errno. `backlog` counts connections that wait to be accepted. */
 export function listenSocket(fd: number, backlog: number): number {
   return libc().symbols.listen(fd, backlog) < 0 ? errno() : 0;
+}
+
+/** The soft limit of open files (RLIMIT_NOFILE of getrlimit(2)); null where it can't be had. */
+export function openFileSoftLimit(): number | null {
+  const { symbols, scratch, scratchPointer } = libc();
+  if (symbols.getrlimit(7, scratchPointer) < 0) return null;
+  const soft = scratch.getBigUint64(0, true);
+  return soft > 1_048_576n ? 1_048_576 : Number(soft);
 }
 
 /** Closes a descriptor that the runtime does not own. */
@@ -220,4 +234,58 @@ export function raiseCapability(number: number): boolean {
   if ((scratch.getUint32(word + 4, true) & bit) === 0) return false;
   scratch.setUint32(word, scratch.getUint32(word, true) | bit, true);
   return symbols.capset(scratchPointer, sets) === 0;
+}
+
+/** O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC */
+const createFlags = 1 | 0o100 | 0o1000 | 0o2000000;
+/** O_RDONLY | O_CLOEXEC */
+const readFlags = 0o2000000;
+const ownerOnly = 0o600;
+
+function cString(text: string): Uint8Array {
+  const encoded = new TextEncoder().encode(text);
+  const bytes = new Uint8Array(new ArrayBuffer(encoded.length + 1));
+  bytes.set(encoded);
+  return bytes;
+}
+
+/** The first `limit` bytes of a file, or the negated errno. Blocks: for small files and /proc. */
+export function readFileBytes(path: string, limit: number): Uint8Array | number {
+  const { symbols } = libc();
+  const fd = symbols.open(ptr(cString(path)), readFlags, 0);
+  if (fd < 0) return -errno();
+  const bytes = new Uint8Array(new ArrayBuffer(limit));
+  const start = ptr(bytes);
+  let length = 0;
+  let taken = 0;
+  while (length < limit && (taken = symbols.read(fd, (start + length) as typeof start, limit - length)) > 0) {
+    length += taken;
+  }
+  const failure = taken < 0 ? -errno() : 0;
+  symbols.close(fd);
+  return failure < 0 ? failure : bytes.slice(0, length);
+}
+
+/** Writes a file that only its owner may read, whatever mode it had; 0 or the errno. Blocks: for small files. */
+export function writePrivateFile(path: string, content: Uint8Array): number {
+  const { symbols } = libc();
+  const fd = symbols.open(ptr(cString(path)), createFlags, ownerOnly);
+  if (fd < 0) return errno();
+  // The mode above counts only for a file that is new.
+  let failure = symbols.fchmod(fd, ownerOnly) < 0 ? errno() : 0;
+  const bytes = new Uint8Array(new ArrayBuffer(content.length));
+  bytes.set(content);
+  const start = ptr(bytes);
+  for (let at = 0; failure === 0 && at < bytes.length;) {
+    const taken = symbols.write(fd, (start + at) as typeof start, bytes.length - at);
+    if (taken < 0) failure = errno();
+    else at += taken;
+  }
+  symbols.close(fd);
+  return failure;
+}
+
+/** Gives a file another name, in place of what has it; 0 or the errno. */
+export function renameFile(from: string, to: string): number {
+  return libc().symbols.rename(ptr(cString(from)), ptr(cString(to))) < 0 ? errno() : 0;
 }

@@ -1,14 +1,21 @@
 import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { maxConnections, openFileLimit, parseLimits } from "./open-files.ts";
+import { maxConnections } from "./open-files.ts";
 
-test("the limit of open files is read, also when there is none", () => {
-  expect(openFileLimit()).toBeGreaterThan(16);
-  const line = (soft: string): string => `Limit  Soft Limit\nMax open files            ${soft}   20000   files\n`;
-  expect(parseLimits(line("1024"))).toBe(1024);
-  expect(parseLimits(line("unlimited"))).toBe(1_048_576);
-  expect(() => parseLimits("")).toThrow("No limit of open files");
+test("the limit of open files is that of the shell that started us, also when there is none", () => {
+  const script = `import { openFileLimit } from ${JSON.stringify(join(import.meta.dir, "open-files.ts"))}; console.log(openFileLimit());`;
+  for (const [limit, expected] of [
+    ["300", "300\n"],
+    ["$(ulimit -H -n)", null],
+  ] as const) {
+    const child = spawnSync("sh", ["-c", `ulimit -n ${limit}; exec "$0" -e "$1"`, process.execPath, script], {
+      encoding: "utf8",
+    });
+    expect(child.stderr).toBe("");
+    if (expected === null) expect(Number(child.stdout)).toBeGreaterThan(300);
+    else expect(child.stdout).toBe(expected);
+  }
 });
 
 test("half of what is left after the reserve goes to accepted connections", () => {

@@ -2,7 +2,6 @@
  * Names to addresses by DNS: SRV records where there are any (headless Services), else A and AAAA. The hosts file is
  * not read; "localhost" is known (RFC 6761 §6.3).
  */
-import { Resolver as SystemResolver } from "node:dns/promises";
 import { systemClock } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { MeshError } from "../errors.ts";
@@ -42,14 +41,15 @@ export class Resolver {
   private readonly minTtl: number;
   private readonly maxTtl: number;
   private readonly timeout: number;
-  private readonly client: DnsClient;
+  private client: DnsClient | null;
   private readonly clock: Clock;
 
   constructor(options: ResolverOptions = {}) {
     this.minTtl = options.minTtl ?? 5000;
     this.maxTtl = options.maxTtl ?? 300_000;
     this.timeout = options.timeout ?? 5000;
-    this.client = options.client ?? new SystemResolver();
+    // Loaded when it is first used: a proxy next to its control plane, or a command line, never asks.
+    this.client = options.client ?? null;
     this.clock = options.clock ?? systemClock;
   }
 
@@ -64,8 +64,10 @@ export class Resolver {
   }
 
   private async query(name: string, port: number): Promise<Resolution> {
-    const services = await this.client.resolveSrv(name).catch((error: unknown) => noRecords(error, name));
-    if (services.length === 0) return await this.addresses(name, port);
+    this.client ??= new (await import("node:dns/promises")).Resolver();
+    const { client } = this;
+    const services = await client.resolveSrv(name).catch((error: unknown) => noRecords(error, name));
+    if (services.length === 0) return await this.addresses(client, name, port);
     const addrs: SocketAddr[] = [];
     let ttl = this.maxTtl;
     let lookups = 0;
@@ -76,7 +78,7 @@ export class Resolver {
         // The runtime does not tell the TTL of SRV records.
         ttl = this.minTtl;
       } else if (lookups++ < maxLookups) {
-        const found = await this.addresses(service.name, service.port);
+        const found = await this.addresses(client, service.name, service.port);
         addrs.push(...found.addrs);
         ttl = Math.min(ttl, found.ttl);
       }
@@ -84,10 +86,10 @@ export class Resolver {
     return { addrs: addrs.slice(0, maxAddresses), ttl };
   }
 
-  private async addresses(name: string, port: number): Promise<Resolution> {
+  private async addresses(client: DnsClient, name: string, port: number): Promise<Resolution> {
     const [four, six] = await Promise.all([
-      this.client.resolve4(name, { ttl: true }).catch((error: unknown) => noRecords(error, name)),
-      this.client.resolve6(name, { ttl: true }).catch((error: unknown) => noRecords(error, name)),
+      client.resolve4(name, { ttl: true }).catch((error: unknown) => noRecords(error, name)),
+      client.resolve6(name, { ttl: true }).catch((error: unknown) => noRecords(error, name)),
     ]);
     const records = [...four, ...six].slice(0, maxAddresses);
     if (records.length === 0) throw new MeshError("dns", `Resolving "${name}": no such name`);

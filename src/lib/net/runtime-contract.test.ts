@@ -8,7 +8,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { createSecureContext } from "node:tls";
 import { validFor } from "../x509/sign.ts";
 import {
   bindSocket,
@@ -123,26 +122,26 @@ async function pair(): Promise<{ a: Native; b: Native; logA: Log; logB: Log }> {
 const authority = testAuthority("ours");
 const day = 86_400_000;
 
-function secureContext(
+/** PEM texts in the place of a context of node:tls: the runtime keeps one native context per set of them. */
+function pems(
   by: TestAuthority,
   names: readonly string[],
   options: { validity?: { notBefore: number; notAfter: number }; trust?: string } = {},
 ): object {
   const { certPem, keyPem } = leafPem(by, names, options.validity ?? validFor(Date.now(), day, day));
-  const made: object = createSecureContext({
+  return {
     cert: certPem,
     key: keyPem,
     ca: options.trust ?? authority.anchorPem,
-    minVersion: "TLSv1.3",
+    minVersion: 0x0304,
     secureOptions: 0x4000,
     requestCert: true,
     rejectUnauthorized: true,
-  } as Parameters<typeof createSecureContext>[0]);
-  return Reflect.get(made, "context") as object;
+  };
 }
 
-const serverSide = secureContext(authority, ["server.test"]);
-const clientSide = secureContext(authority, ["client.test"]);
+const serverSide = pems(authority, ["server.test"]);
+const clientSide = pems(authority, ["client.test"]);
 
 interface TlsPair {
   /** The dialling and the upgraded socket's logs, and the log of the plain socket below the upgraded one. */
@@ -157,7 +156,7 @@ async function tlsPair(server: object = {}, client: object = {}, peek = false): 
   const serverLog = new Log();
   const raw = Promise.withResolvers<Log>();
   const upgrade = (socket: Native, initialData?: Buffer): void => {
-    const tls = { secureContext: serverSide, requestCert: true, rejectUnauthorized: true, ...server };
+    const tls = { ...serverSide, requestCert: true, rejectUnauthorized: true, ...server };
     const options = {
       isServer: true,
       tls,
@@ -178,7 +177,7 @@ async function tlsPair(server: object = {}, client: object = {}, peek = false): 
     }
   });
   const clientLog = new Log();
-  const tls = { secureContext: clientSide, serverName: "server.test", rejectUnauthorized: true, ...client };
+  const tls = { ...clientSide, serverName: "server.test", rejectUnauthorized: true, ...client };
   const a = await Bun.connect<Log>({
     hostname: "127.0.0.1",
     port,
@@ -491,11 +490,11 @@ describe("connecting by descriptor", () => {
 
   test("runs TLS, and a refusal then is a failed handshake without sent data", async () => {
     const port = listen((socket) => {
-      const tls = { secureContext: serverSide, requestCert: true, rejectUnauthorized: true };
+      const tls = { ...serverSide, requestCert: true, rejectUnauthorized: true };
       const options: object = { isServer: true, tls, data: new Log(), socket: handlers };
       socket.upgradeTLS<Log>(options as Parameters<typeof socket.upgradeTLS<Log>>[0]);
     });
-    const tls = { secureContext: clientSide, serverName: "server.test", rejectUnauthorized: true };
+    const tls = { ...clientSide, serverName: "server.test", rejectUnauthorized: true };
     const good = await connectFd(port, tls);
     await good.log.until("handshake");
     expect(good.log.events.slice(0, 2)).toEqual(["open", "handshake true"]);
@@ -588,19 +587,15 @@ describe("TLS", () => {
   });
 
   test("without a client certificate fails", async () => {
-    const bare: object = createSecureContext({ ca: authority.anchorPem });
-    const { server } = await tlsPair({}, { secureContext: Reflect.get(bare, "context") });
+    const { server } = await tlsPair({}, { cert: undefined, key: undefined });
     expect(server.events[1]).toBe("handshake false EPROTO");
   });
 
   test("with a bad client certificate says ok with an error and is not authorized: ok alone proves nothing", async () => {
     const past = { notBefore: Date.now() - 2 * day, notAfter: Date.now() - day };
     for (const [context, error] of [
-      [
-        secureContext(testAuthority("theirs"), ["client.test"]),
-        "UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT.*",
-      ],
-      [secureContext(authority, ["client.test"], { validity: past }), "CERT_HAS_EXPIRED"],
+      [pems(testAuthority("theirs"), ["client.test"]), "UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT.*"],
+      [pems(authority, ["client.test"], { validity: past }), "CERT_HAS_EXPIRED"],
     ] as const) {
       let authorized: unknown = null;
       let written = 0;
@@ -610,11 +605,11 @@ describe("TLS", () => {
         written = socket.write(block, 0, 1);
       };
       const port = listen((socket) => {
-        const tls = { secureContext: serverSide, requestCert: true, rejectUnauthorized: true };
+        const tls = { ...serverSide, requestCert: true, rejectUnauthorized: true };
         const options: object = { isServer: true, tls, data: serverLog, socket: handlers };
         socket.upgradeTLS<Log>(options as Parameters<typeof socket.upgradeTLS<Log>>[0]);
       });
-      const tls: object = { secureContext: context, serverName: "server.test", rejectUnauthorized: true };
+      const tls: object = { ...context, serverName: "server.test", rejectUnauthorized: true };
       const client = await Bun.connect<Log>({ hostname: "127.0.0.1", port, data: new Log(), tls, socket: handlers });
       client.data.onHandshake = (socket) => void socket.write(block, 0, 10);
       await serverLog.until("close");
@@ -625,10 +620,7 @@ describe("TLS", () => {
   });
 
   test("asked for no certificate reports an error all the same (workaround: ServerHandshake ignores it)", async () => {
-    const { certPem, keyPem } = leafPem(authority, ["server.test"]);
-    const made: object = createSecureContext({ cert: certPem, key: keyPem });
-    const open = { secureContext: Reflect.get(made, "context"), requestCert: false, rejectUnauthorized: false };
-    const { server } = await tlsPair(open);
+    const { server } = await tlsPair({ ca: undefined, requestCert: false, rejectUnauthorized: false });
     expect(server.events[1]).toBe("handshake true UNABLE_TO_GET_ISSUER_CERT");
   });
 
@@ -645,8 +637,8 @@ describe("TLS", () => {
   test("complains of the name last: an unknown authority is never hidden behind it", async () => {
     const other = { serverName: "other.test", rejectUnauthorized: false };
     expect((await tlsPair({}, other)).client.events).toContain("handshake false ERR_TLS_CERT_ALTNAME_INVALID");
-    const theirs = secureContext(testAuthority("theirs"), ["server.test"]);
-    const wrong = await tlsPair({ secureContext: theirs }, other);
+    const theirs = pems(testAuthority("theirs"), ["server.test"]);
+    const wrong = await tlsPair(theirs, other);
     expect(wrong.client.events.join()).toMatch(/handshake (true|false) UNABLE_TO_/);
   });
 
@@ -676,9 +668,9 @@ describe("TLS", () => {
     expect(foreign.server.events[1]).toBe("handshake false EPROTO");
   });
 
-  test("with minVersion TLSv1.3 in the context refuses TLS 1.2, and gives out no session tickets", async () => {
+  test("with TLS 1.3 as minVersion, a number, refuses TLS 1.2, and gives out no session tickets", async () => {
     const port = listen((socket) => {
-      const tls = { secureContext: serverSide, requestCert: false, rejectUnauthorized: false };
+      const tls = { ...serverSide, requestCert: false, rejectUnauthorized: false };
       const options: object = { isServer: true, tls, data: new Log(), socket: handlers };
       socket.upgradeTLS<Log>(options as Parameters<typeof socket.upgradeTLS<Log>>[0]);
     });
@@ -696,8 +688,8 @@ describe("TLS", () => {
 
   test("uses another context from the next upgrade on", async () => {
     for (const name of ["first.test", "second.test"]) {
-      const context = secureContext(authority, ["server.test", name]);
-      const { client } = await tlsPair({ secureContext: context });
+      const context = pems(authority, ["server.test", name]);
+      const { client } = await tlsPair(context);
       expect(client.socket?.getPeerX509Certificate()?.subjectAltName).toContain(name);
     }
   });
@@ -706,7 +698,7 @@ describe("TLS", () => {
     const upgraded = Promise.withResolvers<Native>();
     const log = new Log();
     const port = listen((socket) => {
-      const tls = { secureContext: serverSide, requestCert: true, rejectUnauthorized: true };
+      const tls = { ...serverSide, requestCert: true, rejectUnauthorized: true };
       const options: object = { isServer: true, tls, data: log, socket: handlers };
       upgraded.resolve(socket.upgradeTLS<Log>(options as Parameters<typeof socket.upgradeTLS<Log>>[0])[1]);
     });
@@ -722,6 +714,11 @@ describe("TLS", () => {
   test("throws at once for a key that does not fit", () => {
     const { certPem } = leafPem(authority, ["a.test"]);
     const { keyPem } = leafPem(authority, ["b.test"]);
-    expect(() => createSecureContext({ cert: certPem, key: keyPem })).toThrow();
+    const options: object = {
+      unix: `\0contract-${process.pid}`,
+      tls: { cert: certPem, key: keyPem },
+      socket: handlers,
+    };
+    expect(() => Bun.listen(options as Bun.UnixSocketOptions<undefined>)).toThrow();
   });
 });

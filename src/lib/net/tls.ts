@@ -1,10 +1,15 @@
-/** TLS 1.3 on sockets: contexts, what a client expects of its peer, and putting TLS on an accepted socket. */
-import { createSecureContext } from "node:tls";
+/**
+ * TLS 1.3 on sockets: contexts, what a client expects of its peer, and putting TLS on an accepted socket.
+ *
+ * Nothing of node:tls: loading it and making one context with it takes 3 MB of private memory (it brings
+ * node:net, node:stream and the system's authorities). The runtime's sockets take PEM texts as well and keep one native context per distinct set of
+ * them, so that a connection costs the same CPU and memory as with a context object (runtime-contract.test.ts).
+ */
 import { systemClock } from "../clock.ts";
 import type { Clock, Timer } from "../clock.ts";
 import { MeshError } from "../errors.ts";
 import { certificateAltNames } from "../x509/alt-names.ts";
-import { BunSocket, nativeHandlers, raise } from "./bun-socket.ts";
+import { BunSocket, detachedOwner, nativeHandlers, raise } from "./bun-socket.ts";
 import type { NativeOwner, NativeSocket } from "./bun-socket.ts";
 import { netError } from "./net-error.ts";
 import { formatAddr } from "./sockaddr.ts";
@@ -12,8 +17,8 @@ import type { Socket, TlsSession } from "./socket.ts";
 
 /** Keys and trust of one side, ready for any number of connections. Make a new one when they change; old connections live on. */
 export interface TlsContext {
-  /** The runtime's object. */
-  readonly native: object;
+  /** The runtime's options. The same texts each time, so that all connections share one native context. */
+  readonly native: NativeTls;
   /** As a server: whether clients must prove who they are. */
   readonly requestPeer: boolean;
   /** Whether it trusts anybody; without, it serves anonymous clients only. */
@@ -33,32 +38,46 @@ export interface TlsContextOptions {
 
 /** SSL_OP_NO_TICKET: a resumed peer would not be verified again, and tickets are 2.4 KB per handshake. */
 const noTickets = 0x4000;
+/** TLS 1.3 on the wire (RFC 8446 §4.2.1). */
+const tls13 = 0x0304;
 
-/** Throws "invalid-argument" when PEM or key do not fit. About 40 µs and 8 KB: share contexts. */
+/** Throws "invalid-argument" when PEM or key do not fit. About 40 µs: share contexts. */
 export function createTlsContext(options: TlsContextOptions): TlsContext {
   const hasAnchors = options.caPem.trim() !== "";
   if (options.requestPeer && !hasAnchors) {
     throw new MeshError("invalid-argument", "Clients can't be verified without trust anchors");
   }
+  const native: object = {
+    ...(options.certPem === null ? {} : { cert: options.certPem }),
+    ...(options.keyPem === null ? {} : { key: options.keyPem }),
+    ...(hasAnchors ? { ca: options.caPem } : {}),
+    minVersion: tls13,
+    maxVersion: tls13,
+    secureOptions: noTickets,
+    requestCert: options.requestPeer,
+    rejectUnauthorized: options.requestPeer,
+  };
   try {
-    const made: object = createSecureContext({
-      ...(options.certPem === null ? {} : { cert: options.certPem }),
-      ...(options.keyPem === null ? {} : { key: options.keyPem }),
-      ...(hasAnchors ? { ca: options.caPem } : {}),
-      minVersion: "TLSv1.3",
-      maxVersion: "TLSv1.3",
-      secureOptions: noTickets,
-      requestCert: options.requestPeer,
-      rejectUnauthorized: options.requestPeer,
-    } as Parameters<typeof createSecureContext>[0]);
-    const native: unknown = Reflect.get(made, "context");
-    if (typeof native !== "object" || native === null) throw new Error("The runtime made no context");
-    return { native, requestPeer: options.requestPeer, hasAnchors };
+    probe(native);
   } catch (error) {
     throw new MeshError("invalid-argument", "Using certificate, key and trust anchors for TLS failed", {
       cause: error,
     });
   }
+  return { native, requestPeer: options.requestPeer, hasAnchors };
+}
+
+/** Throws what the runtime has against these options: a listener that nobody can find (an abstract Unix name) for a moment. */
+function probe(native: NativeTls): void {
+  // Elsewhere a mistake shows at the first connection.
+  if (process.platform !== "linux") return;
+  const options: object = {
+    unix: `\0linkerd-tls-${process.pid}`,
+    tls: native,
+    socket: nativeHandlers,
+    data: detachedOwner,
+  };
+  Bun.listen<NativeOwner>(options as Bun.UnixSocketOptions<NativeOwner>).stop(true);
 }
 
 /** What a client asks for and insists on. */
@@ -87,7 +106,7 @@ export function clientTlsOptions(tls: ClientTls): NativeTls {
   }
   const exact = tls.verify === "server-name" || tls.verify.identity === tls.serverName;
   const options: object = {
-    secureContext: tls.context.native,
+    ...tls.context.native,
     serverName: tls.serverName,
     // The runtime always compares the server name. Where another identity is wanted, only that complaint is forgiven.
     rejectUnauthorized: exact,
@@ -176,9 +195,7 @@ class ServerHandshake implements NativeOwner {
     const { context, alpn, initial } = this.options;
     const native = this.before.detach();
     const tls: object = {
-      secureContext: context.native,
-      requestCert: context.requestPeer,
-      rejectUnauthorized: context.requestPeer,
+      ...context.native,
       ...(alpn.length === 0 ? {} : { ALPNProtocols: encodeAlpn(alpn) }),
     };
     const upgrade = {

@@ -1,11 +1,11 @@
 /** Reading X.509 certificates (RFC 5280) and checking chains. */
-import { createPublicKey, X509Certificate } from "node:crypto";
 import { MeshError } from "../errors.ts";
 import { noAltNames, oidAltNames, readAltNames, readExtensions } from "./alt-names.ts";
 import { DerReader, readTime, tags } from "./der.ts";
 import { keyType } from "./key.ts";
 import type { KeyType } from "./key.ts";
 import { readCommonName } from "./name.ts";
+import { nodeCrypto } from "./node-crypto.ts";
 import { decodeCertificates, encodePem } from "./pem.ts";
 
 export const oidBasicConstraints = "2.5.29.19";
@@ -109,11 +109,17 @@ export function certificatePem(certificate: { readonly der: Uint8Array }): strin
   return encodePem("CERTIFICATE", certificate.der);
 }
 
+/** Whether `issuer` is a CA whose name `certificate` carries; the signature is another matter. */
+export function mayIssue(certificate: Certificate, issuer: Certificate): boolean {
+  return issuer.isCa && Buffer.compare(certificate.issuer, issuer.subject) === 0;
+}
+
 /** Whether `issuer` is a CA whose name and signature `certificate` carries. */
 export function isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
-  if (!issuer.isCa || Buffer.compare(certificate.issuer, issuer.subject) !== 0) return false;
-  const key = createPublicKey({ key: Buffer.from(issuer.publicKeyDer), format: "der", type: "spki" });
+  if (!mayIssue(certificate, issuer)) return false;
+  const { createPublicKey, X509Certificate } = nodeCrypto();
   try {
+    const key = createPublicKey({ key: Buffer.from(issuer.publicKeyDer), format: "der", type: "spki" });
     return new X509Certificate(certificate.der).verify(key);
   } catch (error) {
     throw new MeshError("invalid-argument", "Checking a certificate's signature failed", { cause: error });
@@ -126,12 +132,14 @@ const maxChain = 8;
 /**
  * Checks that a path leads from `leaf` over `intermediates` to one of `anchors`, everything on it being valid at `at`
  * (ms since 1970), and answers it, leaf first and anchor last. Throws "permission-denied" with the reason.
+ * `issuedBy`: who checks signatures; by default node:crypto.
  */
 export function verifyChain(
   leaf: Certificate,
   intermediates: readonly Certificate[],
   anchors: readonly Certificate[],
   at: number,
+  issuedBy: (certificate: Certificate, issuer: Certificate) => boolean = isIssuedBy,
 ): Certificate[] {
   const path = [leaf];
   for (;;) {
@@ -146,8 +154,8 @@ export function verifyChain(
     if (anchors.some((anchor) => Buffer.compare(anchor.der, last.der) === 0)) return path;
     if (path.length > maxChain) throw refused(leaf, `has a chain of more than ${maxChain}`);
     const next =
-      anchors.find((anchor) => isIssuedBy(last, anchor)) ??
-      intermediates.find((candidate) => !path.includes(candidate) && isIssuedBy(last, candidate));
+      anchors.find((anchor) => issuedBy(last, anchor)) ??
+      intermediates.find((candidate) => !path.includes(candidate) && issuedBy(last, candidate));
     if (next === undefined) throw refused(last, `is signed by the unknown authority "${last.issuerCn ?? ""}"`);
     path.push(next);
   }

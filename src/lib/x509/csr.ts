@@ -1,5 +1,4 @@
 /** Certificate signing requests (PKCS #10, RFC 2986) with ECDSA P-256. */
-import { createPublicKey, verify } from "node:crypto";
 import { MeshError } from "../errors.ts";
 import { altNamesExtension, noAltNames, oidAltNames, readAltNames, readExtensions } from "./alt-names.ts";
 import type { AltNames } from "./alt-names.ts";
@@ -7,19 +6,30 @@ import { bitString, context, der, DerReader, integer, oid, sequence, tags } from
 import { keyType } from "./key.ts";
 import type { Key } from "./key.ts";
 import { commonName, readCommonName } from "./name.ts";
+import { nodeCrypto } from "./node-crypto.ts";
 
 export const oidEcdsaSha256 = "1.2.840.10045.4.3.2";
 const oidExtensionRequest = "1.2.840.113549.1.9.14";
 
 /** A request for a leaf with this one DNS name, also as common name: what Linkerd's identity service accepts. */
 export function createCsr(key: Key, dnsName: string): Uint8Array {
-  const info = sequence(
+  const info = csrInfo(key.publicKeyDer, dnsName);
+  return signedCsr(info, key.sign(info));
+}
+
+/** What of a request is signed. */
+export function csrInfo(publicKeyDer: Uint8Array, dnsName: string): Uint8Array {
+  return sequence(
     integer(Uint8Array.of(0)),
     commonName(dnsName),
-    key.publicKeyDer,
+    publicKeyDer,
     context(0, sequence(oid(oidExtensionRequest), der(tags.set, sequence(altNamesExtension({ dns: [dnsName] }))))),
   );
-  return sequence(info, sequence(oid(oidEcdsaSha256)), bitString(key.sign(info)));
+}
+
+/** The request of {@link csrInfo} with its ECDSA signature (DER). */
+export function signedCsr(info: Uint8Array, signature: Uint8Array): Uint8Array {
+  return sequence(info, sequence(oid(oidEcdsaSha256)), bitString(signature));
 }
 
 export interface Csr {
@@ -33,6 +43,26 @@ export interface Csr {
 
 /** Reads a request and checks its signature, which proves that the sender has the key. Throws "invalid-argument". */
 export function parseCsr(bytes: Uint8Array): Csr {
+  const { csr, info, signature } = readCsr(bytes);
+  const { createPublicKey, verify } = nodeCrypto();
+  let proven: boolean;
+  try {
+    const key = createPublicKey({ key: Buffer.from(csr.publicKeyDer), format: "der", type: "spki" });
+    proven = verify("sha256", info, key, signature);
+  } catch (error) {
+    throw new MeshError("invalid-argument", "Reading a public key failed", { cause: error });
+  }
+  if (!proven) throw rejected("its signature is wrong");
+  return csr;
+}
+
+/** Reads a request without checking its signature. Throws "invalid-argument". */
+export function readCsr(bytes: Uint8Array): {
+  readonly csr: Csr;
+  /** What is signed, and the ECDSA signature (DER). */
+  readonly info: Uint8Array;
+  readonly signature: Uint8Array;
+} {
   const outer = new DerReader(bytes);
   const request = outer.enter(tags.sequence);
   outer.end();
@@ -51,16 +81,14 @@ export function parseCsr(bytes: Uint8Array): Csr {
   if (algorithm !== oidEcdsaSha256)
     throw rejected(`it is signed with algorithm "${algorithm}", not ECDSA with SHA-256`);
   if (keyType(publicKeyDer) !== "ecdsa-p256") throw rejected(`its key is "${keyType(publicKeyDer)}", not ECDSA P-256`);
-  const key = createPublicKey({ key: Buffer.from(publicKeyDer), format: "der", type: "spki" });
-  if (signature[0] !== 0 || !verify("sha256", info.whole, key, signature.subarray(1))) {
-    throw rejected("its signature is wrong");
-  }
-  return {
+  if (signature[0] !== 0) throw rejected("its signature is wrong");
+  const csr = {
     subjectCn,
     dnsNames: names?.dns ?? [],
     otherSans: names !== null && (names.others || names.uri.length + names.ip.length > 0),
     publicKeyDer,
   };
+  return { csr, info: info.whole, signature: signature.subarray(1) };
 }
 
 function requestedNames(attributes: DerReader): AltNames | null {

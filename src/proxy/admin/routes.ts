@@ -1,6 +1,4 @@
 /** What the admin port answers. */
-import { gzip } from "node:zlib";
-import { promisify } from "node:util";
 import { parseLevelFilter, type LogSink } from "#lib/log.ts";
 import type { Registry } from "#lib/metrics/registry.ts";
 import { chunks, textContentType } from "#lib/metrics/text.ts";
@@ -23,7 +21,16 @@ export interface AdminRoutesOptions {
 /** Lines that are rendered before others get a turn. */
 const linesPerTurn = 2000;
 
-const compress = promisify(gzip);
+/** Up to here a body is compressed at once (4 ms), longer ones by another thread: that needs node:zlib, 2 MB of private memory. */
+const compressedAtOnce = 524_288;
+
+async function compress(body: Buffer<ArrayBuffer>): Promise<Uint8Array> {
+  if (body.length <= compressedAtOnce) return Bun.gzipSync(body, { level: 1 });
+  const { gzip } = await import("node:zlib");
+  return await new Promise((resolve, reject) => {
+    gzip(body, { level: 1 }, (error, packed) => (error === null ? resolve(packed) : reject(error)));
+  });
+}
 
 export function adminRoutes(options: AdminRoutesOptions): AdminHandler {
   let logFilter = options.logFilter;
@@ -76,8 +83,7 @@ async function metrics(registry: Registry, { head }: AdminRequest): Promise<Admi
   const body = Buffer.from(parts.join(""));
   const accepts = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(header(head.headers, "accept-encoding") ?? "");
   if (!accepts) return { status: 200, contentType: textContentType, body };
-  // Compressed by another thread.
-  const packed = await compress(body, { level: 1 });
+  const packed = await compress(body);
   return { status: 200, contentType: textContentType, body: packed, headers: ["content-encoding", "gzip"] };
 }
 

@@ -2,11 +2,9 @@
  * The newest trust anchors in the identity directory, for a container that restarts after its pod's settings have become
  * old. The directory holds the private key as well: whoever can write there has our identity already.
  */
-import { createHash } from "node:crypto";
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { asMeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
+import { readSmallFile, replaceSmallFile } from "#lib/small-files.ts";
 import { parseTrustBundle, type TrustBundle } from "./trust-bundle.ts";
 
 export interface AnchorStore {
@@ -22,13 +20,13 @@ const file = "trust-anchors.pem";
  * machine was set up anew), so it does not count.
  */
 export function openAnchorStore(dir: string, configuredPem: string, log: Log): AnchorStore {
-  const path = join(dir, file);
-  const head = `# Learned by a workload that was started with anchors ${createHash("sha256").update(configuredPem).digest("hex")}\n`;
+  const path = `${dir}/${file}`;
+  const head = `# Learned by a workload that was started with anchors ${new Bun.CryptoHasher("sha256").update(configuredPem).digest("hex")}\n`;
   return {
     read(wall) {
       let text: string;
       try {
-        text = readFileSync(path, "latin1");
+        text = Buffer.from(readSmallFile(path, 16_384)).toString("latin1");
       } catch (thrown) {
         const code: unknown = thrown instanceof Error ? Reflect.get(thrown, "code") : undefined;
         if (code !== "ENOENT") log.info("The learned trust anchors can't be read", { path, code: String(code) });
@@ -47,9 +45,7 @@ export function openAnchorStore(dir: string, configuredPem: string, log: Log): A
     },
     write(bundle) {
       try {
-        // Whoever reads finds the old file or the new one, never half of it.
-        writeFileSync(`${path}.new`, head + bundle.pem, { mode: 0o600 });
-        renameSync(`${path}.new`, path);
+        replaceSmallFile(path, Buffer.from(head + bundle.pem, "latin1"));
       } catch (thrown) {
         const code: unknown = thrown instanceof Error ? Reflect.get(thrown, "code") : undefined;
         // A read-only directory is a way to run: a restart then begins with the settings again.

@@ -2,19 +2,19 @@
  * Keeps this workload's certificate fresh: asks the identity service, checks the answer, publishes the credentials and
  * asks again at 70 % of the certificate's life. Connections that are open never notice.
  */
-import { readFile } from "node:fs/promises";
 import { Backoff } from "#lib/backoff.ts";
 import type { Clock, Timer } from "#lib/clock.ts";
 import { asMeshError, MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import type { Random } from "#lib/random.ts";
+import { readSmallFile } from "#lib/small-files.ts";
 import { Watchable, type ReadonlyWatchable } from "#lib/watchable.ts";
 import { certificatePem, parseCertificate } from "#lib/x509/certificate.ts";
 import type { Identity } from "#model/identity.ts";
 import type { Certify, CertifyResponse, Credentials } from "./credentials.ts";
 import type { KeyAndCsr } from "./key-store.ts";
 import { renewalDelay, type RenewalLimits } from "./renewal.ts";
-import type { Chain, TrustRoots } from "./trust-roots.ts";
+import type { ProvenChain, TrustRoots } from "./trust-roots.ts";
 
 /** What metrics and readiness show. */
 export interface IdentityStatus {
@@ -29,11 +29,12 @@ export interface IdentityStatus {
 
 export interface IdentityClientOptions {
   readonly name: Identity;
-  readonly keys: KeyAndCsr;
+  /** Where it rejects, no certificate is ever asked for: the program ends. */
+  readonly keys: Promise<KeyAndCsr>;
   /** A change is published at once with the certificate that there is. */
   readonly roots: TrustRoots;
   /** The ServiceAccount token; called for every attempt, because it is rotated. See {@link readTokenFile}. */
-  readonly readToken: () => Promise<Uint8Array>;
+  readonly readToken: () => Uint8Array;
   readonly certify: Certify;
   readonly limits: RenewalLimits;
   /** Deadline of one attempt, ms. Default 5 s. */
@@ -53,7 +54,8 @@ const defaultBackoff = { min: 100, max: 3000, jitter: 0.1 };
 
 /** A certificate that was checked. */
 interface Certified {
-  readonly chain: Chain;
+  readonly chain: ProvenChain;
+  readonly keyPem: string;
   /** ms since 1970. */
   readonly validUntil: number;
 }
@@ -70,7 +72,7 @@ export class IdentityClient {
   private stopAnchors: (() => void) | null = null;
   private readonly pending: Backoff;
   /** Of the certificate in use. */
-  private chain: Chain | null = null;
+  private chain: ProvenChain | null = null;
   /** Counts attempts, so that the answer of one that was given up is ignored. */
   private attempt = 0;
   private running = false;
@@ -109,7 +111,14 @@ export class IdentityClient {
   offerAnchors(pem: string): void {
     if (this.chain === null || !this.running) return;
     this.pending.reset();
-    if (!this.options.roots.offer(pem, this.chain)) this.schedule(0);
+    this.options.roots.offer(pem, this.chain).then(
+      (settled) => {
+        if (!settled && this.running) this.schedule(0);
+      },
+      (error: unknown) => {
+        this.options.log.error("A trust bundle could not be checked", {}, error);
+      },
+    );
   }
 
   private request(): void {
@@ -131,14 +140,15 @@ export class IdentityClient {
   }
 
   private async ask(timeout: number): Promise<Certified> {
-    const { name, keys, readToken, certify } = this.options;
-    const token = await readToken();
-    return this.check(await certify({ identity: name, token, csr: keys.csr }, timeout));
+    const { name, readToken, certify } = this.options;
+    const keys = await this.options.keys;
+    const token = readToken();
+    return await this.check(await certify({ identity: name, token, csr: keys.csr }, timeout), keys);
   }
 
   /** Takes nothing that peers would refuse: own key, exact name, a chain up to an anchor, valid now. */
-  private check(response: CertifyResponse): Certified {
-    const { name, keys, roots } = this.options;
+  private async check(response: CertifyResponse, keys: KeyAndCsr): Promise<Certified> {
+    const { name, roots } = this.options;
     const leaf = parseCertificate(response.leaf);
     const intermediates = response.intermediates.map(parseCertificate);
     if (Buffer.compare(leaf.publicKeyDer, keys.key.publicKeyDer) !== 0) {
@@ -150,13 +160,16 @@ export class IdentityClient {
         `The identity service certified "${leaf.dnsNames.join(", ")}", not "${name}"`,
       );
     }
-    const chain = { leaf, intermediates };
-    roots.verify(chain);
-    return { chain, validUntil: Math.min(leaf.notAfter, response.validUntil ?? leaf.notAfter) };
+    const chain = await roots.verify({ leaf, intermediates });
+    return {
+      chain,
+      keyPem: keys.key.privateKeyPem,
+      validUntil: Math.min(leaf.notAfter, response.validUntil ?? leaf.notAfter),
+    };
   }
 
-  private succeeded({ chain, validUntil }: Certified): void {
-    const { name, keys, clock, limits, log, roots } = this.options;
+  private succeeded({ chain, keyPem, validUntil }: Certified): void {
+    const { name, clock, limits, log, roots } = this.options;
     this.backoff.reset();
     this.chain = chain;
     // First the anchors: the new certificate may hold against the new ones only.
@@ -175,7 +188,7 @@ export class IdentityClient {
     this.current.set({
       name,
       chainPem: [leaf, ...intermediates].map(certificatePem).join(""),
-      keyPem: keys.key.privateKeyPem,
+      keyPem,
       anchorsPem: roots.current.get().pem,
       notBefore: leaf.notBefore,
       notAfter: leaf.notAfter,
@@ -209,10 +222,10 @@ export class IdentityClient {
 }
 
 /** Reads the projected token; an empty file is an error ("environment"). */
-export async function readTokenFile(path: string): Promise<Uint8Array> {
+export function readTokenFile(path: string): Uint8Array {
   let token: Uint8Array;
   try {
-    token = new Uint8Array(await readFile(path));
+    token = readSmallFile(path);
   } catch (error) {
     throw new MeshError("environment", `Reading the token file "${path}" failed`, { cause: error });
   }

@@ -6,7 +6,7 @@ import { MeshError } from "#lib/errors.ts";
 import { memoryLog } from "#lib/log.ts";
 import { settle } from "#lib/net/testing/memory-socket.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
-import { certificatePem, parseCertificates } from "#lib/x509/certificate.ts";
+import { certificatePem, isIssuedBy, parseCertificates } from "#lib/x509/certificate.ts";
 import { createCsr, parseCsr } from "#lib/x509/csr.ts";
 import { createKey } from "#lib/x509/key.ts";
 import { createIssuer, createRoot, signCertificate, validFor } from "#lib/x509/sign.ts";
@@ -49,68 +49,70 @@ function folder(): string {
 }
 
 describe("the key store", () => {
-  test("makes key and request, readable by nobody else, and finds them again", () => {
+  test("makes key and request, readable by nobody else, and finds them again", async () => {
     const dir = folder();
-    const first = openKeyStore(dir, name, memoryLog().log);
+    const first = await openKeyStore(dir, name, memoryLog().log);
     expect(statSync(join(dir, "key.p8")).mode & 0o777).toBe(0o600);
     expect(parseCsr(new Uint8Array(readFileSync(join(dir, "csr.der"))))).toMatchObject({
       subjectCn: name,
       dnsNames: [name],
     });
-    const again = openKeyStore(dir, name, memoryLog().log);
+    const again = await openKeyStore(dir, name, memoryLog().log);
     expect(again.key.privateKeyPem).toBe(first.key.privateKeyPem);
     expect(again.csr).toEqual(first.csr);
   });
 
-  test("uses what another agent left there", () => {
+  test("uses what another agent left there", async () => {
     const dir = folder();
     const key = createKey();
     const csr = createCsr(key, name);
     writeFileSync(join(dir, "key.p8"), key.privateKeyDer);
     writeFileSync(join(dir, "csr.der"), csr);
-    const found = openKeyStore(dir, name, memoryLog().log);
+    const found = await openKeyStore(dir, name, memoryLog().log);
     expect(found.key.privateKeyDer).toEqual(key.privateKeyDer);
     expect(found.csr).toEqual(csr);
   });
 
-  test("makes the request anew when it is missing or for another name", () => {
+  test("makes the request anew when it is missing or for another name", async () => {
     const dir = folder();
     const key = createKey();
     writeFileSync(join(dir, "key.p8"), key.privateKeyDer);
-    expect(parseCsr(openKeyStore(dir, name, memoryLog().log).csr).publicKeyDer).toEqual(key.publicKeyDer);
+    expect(parseCsr((await openKeyStore(dir, name, memoryLog().log)).csr).publicKeyDer).toEqual(key.publicKeyDer);
     writeFileSync(join(dir, "csr.der"), createCsr(key, "other.test"));
     const { log, lines } = memoryLog();
-    expect(parseCsr(openKeyStore(dir, name, log).csr).dnsNames).toEqual([name]);
+    expect(parseCsr((await openKeyStore(dir, name, log)).csr).dnsNames).toEqual([name]);
     expect(lines.join()).toContain("for another name");
   });
 
-  test("names the file that can't be used", () => {
+  test("names the file that can't be used", async () => {
     const dir = folder();
     writeFileSync(join(dir, "key.p8"), "rubbish");
-    expect(() => openKeyStore(dir, name, memoryLog().log)).toThrow(`"${join(dir, "key.p8")}" can't be used`);
+    await expect(openKeyStore(dir, name, memoryLog().log)).rejects.toThrow(`"${join(dir, "key.p8")}" can't be used`);
     writeFileSync(join(dir, "key.p8"), createKey().privateKeyDer);
     writeFileSync(join(dir, "csr.der"), createCsr(createKey(), name));
-    expect(() => openKeyStore(dir, name, memoryLog().log)).toThrow("is for another key");
+    await expect(openKeyStore(dir, name, memoryLog().log)).rejects.toThrow("is for another key");
   });
 
-  test("keeps the key in memory where the directory can't be written", () => {
+  test("keeps the key in memory where the directory can't be written", async () => {
     const dir = join(folder(), "missing");
     const { log, lines } = memoryLog();
-    const { key, csr } = openKeyStore(dir, name, log);
+    const { key, csr } = await openKeyStore(dir, name, log);
     expect(parseCsr(csr).publicKeyDer).toEqual(key.publicKeyDer);
     expect(existsSync(dir)).toBe(false);
     expect(lines.join()).toContain("the key stays in memory");
     expect(lines.join()).toContain("code=ENOENT");
   });
 
-  test("tightens the mode of a file that was there", () => {
+  test("tightens the mode of a file that was there", async () => {
     const dir = folder();
     writeFileSync(join(dir, "csr.der"), "old");
     chmodSync(join(dir, "csr.der"), 0o644);
-    openKeyStore(dir, name, memoryLog().log);
+    await openKeyStore(dir, name, memoryLog().log);
     expect(statSync(join(dir, "csr.der")).mode & 0o777).toBe(0o600);
   });
 });
+
+const keys = await openKeyStore("/nonexistent", name, memoryLog().log);
 
 /** A client with a scripted identity service. */
 function setUp(options: { life?: number } = {}) {
@@ -118,8 +120,9 @@ function setUp(options: { life?: number } = {}) {
   const root = createRoot("root.test", validFor(clock.wall(), 365 * day));
   const issuer = createIssuer(root, "issuer.test", validFor(clock.wall(), 300 * day));
   const { log, lines } = memoryLog();
-  const roots = new TrustRoots({ configuredPem: certificatePem(root.certificate), store: null, clock, log });
-  const keys = openKeyStore("/nonexistent", name, memoryLog().log);
+  // Signatures are checked at once: with the real thing every step would take a moment of real time.
+  const check = (): Promise<typeof isIssuedBy> => Promise.resolve(isIssuedBy);
+  const roots = new TrustRoots({ configuredPem: certificatePem(root.certificate), store: null, check, clock, log });
   const requests: CertifyRequest[] = [];
   const service = {
     life: options.life ?? day,
@@ -148,9 +151,9 @@ function setUp(options: { life?: number } = {}) {
   let token = 0;
   const client = new IdentityClient({
     name,
-    keys,
+    keys: Promise.resolve(keys),
     roots,
-    readToken: () => Promise.resolve(Buffer.from(`token-${++token}`)),
+    readToken: () => Buffer.from(`token-${++token}`),
     certify,
     limits,
     clock,
@@ -305,6 +308,7 @@ describe("the identity client", () => {
     const next = createRoot("root.test", validFor(clock.wall(), day));
     const more = certificatePem(root.certificate) + certificatePem(next.certificate);
     client.offerAnchors(more);
+    await settle();
     expect(client.credentials.get()).toEqual({ ...(before as NonNullable<typeof before>), anchorsPem: more });
     expect([client.status.get().refreshes, roots.counts.get().adopted]).toEqual([1, 1]);
     client.stop();
@@ -317,6 +321,7 @@ describe("the identity client", () => {
     const next = createRoot("root.test", validFor(clock.wall(), 365 * day));
     service.issuer = createIssuer(next, "issuer.test", validFor(clock.wall(), 300 * day));
     client.offerAnchors(certificatePem(next.certificate));
+    await settle();
     expect(client.credentials.get()?.anchorsPem).toBe(certificatePem(root.certificate));
     clock.advance(0);
     await settle();
@@ -340,6 +345,7 @@ describe("the identity client", () => {
     await settle();
     const next = createRoot("root.test", validFor(clock.wall(), 365 * day));
     client.offerAnchors(certificatePem(next.certificate));
+    await settle();
     const times: number[] = [];
     for (let step = 0; step < 6000; step++) {
       const before = requests.length;
@@ -372,12 +378,12 @@ describe("the identity client", () => {
   });
 });
 
-test("the token file is read anew, and a missing or empty one is named", async () => {
+test("the token file is read anew, and a missing or empty one is named", () => {
   const dir = folder();
   const path = join(dir, "token");
-  await expect(readTokenFile(path)).rejects.toThrow(`Reading the token file "${path}" failed`);
+  expect(() => readTokenFile(path)).toThrow(`Reading the token file "${path}" failed`);
   writeFileSync(path, "");
-  await expect(readTokenFile(path)).rejects.toThrow(`The token file "${path}" is empty`);
+  expect(() => readTokenFile(path)).toThrow(`The token file "${path}" is empty`);
   writeFileSync(path, "abc");
-  expect(Buffer.from(await readTokenFile(path)).toString()).toBe("abc");
+  expect(Buffer.from(readTokenFile(path)).toString()).toBe("abc");
 });

@@ -1,5 +1,4 @@
 /** A set of trust anchors: reading, checking and comparing it. Pure. */
-import { createHash } from "node:crypto";
 import { MeshError } from "#lib/errors.ts";
 import { certificatePem, parseCertificates, type Certificate } from "#lib/x509/certificate.ts";
 
@@ -24,7 +23,7 @@ export const maxAnchors = 100;
 export function trustBundle(certificates: readonly Certificate[]): TrustBundle {
   const anchors = new Map<string, TrustAnchor>();
   for (const certificate of certificates) {
-    const fingerprint = createHash("sha256").update(certificate.der).digest("hex");
+    const fingerprint = new Bun.CryptoHasher("sha256").update(certificate.der).digest("hex");
     if (!anchors.has(fingerprint)) anchors.set(fingerprint, { certificate, fingerprint });
   }
   const list = [...anchors.values()];

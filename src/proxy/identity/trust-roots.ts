@@ -9,6 +9,7 @@ import { asMeshError, MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import { Watchable, type ReadonlyWatchable } from "#lib/watchable.ts";
 import { parseCertificates, verifyChain, type Certificate } from "#lib/x509/certificate.ts";
+import { checkSignatures } from "#lib/x509/web-crypto.ts";
 import type { AnchorStore } from "./anchor-store.ts";
 import {
   maxAnchors,
@@ -28,6 +29,11 @@ export interface Chain {
   readonly intermediates: readonly Certificate[];
 }
 
+/** A chain that holds against what is trusted, or against the bundle that waits for it. */
+export interface ProvenChain extends Chain {
+  readonly against: TrustBundle | null;
+}
+
 /** What became of bundles that came, since the start. */
 export interface TrustCounts {
   readonly adopted: number;
@@ -41,6 +47,8 @@ export interface TrustRootsOptions {
   readonly configuredPem: string;
   /** Null: nothing is kept over a restart. */
   readonly store: AnchorStore | null;
+  /** Who signed what. Default {@link checkSignatures}, which needs a moment. */
+  readonly check?: typeof checkSignatures;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -57,6 +65,8 @@ export class TrustRoots {
   /** Came, and our certificate does not hold against it yet. */
   private waiting: TrustBundle | null = null;
   private grace: Timer | null = null;
+  /** Counts bundles that came. */
+  private offers = 0;
 
   /** Throws "invalid-argument" when the settings hold no certificate that can be read. */
   constructor(options: TrustRootsOptions) {
@@ -80,9 +90,9 @@ export class TrustRoots {
 
   /**
    * Takes what the identity service says. `chain`: our certificate. False: a certificate is needed that holds against the
-   * new bundle; {@link certified} adopts it then.
+   * new bundle; {@link certified} adopts it then. Of several bundles that come while one is looked at, the last one counts.
    */
-  offer(pem: string, chain: Chain): boolean {
+  async offer(pem: string, chain: Chain): Promise<boolean> {
     const { clock, log } = this.options;
     let bundle: TrustBundle;
     try {
@@ -92,9 +102,12 @@ export class TrustRoots {
       log.warn("A trust bundle can't be used, the old one stays", {}, asMeshError(thrown, "Reading a trust bundle"));
       return true;
     }
+    const offer = ++this.offers;
     this.waiting = null;
     if (sameBundle(bundle, this.adopted)) return true;
-    if (holds(chain, bundle, clock.wall())) {
+    const held = await this.holds(chain, bundle, clock.wall());
+    if (offer !== this.offers) return true;
+    if (held) {
       this.adopt(bundle);
       return true;
     }
@@ -106,18 +119,19 @@ export class TrustRoots {
     return false;
   }
 
-  /** Throws "permission-denied" unless the chain holds against what is trusted or is about to be. */
-  verify(chain: Chain): void {
+  /** Rejects with "permission-denied" unless the chain holds against what is trusted or is about to be. */
+  async verify(chain: Chain): Promise<ProvenChain> {
     const { waiting } = this;
     const wall = this.options.clock.wall();
-    if (waiting !== null && holds(chain, waiting, wall)) return;
-    verifyChain(chain.leaf, chain.intermediates, certificates(this.effective.get()), wall);
+    if (waiting !== null && (await this.holds(chain, waiting, wall))) return { ...chain, against: waiting };
+    await this.hold(chain, this.effective.get(), wall);
+    return { ...chain, against: null };
   }
 
   /** We have this certificate now: a bundle that waited for it is adopted. */
-  certified(chain: Chain): void {
+  certified(chain: ProvenChain): void {
     const { waiting } = this;
-    if (waiting === null || !holds(chain, waiting, this.options.clock.wall())) return;
+    if (waiting === null || chain.against !== waiting) return;
     this.waiting = null;
     this.adopt(waiting);
   }
@@ -151,6 +165,23 @@ export class TrustRoots {
     this.effective.set(trustBundle(all.slice(0, 2 * maxAnchors)));
   }
 
+  private async holds(chain: Chain, bundle: TrustBundle, wall: number): Promise<boolean> {
+    try {
+      await this.hold(chain, bundle, wall);
+      return true;
+    } catch (thrown) {
+      if (asMeshError(thrown, "Checking a chain").code === "permission-denied") return false;
+      throw thrown;
+    }
+  }
+
+  private async hold({ leaf, intermediates }: Chain, bundle: TrustBundle, wall: number): Promise<void> {
+    const { check = checkSignatures } = this.options;
+    const anchors = certificates(bundle);
+    const issuedBy = await check([leaf, ...intermediates], [...intermediates, ...anchors]);
+    verifyChain(leaf, intermediates, anchors, wall, issuedBy);
+  }
+
   private count(what: keyof TrustCounts): void {
     const counts = this.counted.get();
     this.counted.set({ ...counts, [what]: counts[what] + 1 });
@@ -167,16 +198,6 @@ function configuredBundle(pem: string): TrustBundle {
 
 function certificates(bundle: TrustBundle): Certificate[] {
   return bundle.anchors.map(({ certificate }) => certificate);
-}
-
-function holds(chain: Chain, bundle: TrustBundle, wall: number): boolean {
-  try {
-    verifyChain(chain.leaf, chain.intermediates, certificates(bundle), wall);
-    return true;
-  } catch (thrown) {
-    if (asMeshError(thrown, "Checking a chain").code === "permission-denied") return false;
-    throw thrown;
-  }
 }
 
 /** As many as a log line can bear. */

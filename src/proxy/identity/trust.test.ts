@@ -77,64 +77,70 @@ describe("The trust roots", () => {
     return { roots, lines, seen };
   }
 
-  test("are those of the settings until others come, and say what changed", () => {
+  test("are those of the settings until others come, and say what changed", async () => {
     const { roots, seen, lines } = setUp();
     expect(roots.current.get().pem).toBe(pem(a));
-    expect(roots.offer(pem(a), underA)).toBe(true);
+    expect(await roots.offer(pem(a), underA)).toBe(true);
     expect([seen.length, lines.length]).toEqual([0, 0]);
-    expect(roots.offer(pem(a, b), underA)).toBe(true);
+    expect(await roots.offer(pem(a, b), underA)).toBe(true);
     expect(seen).toEqual([pem(a, b)]);
     expect(lines.join()).toMatch(/Trust anchors changed added=[0-9a-f]{16} removed="" anchors=2/);
-    roots.verify(underA);
-    roots.verify(underB);
+    await roots.verify(underA);
+    await roots.verify(underB);
   });
 
-  test("let go of an anchor one minute after it is gone", () => {
+  test("let go of an anchor one minute after it is gone", async () => {
     const { roots, seen } = setUp(pem(a, b));
-    expect(roots.offer(pem(b), underB)).toBe(true);
+    expect(await roots.offer(pem(b), underB)).toBe(true);
     expect(seen).toEqual([pem(b, a)]);
     clock.advance(removalGrace);
     expect(seen).toEqual([pem(b, a), pem(b)]);
-    expect(() => roots.verify(underA)).toThrow("unknown authority");
+    await expect(roots.verify(underA)).rejects.toThrow("unknown authority");
   });
 
-  test("take an anchor back that comes again in that minute", () => {
+  test("take an anchor back that comes again in that minute", async () => {
     const { roots } = setUp(pem(a, b));
-    roots.offer(pem(b), underB);
-    roots.offer(pem(b, a), underB);
+    await roots.offer(pem(b), underB);
+    await roots.offer(pem(b, a), underB);
     clock.advance(removalGrace);
     expect(roots.current.get().pem).toBe(pem(b, a));
   });
 
-  test("wait with a bundle that our certificate does not hold against until one does", () => {
+  test("wait with a bundle that our certificate does not hold against until one does", async () => {
     const { roots, seen } = setUp();
-    expect(roots.offer(pem(b), underA)).toBe(false);
+    expect(await roots.offer(pem(b), underA)).toBe(false);
     expect([seen.length, roots.pending]).toEqual([0, true]);
-    roots.certified(chainUnder(a));
+    roots.certified({ ...chainUnder(a), against: null });
     expect([seen.length, roots.pending]).toEqual([0, true]);
-    roots.verify(underB);
-    roots.certified(underB);
+    roots.certified(await roots.verify(underB));
     expect([seen, roots.pending]).toEqual([[pem(b, a)], false]);
   });
 
-  test("forget what waited when the service takes it back", () => {
+  test("forget what waited when the service takes it back", async () => {
     const { roots, seen } = setUp();
-    roots.offer(pem(b), underA);
-    roots.offer(pem(a), underA);
+    await roots.offer(pem(b), underA);
+    await roots.offer(pem(a), underA);
     expect(roots.pending).toBe(false);
-    expect(() => roots.verify(underB)).toThrow("unknown authority");
-    roots.certified(underB);
+    await expect(roots.verify(underB)).rejects.toThrow("unknown authority");
+    roots.certified({ ...underB, against: null });
     expect(seen).toEqual([]);
   });
 
-  test("stay as they are when rubbish comes, and tell", () => {
+  test("take the last of several bundles that come at once", async () => {
+    const c = root();
+    const { roots, seen } = setUp();
+    expect(await Promise.all([roots.offer(pem(a, b), underA), roots.offer(pem(a, c), underA)])).toEqual([true, true]);
+    expect(seen).toEqual([pem(a, c)]);
+  });
+
+  test("stay as they are when rubbish comes, and tell", async () => {
     const { roots, seen, lines } = setUp();
-    expect(roots.offer("rubbish", underA)).toBe(true);
+    expect(await roots.offer("rubbish", underA)).toBe(true);
     expect([seen.length, roots.counts.get().refused]).toEqual([0, 1]);
     expect(lines.join()).toContain("WARN linkerd: A trust bundle can't be used, the old one stays");
   });
 
-  test("name the settings when these can't be read", () => {
+  test("name the settings when these can't be read", async () => {
     expect(() => setUp("rubbish")).toThrow("The trust anchors of the settings can't be read");
   });
 });
@@ -145,10 +151,10 @@ describe("The anchor store", () => {
     return { store: openAnchorStore(dir, configured, log), lines, log };
   };
 
-  test("gives a restarted container the newest anchors", () => {
+  test("gives a restarted container the newest anchors", async () => {
     const dir = folder();
     const first = open(dir);
-    new TrustRoots({ configuredPem: pem(a), ...first, clock }).offer(pem(a, b), underA);
+    await new TrustRoots({ configuredPem: pem(a), ...first, clock }).offer(pem(a, b), underA);
     expect(readdirSync(dir)).toEqual(["trust-anchors.pem"]);
     expect(statSync(join(dir, "trust-anchors.pem")).mode & 0o777).toBe(0o600);
     const second = open(dir);
@@ -157,13 +163,13 @@ describe("The anchor store", () => {
     expect(second.lines.join()).toContain("learned before the restart");
   });
 
-  test("keeps the bundle alone, not what is on its way out", () => {
+  test("keeps the bundle alone, not what is on its way out", async () => {
     const dir = folder();
-    new TrustRoots({ configuredPem: pem(a, b), ...open(dir, pem(a, b)), clock }).offer(pem(b), underB);
+    await new TrustRoots({ configuredPem: pem(a, b), ...open(dir, pem(a, b)), clock }).offer(pem(b), underB);
     expect(open(dir, pem(a, b)).store.read(now)?.pem).toBe(pem(b));
   });
 
-  test("is left aside when the settings have changed since, when it is broken and when it has expired", () => {
+  test("is left aside when the settings have changed since, when it is broken and when it has expired", async () => {
     const dir = folder();
     open(dir).store.write(parseTrustBundle(pem(b), now));
     expect(open(dir, pem(b)).store.read(now)).toBeNull();
@@ -176,7 +182,7 @@ describe("The anchor store", () => {
     expect(open(folder()).store.read(now)).toBeNull();
   });
 
-  test("does without a directory that it can't write", () => {
+  test("does without a directory that it can't write", async () => {
     const { store, lines } = open(join(folder(), "missing"));
     store.write(parseTrustBundle(pem(b), now));
     expect(lines.join()).toContain("can't be kept");
