@@ -21,6 +21,8 @@ export const importTable: Readonly<Record<string, ImportRule>> = {
   multicluster: { values: ["lib", "model", "kube"] },
   cni: { values: ["lib", "kube"] },
   local: { values: ["lib", "wire", "cni/rules"], types: ["kube/types", "kube/crds"] },
+  // The node as a client of somebody else's API server.
+  "local/remote": { values: ["lib", "local", "kube"] },
   cli: {
     values: ["lib", "model", "rpc", "kube", "manifests", "viz/client", "multicluster/link"],
     dynamic: ["proxy", "control", "cni", "local", "viz", "multicluster", "../examples/emojivoto"],

@@ -15,11 +15,36 @@ export type LocalCommand =
   | { readonly kind: "down" | "status" | "kubeconfig"; readonly name: string }
   | { readonly kind: "logs"; readonly name: string; readonly follow: boolean }
   /** Inside the sandbox. */
-  | { readonly kind: "node" };
+  | { readonly kind: "node" }
+  | RemoteNodeCommand;
+
+/** A node of another cluster's API server. */
+export interface RemoteNodeCommand {
+  readonly kind: "remote-node";
+  readonly kubeconfig: string;
+  /** Folder for pods' files and logs. */
+  readonly folder: string;
+  /** Port of the node's HTTPS server. Default 10250. */
+  readonly port: number;
+  /** Authority of who may use that port. */
+  readonly clientCaFile: string;
+  /** Certificate and key for that port; null: made up. */
+  readonly certFile: string | null;
+  readonly keyFile: string | null;
+  readonly clusterDomain: string;
+  readonly logLevel: string;
+  /** Already in a mount namespace of its own. */
+  readonly inside: boolean;
+}
 
 /** The folder that holds one folder per cluster. */
 export function configuredStateRoot(): string {
   return stateRoot(process.env, process.getuid?.() === 0);
+}
+
+interface RemoteFlags extends Omit<RemoteNodeCommand, "kind" | "certFile" | "keyFile"> {
+  readonly tlsCertFile?: string;
+  readonly tlsPrivateKeyFile?: string;
 }
 
 function port(text: string): number {
@@ -68,6 +93,26 @@ export function readCommand(argv: readonly string[]): LocalCommand | null {
     .action((options: { name: string; follow: boolean }) => {
       command = { kind: "logs", ...options };
     });
+  program
+    .command("node")
+    .description(
+      "Be the node of another API server, in this network namespace (which it takes over) until it is stopped",
+    )
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .requiredOption("--kubeconfig <path>", "an administrator's kubeconfig of that API server")
+    .requiredOption("--folder <path>", "folder for pods' files and logs")
+    .requiredOption("--client-ca-file <path>", "authority of the certificates that may use the node's port")
+    .addOption(new Option("--port <port>", "port of the node's HTTPS server").default(10250).argParser(port))
+    .option("--tls-cert-file <path>", "certificate for that port")
+    .option("--tls-private-key-file <path>", "its key")
+    .option("--cluster-domain <domain>", "domain of Services' names", "cluster.local")
+    .option("--log-level <filter>", "what is logged", "info")
+    .addOption(new Option("--inside").default(false).hideHelp())
+    .action((options: RemoteFlags) => {
+      const { tlsCertFile = null, tlsPrivateKeyFile = null, ...rest } = options;
+      command = { kind: "remote-node", certFile: tlsCertFile, keyFile: tlsPrivateKeyFile, ...rest };
+    });
   try {
     program.parse(argv, { from: "user" });
   } catch (thrown) {
@@ -75,7 +120,7 @@ export function readCommand(argv: readonly string[]): LocalCommand | null {
     if (thrown.code === "commander.helpDisplayed") return null;
     if (thrown.code === "commander.help") {
       process.stderr.write(program.helpInformation());
-      throw new MeshError("invalid-argument", "Name what to do: up, down, status, kubeconfig or logs", {
+      throw new MeshError("invalid-argument", "Name what to do: up, down, status, kubeconfig, logs or node", {
         cause: thrown,
       });
     }

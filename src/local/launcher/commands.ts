@@ -6,7 +6,7 @@ import { startLocalCluster } from "../launcher.ts";
 import { findSelf, selfCommand } from "./self.ts";
 import { cleanUp, runningPid, stateDir, type StateDir } from "./state-dir.ts";
 
-type HostCommand = Exclude<LocalCommand, { kind: "node" }>;
+type HostCommand = Exclude<LocalCommand, { kind: "node" | "remote-node" }>;
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);

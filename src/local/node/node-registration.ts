@@ -11,7 +11,7 @@ import type { Capacity } from "./environment.ts";
 import { nodeName } from "./node.ts";
 
 /** Kubernetes updates an unchanged node's status this seldom, ms. */
-const heartbeat = 5 * 60_000;
+const usualHeartbeat = 5 * 60_000;
 
 /** What this machine has. */
 export function machineCapacity(): Capacity {
@@ -19,18 +19,31 @@ export function machineCapacity(): Capacity {
 }
 
 export class NodeRegistration {
-  private readonly client: LocalClient;
+  private readonly client: Pick<LocalClient, "create" | "patch">;
   private readonly clock: Clock;
   private readonly log: Log;
   private readonly version: string;
+  private readonly heartbeat: number;
+  private readonly port: number;
   private readonly started: string;
   private timer: Timer | null = null;
 
-  constructor(options: { client: LocalClient; clock: Clock; log: Log; version: string }) {
+  constructor(options: {
+    client: Pick<LocalClient, "create" | "patch">;
+    clock: Clock;
+    log: Log;
+    version: string;
+    /** ms between status updates; default 5 minutes. */
+    heartbeat?: number;
+    /** Port of the node's own HTTPS server; default 0: none. */
+    port?: number;
+  }) {
     this.client = options.client;
     this.clock = options.clock;
     this.log = options.log;
     this.version = options.version;
+    this.heartbeat = options.heartbeat ?? usualHeartbeat;
+    this.port = options.port ?? 0;
     this.started = timestamp(options.clock.wall());
   }
 
@@ -68,7 +81,7 @@ export class NodeRegistration {
     } catch (thrown) {
       this.log.warn("Updating the node's status failed", {}, thrown);
     }
-    this.timer = this.clock.after(heartbeat, () => void this.beat());
+    this.timer = this.clock.after(this.heartbeat, () => void this.beat());
   }
 
   private status(): unknown {
@@ -101,7 +114,7 @@ export class NodeRegistration {
         condition("PIDPressure", "False", "KubeletHasSufficientPID", "node has sufficient PID available"),
         condition("Ready", "True", "KubeletReady", "the local node is ready"),
       ],
-      daemonEndpoints: { kubeletEndpoint: { Port: 0 } },
+      daemonEndpoints: { kubeletEndpoint: { Port: this.port } },
       nodeInfo: {
         architecture: process.arch === "x64" ? "amd64" : process.arch,
         bootID: "",
