@@ -1,7 +1,5 @@
 import { includesPort, type NamedPorts, type PortRange, readPortList } from "#lib/port-list.ts";
 
-/** Under its old name. */
-
 /** Whether `port` is listed by the first of the annotation values that is set, else by the default list. */
 export function listedPort(
   port: number,
