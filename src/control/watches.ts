@@ -54,7 +54,7 @@ function source<T extends IndexedObject>(
     metadataOnly,
     decode,
     index: index as unknown as ObjectIndex<IndexedObject>,
-    start: (client, deps) => watchResource<T>(client, { resource, metadataOnly }, index, { ...deps, decode }),
+    start: (client, deps) => watchResource<T>(client, { resource, metadataOnly }, index, { ...deps, decode, optional }),
   };
 }
 

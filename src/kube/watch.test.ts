@@ -13,7 +13,7 @@ import { type ResourceWatch, watchResource } from "./watch.ts";
 const { pods } = resources;
 
 /** Real time, but pauses of the backoff take no time: the tests wait for events, never for a duration. */
-const hasty: Clock = { ...systemClock, after: (delay, run) => systemClock.after(delay >= 60_000 ? delay : 0, run) };
+const hasty: Clock = { ...systemClock, after: (delay, run) => systemClock.after(delay >= 8000 ? delay : 0, run) };
 
 function pod(name: string, label = "a"): KubeObject {
   return { metadata: { name, namespace: "web", labels: { label } } };
@@ -368,6 +368,24 @@ describe("watchResource", () => {
     missing = false;
     clock.advance(20_000);
     await until(watch.listed, Boolean);
+  });
+
+  test("a kind that is optional and not there is no warning", async () => {
+    const api = newApi();
+    api.intercept = () => failure(404, "NotFound", "no such kind");
+    const { log, lines } = memoryLog();
+    const watch = watchResource(new KubeClient(api.access), { resource: pods }, new Recorder(), {
+      clock: new FakeClock(),
+      random: { next: () => 0 },
+      log,
+      optional: true,
+    });
+    cleanups.push(() => watch.stop());
+    await until(watch.refused, Boolean);
+    expect(lines.map((line) => line.split(" error=")[0])).toEqual([
+      expect.stringContaining("INFO") as unknown as string,
+    ]);
+    expect(lines[0]).toContain("Going without pods until the API server has it");
   });
 
   test("managedFields are dropped and list items get their kind", async () => {

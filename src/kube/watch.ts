@@ -7,7 +7,7 @@
  */
 import { Backoff } from "#lib/backoff.ts";
 import type { Clock, Timer } from "#lib/clock.ts";
-import { MeshError } from "#lib/errors.ts";
+import { type ErrorCode, MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import type { Random } from "#lib/random.ts";
 import { type ReadonlyWatchable, Watchable } from "#lib/watchable.ts";
@@ -65,6 +65,8 @@ export interface WatchOptions<T> {
   readonly decode?: (object: KubeObject) => T | null;
   /** Told of each change: seconds since somebody wrote it, by the API server's clock, which tells whole seconds. */
   readonly onLag?: (seconds: number) => void;
+  /** The program can do without: that the server has no such kind, or refuses it, is told but is no warning. */
+  readonly optional?: boolean;
 }
 
 export interface ResourceWatch {
@@ -100,6 +102,8 @@ const doubtAfter = 5;
 /** After so many lists in a row that were refused (no such kind, no permission), the next one waits so many ms, up to twice. */
 const patience = 8;
 const missingPause = 10_000;
+/** What says that a kind is not there, or not for us. */
+const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["permission-denied", "not-found"]);
 /** A watch that lived this long counts as a success for the backoff, in ms. */
 const steady = 10_000;
 
@@ -162,7 +166,7 @@ class WatchDriver<T extends KubeObject> {
 
   async run(): Promise<void> {
     const backoff = new Backoff({ min: 200, max: 3000, jitter: 0.5 }, this.options.random);
-    let refusals = 0;
+    let doubts = 0;
     let refusedInRow = 0;
     while (!this.stopped) {
       const started = this.options.clock.now();
@@ -171,7 +175,7 @@ class WatchDriver<T extends KubeObject> {
         if (this.position === "") await this.list();
         if (this.stopped) return;
         await this.follow();
-        refusals = 0;
+        doubts = 0;
       } catch (thrown) {
         if (this.stopped) return;
         if (isExpired(thrown)) {
@@ -180,11 +184,10 @@ class WatchDriver<T extends KubeObject> {
         } else {
           this.stats.failures++;
           this.report(thrown);
-          const code = thrown instanceof MeshError ? thrown.code : "unavailable";
-          const refused = code === "permission-denied" || code === "not-found";
+          const refused = refusals.has(thrown instanceof MeshError ? thrown.code : "unavailable");
           if (refused !== this.refused.get()) this.refused.set(refused);
-          refusals += doubt(thrown);
-          if (refusals >= doubtAfter) this.position = "";
+          doubts += doubt(thrown);
+          if (doubts >= doubtAfter) this.position = "";
         }
       }
       if (this.stats.events > seen || this.options.clock.now() - started > steady) backoff.reset();
@@ -196,7 +199,11 @@ class WatchDriver<T extends KubeObject> {
 
   /** One line when it starts to fail and one when it works again; the attempts between are for debugging. */
   private report(thrown: unknown): void {
-    if (!this.failing) this.options.log.warn(`Watch on ${this.name} failed, trying again`, {}, thrown);
+    const code = thrown instanceof MeshError ? thrown.code : "unavailable";
+    if (!this.failing && this.options.optional === true && refusals.has(code)) {
+      const error = thrown instanceof Error ? thrown.message : String(thrown);
+      this.options.log.info(`Going without ${this.name} until the API server has it`, { error });
+    } else if (!this.failing) this.options.log.warn(`Watch on ${this.name} failed, trying again`, {}, thrown);
     else if (this.options.log.enabled("debug")) {
       this.options.log.debug(`Watch on ${this.name} failed again`, {
         error: thrown instanceof Error ? thrown.message : String(thrown),

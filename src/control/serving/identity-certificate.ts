@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { Backoff } from "#lib/backoff.ts";
 import type { Clock } from "#lib/clock.ts";
-import { MeshError } from "#lib/errors.ts";
+import { errorChain, MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import { connect } from "#lib/net/connect.ts";
 import { Resolver } from "#lib/net/resolve.ts";
@@ -53,13 +53,17 @@ export function identityCertificate(
       log.info("Got a serving certificate", { name: source.name, until: new Date(notAfter).toISOString() });
     } catch (thrown) {
       if (signal.aborted) return;
-      wait = (clock.now() - started < startingFor ? quick : slow).next();
-      log.warn("Getting a serving certificate failed, trying again", { name: source.name }, thrown);
+      const early = clock.now() - started < startingFor;
+      wait = (early ? quick : slow).next();
+      // While everything starts, identity and the own proxy are rarely there first.
+      if (early) log.debug("No serving certificate yet", { name: source.name, error: errorChain(thrown) });
+      else log.warn("Getting a serving certificate failed, trying again", { name: source.name }, thrown);
     }
     clock.after(wait, () => {
       if (!signal.aborted) void attempt();
     });
   };
+  log.info("Asking for a serving certificate", { name: source.name, address: `${source.host}:${source.port}` });
   void attempt();
   return pair;
 }
