@@ -113,6 +113,11 @@ test.skipIf(!root)("An application's connection arrives at the proxy, the proxy'
   try {
     expect(await as(1000)).toBe("proxy");
     expect(await as(2102)).not.toBe("proxy");
+    if (Bun.which("iptables-legacy") === null) return;
+    // Another tool's rules in the older tables of the same namespace.
+    inside("iptables-legacy", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", "--dport", "9", "-j", "REDIRECT", "--to", "10");
+    expect(await as(1000)).toBe("proxy");
+    expect(await as(2102)).not.toBe("proxy");
   } finally {
     listener.stop(true);
   }

@@ -32,6 +32,12 @@ const runFolder = "/run/linkerd-local";
 
 /** Runs until SIGTERM or SIGINT. Its mounts are its own: it starts itself again in a mount namespace. */
 export async function runRemoteNode(command: RemoteNodeCommand, argv: readonly string[]): Promise<number> {
+  if (leadsOut(file("/proc/net/route"))) {
+    throw new MeshError(
+      "environment",
+      "The node would take over this machine's own network; start it, and the API server, in a network namespace made for them (unshare --net)",
+    );
+  }
   if (!command.inside) return await again(argv);
   const log = createLog(stderrSink(command.logLevel), "linkerd::local");
   process.on("uncaughtException", (thrown) => log.error("A bug: an exception was not handled", {}, thrown));
@@ -44,6 +50,15 @@ export async function runRemoteNode(command: RemoteNodeCommand, argv: readonly s
   log.info(`Got ${await told}, stopping`);
   stop();
   return 0;
+}
+
+/** Whether the routes (/proc/net/route) lead out of the machine: then the network is not one made for a node. */
+export function leadsOut(routes: string): boolean {
+  return routes
+    .split("\n")
+    .slice(1)
+    .map((line) => line.split("\t"))
+    .some(([, destination, gateway]) => destination === "00000000" && gateway !== undefined && gateway !== "00000000");
 }
 
 async function again(argv: readonly string[]): Promise<number> {
