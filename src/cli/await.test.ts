@@ -35,3 +35,12 @@ test("awaitReady() gives up with what the proxy said", async () => {
   await given.catch(() => {});
   await server.stop(true);
 });
+
+test("awaitReady() says when nothing listens", async () => {
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("") });
+  const port = server.port ?? 0;
+  await server.stop(true);
+  const given = awaitReady({ port, timeout: 5, backoff: 3 });
+  expect(given).rejects.toThrow(`The proxy at port ${port} did not get ready in time: nothing listens there`);
+  await given.catch(() => {});
+});

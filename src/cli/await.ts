@@ -66,7 +66,8 @@ async function ask(port: number): Promise<string | null> {
     await answer.body?.cancel();
     return answer.ok ? null : `it answered with status ${answer.status}`;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    const slow = error instanceof Error && error.name === "TimeoutError";
+    return slow ? `it did not answer within ${answerTimeout} ms` : "nothing listens there";
   }
 }
 
