@@ -169,7 +169,7 @@ class World {
   /** Output goes out in microtasks, bytes move in happenings. */
   async run(): Promise<void> {
     for (let turn = 0; turn < 3; turn++) {
-      await null;
+      await Promise.resolve();
       this.happenings.run();
     }
   }
@@ -223,10 +223,18 @@ async function live(seed: number, gentle: boolean): Promise<World> {
         break;
       default:
         if (gentle) break;
-        if (pick(2) === 0) request?.stream?.reset(8);
-        else if (pick(2) === 0) response?.stream?.reset(pick(2) === 0 ? 7 : 11);
-        else if (pick(4) === 0) world.servers[pick(world.servers.length)]?.connection.drain();
-        else if (pick(6) === 0) socket?.terminate();
+        switch (pick(24)) {
+          case 0:
+            socket?.terminate();
+            break;
+          case 1:
+          case 2:
+            world.servers[pick(world.servers.length)]?.connection.drain();
+            break;
+          default:
+            if (pick(3) > 0) request?.stream?.reset(8);
+            else response?.stream?.reset(pick(2) === 0 ? 7 : 11);
+        }
     }
     await world.run();
   }
