@@ -285,6 +285,7 @@ test("when nobody breaks off, every request and every response arrives whole, wh
 });
 
 test("whatever clients and servers do, everything ends and nothing is left behind", async () => {
+  let requests = 0;
   for (let seed = 1; seed <= 200; seed++) {
     const world = await live(seed, false);
     await settle(world);
@@ -295,7 +296,7 @@ test("whatever clients and servers do, everything ends and nothing is left behin
     await world.run();
     world.clock.advance(120_000);
     await world.run();
-    const { started, endings, closed, pool, clock, cells, serverCells } = world;
+    const { started, endings, closed, pool, clock, serverCells } = world;
     const left = {
       seed,
       ends: started - endings,
@@ -305,6 +306,7 @@ test("whatever clients and servers do, everything ends and nothing is left behin
       open: serverCells.open,
     };
     expect(left).toEqual({ seed, ends: 0, closed: true, pool: true, timers: 0, open: 0 });
-    expect(cells.readBytes).toBeGreaterThan(0);
+    requests += started;
   }
+  expect(requests).toBeGreaterThan(1000);
 });
