@@ -3,14 +3,14 @@ import { mergeJson, type Json, type JsonObject, type Manifest } from "./json.ts"
 import { cniManifests } from "./install/cni.ts";
 import { demand, plain } from "./template/expression.ts";
 import { cniImage, cniRules, cniValues, type CniValues } from "./values/cni.ts";
-import { defaultsOf } from "./values/field.ts";
+import { defaultsOf, emptied } from "./values/field.ts";
 
 export type { CniValues } from "./values/cni.ts";
 
 /** Defaults with each layer over the ones before it. Throws "invalid-argument" naming the value that is wrong. */
 export function resolveCniValues(...layers: readonly Json[]): CniValues {
   const merged = layers.reduce<Json>((all, layer) => mergeJson(all, layer ?? {}), defaultsOf(cniValues));
-  const values = cniValues.read(merged, "");
+  const values = cniValues.read(emptied(cniValues, merged), "");
   for (const { holds, message } of cniRules(values)) demand(holds, message);
   return values;
 }

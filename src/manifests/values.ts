@@ -3,7 +3,7 @@ import { MeshError } from "#lib/errors.ts";
 import { isJsonObject, mergeJson, type Json, type JsonObject } from "./json.ts";
 import { demand, orElse, type Expr, type Expressions } from "./template/expression.ts";
 import { controlPlaneValues, type Values } from "./values/control-plane.ts";
-import { defaultsOf } from "./values/field.ts";
+import { defaultsOf, emptied } from "./values/field.ts";
 import { valueRules } from "./values/rules.ts";
 
 export { defaultRegistry, pullPolicies, type Resources, type Values } from "./values/control-plane.ts";
@@ -23,7 +23,7 @@ export function resolveValues(...layers: readonly Json[]): Values {
     }
     if (layer !== null) merged = mergeJson(merged, layer);
   }
-  return checkTogether(controlPlaneValues.read(merged, ""));
+  return checkTogether(controlPlaneValues.read(emptied(controlPlaneValues, merged), ""));
 }
 
 /** Rules that concern more than one value, and features that don't exist. */

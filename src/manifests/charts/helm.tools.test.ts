@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { stringify } from "yaml";
 import { version } from "#lib/version.ts";
 import { renderCni, resolveCniValues } from "../cni.ts";
 import { renderCrds } from "../crds.ts";
@@ -305,6 +306,14 @@ function valuesFile(name: string, layer: Json): string {
   return path;
 }
 
+/** One layer of both, nulls included. */
+function mergeDeep(base: Json | undefined, over: Json): Json {
+  if (!isJsonObject(base) || !isJsonObject(over)) return over;
+  const result: JsonObject = { ...base };
+  for (const [name, member] of Object.entries(over)) result[name] = mergeDeep(result[name], member ?? null);
+  return result;
+}
+
 const merged = (layers: readonly Json[]): JsonObject =>
   layers.reduce<Json>((all, layer) => mergeJson(all, layer), base) as JsonObject;
 
@@ -320,6 +329,37 @@ describe.each(helms)("%s", (helm) => {
       { namespace, createdBy: `linkerd/helm ${version}`, overrides: null, withNamespace: false },
     );
     expect(byName(theirs)).toEqual(byName(ours));
+  });
+
+  tool("takes a null for the end of a default", async () => {
+    const nothing = {
+      ...{ nodeSelector: null, tolerations: null, podAnnotations: null, podLabels: null, commonLabels: null },
+      ...{ deploymentStrategy: null, configReaders: null, imagePullSecrets: null },
+      proxy: { additionalEnv: null, tracing: { labels: null } },
+      identity: { additionalEnv: null, podAnnotations: null },
+      proxyInjector: { namespaceSelector: null, objectSelector: null },
+    };
+    const layer = merged([{}]);
+    const text = valuesFile(`${helm}-null`, layer);
+    writeFileSync(text, stringify(mergeDeep(layer, nothing)));
+    const theirs = await helmTemplate({ helm, chart, namespace, valueFiles: [text] });
+    if (typeof theirs === "string") throw new Error(theirs);
+    const ours = renderControlPlane(
+      resolveValues({ linkerdVersion: version, cliVersion: `linkerd/helm ${version}` }, layer, nothing),
+      { namespace, createdBy: `linkerd/helm ${version}`, overrides: null, withNamespace: false },
+    );
+    // The configuration says nothing of what was taken away; who reads it goes by the defaults.
+    const [left, right] = [byName(theirs), byName(ours)];
+    delete left[`ConfigMap ${namespace}/linkerd-config`];
+    delete right[`ConfigMap ${namespace}/linkerd-config`];
+    expect(left).toEqual(right);
+  });
+
+  tool("says that values are older than the chart", async () => {
+    const layer = merged([{ certManager: null }]);
+    const text = valuesFile(`${helm}-old`, layer);
+    writeFileSync(text, stringify({ ...layer, certManager: null }));
+    expect(await helmTemplate({ helm, chart, namespace, valueFiles: [text] })).toContain("certManager");
   });
 
   tool("renders the definitions of install --crds", async () => {

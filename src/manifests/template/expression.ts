@@ -135,6 +135,11 @@ export function operand(value: Expr<Json>): string {
   return `(dict ${members.join(" ")})`;
 }
 
+/** An operand that is a map or list even where a `null` of the user's took the default away. */
+export function orEmpty(value: Expr<Json>, kind: "dict" | "list"): string {
+  return value instanceof Symbolic && value.go.startsWith("$") ? `(default ${kind} ${value.go})` : operand(value);
+}
+
 function call<T>(kind: SymbolKind, name: string, ...operands: string[]): Symbolic<T> {
   return new Symbolic<T>(kind, `(${[name, ...operands].join(" ")})`);
 }
@@ -289,7 +294,7 @@ export function allWhen(condition: Expr<boolean>, make: () => readonly Tree[]): 
 /** A map laid over others, the last one winning. */
 export function merged(...maps: ReadonlyArray<Expr<JsonObject> | Readonly<Record<string, Expr<string>>>>): Tree {
   if (maps.some((map) => map instanceof Symbolic || Object.values(map).some((member) => member instanceof Symbolic))) {
-    const rest = maps.map((map) => operand(map as Expr<JsonObject>));
+    const rest = maps.map((map) => orEmpty(map as Expr<JsonObject>, "dict"));
     // Only its first argument is changed by this function: an empty one of our own.
     return call("json", "mergeOverwrite", "(dict)", ...rest);
   }
@@ -299,7 +304,7 @@ export function merged(...maps: ReadonlyArray<Expr<JsonObject> | Readonly<Record
 /** Two lists as one. */
 export function concatenated<T extends Json>(first: Expr<T[]>, second: Expr<T[]>): Expr<T[]> {
   if (!(first instanceof Symbolic) && !(second instanceof Symbolic)) return [...first, ...second];
-  return call("json", "concat", operand(first), operand(second));
+  return call("json", "concat", orEmpty(first, "list"), orEmpty(second, "list"));
 }
 
 export function commaSeparated(list: Expr<string[]>): Expr<string> {

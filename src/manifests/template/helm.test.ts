@@ -35,7 +35,7 @@ test("objects are printed as an ordinary template", () => {
 kind: Pod
 metadata:
   name: {{ toJson $.Values.name }}
-  labels: {{- toYaml $.Values.map | nindent 4 }}
+  labels: {{- toYaml (default dict $.Values.map) | nindent 4 }}
   a/b: "yes"
 spec:
   {{- if $.Values.flag }}

@@ -6,8 +6,20 @@
  * of whose parts have conditions, unless `unlessBare` made it; and an object in a list whose first member has one.
  */
 import { stringify } from "yaml";
+import type { Json } from "../json.ts";
 import { yamlPrinting, yamlRules } from "../yaml.ts";
-import { Block, Demand, Each, goText, Spread, Symbolic, When, type Tree, type TreeObject } from "./expression.ts";
+import {
+  Block,
+  Demand,
+  Each,
+  goText,
+  orEmpty,
+  Spread,
+  Symbolic,
+  When,
+  type Tree,
+  type TreeObject,
+} from "./expression.ts";
 
 /** A named template that stops the rendering when one of the demands isn't met. */
 export function helmRules(name: string, demands: readonly Demand[]): string {
@@ -187,7 +199,7 @@ function itemLines(item: Tree, indent: string): string[] {
 
 function printed(value: Symbolic<unknown>, indent: string): string {
   return value.kind === "json"
-    ? `{{- toYaml ${value.go} | nindent ${indent.length + 2} }}`
+    ? `{{- toYaml ${orEmpty(value as Symbolic<Json>, "dict")} | nindent ${indent.length + 2} }}`
     : `{{ toJson ${value.go} }}`;
 }
 

@@ -190,7 +190,28 @@ export function jsonSchema({ shape }: Field<Json>): JsonObject {
   if (shape.kind === "leaf") return shape.schema;
   const properties: JsonObject = {};
   for (const [name, member] of Object.entries(shape.members)) properties[name] = jsonSchema(member);
-  return { type: "object", additionalProperties: false, properties };
+  // A group that is missing means that the values are older than the chart (helm upgrade --reuse-values).
+  const required = Object.keys(shape.members).filter((name) => shape.members[name]?.shape.kind === "group");
+  return {
+    type: "object",
+    additionalProperties: false,
+    ...(required.length > 0 ? { required } : {}),
+    properties,
+  };
+}
+
+/** The values with maps and lists that a `null` took away empty, as they are for Helm. `given` was laid over the defaults. */
+export function emptied({ shape }: Field<Json>, given: Json): Json {
+  if (shape.kind === "leaf" || !isJsonObject(given)) return given;
+  const result: JsonObject = { ...given };
+  for (const [name, member] of Object.entries(shape.members)) {
+    const value = result[name];
+    if (value !== undefined) result[name] = emptied(member, value);
+    else if (member.shape.kind === "leaf" && member.shape.symbol === "json") {
+      result[name] = Array.isArray(member.shape.fallback) ? [] : {};
+    }
+  }
+  return result;
 }
 
 /** The defaults. */
