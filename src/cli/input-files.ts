@@ -2,6 +2,8 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { MeshError } from "#lib/errors.ts";
+import { fetchError } from "#kube/fetch-error.ts";
+import { networkReason } from "./explain.ts";
 import type { Terminal } from "./globals.ts";
 import { readText } from "./values-layers.ts";
 
@@ -42,7 +44,8 @@ async function download(url: string): Promise<string> {
   try {
     answer = await fetch(url, { signal: AbortSignal.timeout(30_000) });
   } catch (error) {
-    throw new MeshError("unavailable", `Could not download "${url}"`, { cause: error });
+    const { code } = fetchError(error, "download", url);
+    throw new MeshError(code, `Could not download "${url}": ${networkReason(code)}`, { cause: error });
   }
   if (!answer.ok)
     throw new MeshError("unavailable", `Could not download "${url}": the server answered ${answer.status}`);

@@ -1,6 +1,8 @@
 /** Reaches the metrics API of the viz extension. */
 import type { KubeClient } from "#kube/client.ts";
 import { MeshError } from "#lib/errors.ts";
+import { fetchError } from "#kube/fetch-error.ts";
+import { networkReason } from "./explain.ts";
 import { fetchStat } from "#viz/client/metrics-client.ts";
 import type { StatRequest, StatRow } from "#viz/client/stat-row.ts";
 import { readyPod, withPodHttp } from "./pod-http.ts";
@@ -21,7 +23,10 @@ export async function vizStat(
         const answer = await fetch(`http://${address}${path}`, { signal: AbortSignal.timeout(30_000) });
         return { status: answer.status, body: await answer.text() };
       } catch (error) {
-        throw new MeshError("unavailable", `Could not reach the metrics API at "${address}"`, { cause: error });
+        const { code } = fetchError(error, "ask", address);
+        throw new MeshError(code, `Could not ask the metrics API at "${address}": ${networkReason(code)}`, {
+          cause: error,
+        });
       }
     }, query);
   }

@@ -1,8 +1,8 @@
 /** Runs checks in order; retries those that may pass by themselves, stops at a fatal failure. */
 import type { Clock } from "#lib/clock.ts";
 import { sleep } from "#lib/clock.ts";
-import { errorChain } from "#lib/errors.ts";
 import type { Category, CategoryResult, Check, CheckResult, CheckScope } from "./check.ts";
+import { explain } from "../explain.ts";
 import { hintFor, SkipCheck } from "./check.ts";
 
 export interface RunOptions {
@@ -56,7 +56,7 @@ async function runOne(
       return { description: check.description, outcome: "success" };
     } catch (error) {
       if (error instanceof SkipCheck) return null;
-      const message = errorChain(error);
+      const message = explain(error);
       if (check.retry === true && options.clock.now() + retryDelay < deadline) {
         options.onRetry?.(check, message);
         await sleep(options.clock, retryDelay);

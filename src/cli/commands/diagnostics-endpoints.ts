@@ -1,5 +1,6 @@
 /** `linkerd diagnostics endpoints`: who is behind an authority, as the destination service tells proxies. */
-import { errorChain, MeshError } from "#lib/errors.ts";
+import { MeshError } from "#lib/errors.ts";
+import { explain } from "../explain.ts";
 import { socketAddr } from "#rpc/address.ts";
 import { Destination, type WeightedAddr } from "#rpc/gen/destination_pb.ts";
 import { destinationPort, firstMessage, withControlRpc } from "../control-rpc.ts";
@@ -65,7 +66,7 @@ export const register: Register = (parent, shell) => {
                 }
               } catch (error) {
                 if (!(error instanceof MeshError)) throw error;
-                failures.push(`Destination service refused "${authority}": ${errorChain(error)}`);
+                failures.push(`Destination service refused "${authority}": ${explain(error)}`);
               }
             }
             return found;

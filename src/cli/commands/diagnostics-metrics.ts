@@ -1,5 +1,6 @@
 /** `linkerd diagnostics proxy-metrics | controller-metrics`: Prometheus text as the programs serve it. */
-import { errorChain, MeshError } from "#lib/errors.ts";
+import { MeshError } from "#lib/errors.ts";
+import { explain } from "../explain.ts";
 import type { KubeClient } from "#kube/client.ts";
 import { resources } from "#kube/resource.ts";
 import type { Pod } from "#kube/types/core.ts";
@@ -68,7 +69,7 @@ export const register: Register = (parent, shell) => {
               try {
                 context.terminal.out(await metricsOf(client, pod, port.containerPort));
               } catch (error) {
-                context.terminal.out(`# ERROR: ${errorChain(error)}\n`);
+                context.terminal.out(`# ERROR: ${explain(error)}\n`);
               }
             }
           }
