@@ -72,6 +72,7 @@ export async function startPolicy(
     client: running.client,
     leader: lease.leader,
     timeout: config.status.patchTimeout,
+    clusterNetworks: outbound.clusterNetworks,
     log: statusLog,
   });
   return {

@@ -112,7 +112,7 @@ const policyFlags: FlagSpecs = {
   "policy-deployment-name": ignoredValue,
   "patch-timeout-ms": value,
   "allow-l5d-request-headers": ignoredFlag,
-  "global-egress-network-namespace": ignoredValue,
+  "global-egress-network-namespace": value,
   "admission-controller-disabled": flag,
   "server-addr": value,
   "server-tls-key": value,
@@ -173,6 +173,7 @@ export function policyConfig(args: readonly string[]): PolicyConfig {
       transportMode: flags.oneOf("outbound-transport-mode", "transport-header", ["transport-header", "transparent"]),
       enableIpv6: flags.boolean("enable-ipv6", false),
       clusterNetworks,
+      globalEgressNamespace: flags.text("global-egress-network-namespace", "linkerd-egress"),
     },
     webhook: policyWebhook(flags),
     status: {

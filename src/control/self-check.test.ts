@@ -56,16 +56,16 @@ describe("startSelfCheck", () => {
     cluster.index.pods.reset([], []);
     api.put(pods, pod({ name: "lost" }));
     const late = api.put(pods, pod({ name: "late" }));
-    const requests = async (count: number): Promise<void> => {
-      while (api.requests.length < count) await Bun.sleep(1);
-      await Bun.sleep(2);
+    /** A look is over when the check waits for its next one. */
+    const looked = async (count: number): Promise<void> => {
+      while (api.requests.length < count || clock.timers === 0) await Bun.sleep(1);
     };
     const check = startSelfCheck(new KubeClient(api.access), [source], registry, { clock, log });
     clock.advance(5 * 60_000);
-    await requests(1);
+    await looked(1);
     cluster.pods(late);
     clock.advance(15_000);
-    await requests(2);
+    await looked(2);
     expect(text(registry)).toContain('index_differences_total{kind="Pod"} 1\n');
     expect(lines.filter((line) => line.includes("web/lost")).length).toBe(1);
     expect(lines.some((line) => line.includes("web/late"))).toBe(false);

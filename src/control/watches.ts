@@ -10,6 +10,7 @@ import { type ResourceWatch, type WatchClient, watchResource } from "#kube/watch
 import type { ClusterIndex } from "./index/cluster-index.ts";
 import type { IndexedObject, ObjectIndex } from "./index/object-index.ts";
 import { decodeAuthorizationPolicy } from "./index/policy/authorization-policy.ts";
+import { decodeEgressNetwork } from "./index/policy/egress-network.ts";
 import { decodeMeshTlsAuthentication } from "./index/policy/mesh-tls-authentication.ts";
 import { decodeNetworkAuthentication } from "./index/policy/network-authentication.ts";
 import { decodeRateLimit } from "./index/policy/rate-limit.ts";
@@ -90,6 +91,7 @@ export function policySources({ policy }: ClusterIndex): readonly IndexSource[] 
     source(resources.meshTlsAuthentications, decodeMeshTlsAuthentication, policy.meshTls, optional),
     source(resources.networkAuthentications, decodeNetworkAuthentication, policy.networks, optional),
     source(resources.httpLocalRateLimitPolicies, decodeRateLimit, policy.rateLimits, optional),
+    source(resources.egressNetworks, decodeEgressNetwork, policy.egressNetworks, optional),
     source(resources.policyHttpRoutes, decodeHttpRoute("policy.linkerd.io"), policy.policyHttpRoutes, optional),
     source(resources.httpRoutes, decodeHttpRoute("gateway.networking.k8s.io"), policy.httpRoutes, optional),
     source(resources.grpcRoutes, decodeGrpcRoute, policy.grpcRoutes, optional),

@@ -79,6 +79,7 @@ export const resources = {
     "httplocalratelimitpolicies",
     "HTTPLocalRateLimitPolicy",
   ),
+  egressNetworks: resource("policy.linkerd.io", "v1alpha1", "egressnetworks", "EgressNetwork"),
   policyHttpRoutes: resource("policy.linkerd.io", "v1beta3", "httproutes", "HTTPRoute"),
   httpRoutes: resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute"),
   grpcRoutes: resource("gateway.networking.k8s.io", "v1", "grpcroutes", "GRPCRoute"),

@@ -320,6 +320,9 @@ describe("watchResource", () => {
     const { watch } = start(api, recorder, clock);
     await until(watch.listed, Boolean);
     while (api.openWatches === 0) await Bun.sleep(1);
+    // Until the watch is open on our side too, the clock must stand still.
+    api.put(pods, pod("zero"));
+    await recorder.has("apply zero");
     const before = api.requests.length;
     clock.advance(74_000);
     api.put(pods, pod("one"));

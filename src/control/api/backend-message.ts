@@ -1,6 +1,7 @@
 /** Places to send traffic to, as messages of the proxy API. */
 import { create } from "#rpc/protobuf/create.ts";
-import { duration } from "#rpc/address.ts";
+import { duration, tcpAddress } from "#rpc/address.ts";
+import { WeightedAddrSchema } from "#rpc/gen/destination_pb.ts";
 import type { Metadata } from "#rpc/gen/meta_pb.ts";
 import {
   Backend_BalanceP2c_PeakEwmaSchema,
@@ -33,4 +34,12 @@ export function balancer(path: string, metadata: Metadata): Backend {
     load: { case: "peakEwma", value: load },
   });
   return create(BackendSchema, { metadata, kind: { case: "balancer", value }, queue: queue() });
+}
+
+/** One address, and no other. Null when it is none. */
+export function forwardTo(ip: string, port: number, metadata: Metadata): Backend | null {
+  const addr = tcpAddress({ ip, port });
+  if (addr === null) return null;
+  const value = create(WeightedAddrSchema, { addr, weight: 1 });
+  return create(BackendSchema, { metadata, kind: { case: "forward", value }, queue: queue() });
 }

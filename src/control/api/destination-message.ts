@@ -35,11 +35,11 @@ export function zoneLocality(clientZone: string, endpointZone: string): ZoneLoca
 
 /** A Kubernetes object. The core group is called "core" here. */
 export function resourceMetadata(
-  kind: "Service" | "Pod",
+  kind: "Service" | "Pod" | "EgressNetwork",
   of: { readonly namespace: string; readonly name: string; readonly port?: number },
 ): Metadata {
   const value = create(ResourceSchema, {
-    group: "core",
+    group: kind === "EgressNetwork" ? "policy.linkerd.io" : "core",
     kind,
     name: of.name,
     namespace: of.namespace,

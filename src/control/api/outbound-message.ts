@@ -33,7 +33,7 @@ import {
   type ProxyProtocol,
 } from "#rpc/gen/outbound_pb.ts";
 import type { OutboundPolicy, OutboundProtocol } from "../policy/outbound.ts";
-import { balancer, queue } from "./backend-message.ts";
+import { balancer, forwardTo, queue } from "./backend-message.ts";
 import { defaultMetadata, resourceMetadata, weightedAddr } from "./destination-message.ts";
 import { accrualMessage, grpcRouteMessage, httpRouteMessage } from "./outbound-route-message.ts";
 
@@ -45,8 +45,16 @@ export function outboundMessage(policy: OutboundPolicy, clientZone: string): Out
   switch (policy.kind) {
     case "unknown":
       return null;
-    case "service":
-      return serviceMessage(policy);
+    case "service": {
+      const metadata = resourceMetadata("Service", policy);
+      return parentMessage(policy, metadata, opaqueRoute(balancer(policy.path, metadata)));
+    }
+    case "egress": {
+      const metadata = resourceMetadata("EgressNetwork", policy);
+      const place = forwardTo(policy.ip, policy.port, metadata);
+      if (place === null) return null;
+      return parentMessage(policy, metadata, policy.allow ? opaqueRoute(place) : forbiddenRoute("egress-denied"));
+    }
     case "pod": {
       const { endpoint } = policy;
       const labels = endpoint.pod === null ? {} : { namespace: endpoint.pod.namespace };
@@ -63,7 +71,7 @@ export function outboundMessage(policy: OutboundPolicy, clientZone: string): Out
     }
     case "undeclared": {
       const metadata = resourceMetadata("Service", policy);
-      const value = create(ProxyProtocol_OpaqueSchema, { routes: [forbiddenRoute()] });
+      const value = create(ProxyProtocol_OpaqueSchema, { routes: [forbiddenRoute("undeclared-port")] });
       return create(OutboundPolicySchema, {
         metadata,
         protocol: create(ProxyProtocolSchema, { kind: { case: "opaque", value } }),
@@ -72,15 +80,17 @@ export function outboundMessage(policy: OutboundPolicy, clientZone: string): Out
   }
 }
 
-function serviceMessage(policy: Extract<OutboundPolicy, { kind: "service" }>): OutboundPolicyMessage {
+/** `tcp`: what is done with bytes that are not looked into. */
+function parentMessage(
+  policy: Extract<OutboundPolicy, { kind: "service" | "egress" }>,
+  metadata: Metadata,
+  tcp: OpaqueRoute,
+): OutboundPolicyMessage {
   const { protocol, routes } = policy;
-  const metadata = resourceMetadata("Service", policy);
-  const backend = balancer(policy.path, metadata);
   const accrual = policy.failureAccrual === null ? {} : { failureAccrual: accrualMessage(policy.failureAccrual) };
   const kind = (): NonNullable<ProxyProtocol["kind"]> => {
-    if (protocol === "opaque") {
-      return { case: "opaque", value: create(ProxyProtocol_OpaqueSchema, { routes: [opaqueRoute(backend)] }) };
-    }
+    const opaque = create(ProxyProtocol_OpaqueSchema, { routes: [tcp] });
+    if (protocol === "opaque") return { case: "opaque", value: opaque };
     // gRPC routes say what the traffic is; HTTP/1 can't be gRPC.
     if (routes.grpc.length > 0 && protocol !== "http1") {
       const value = create(ProxyProtocol_GrpcSchema, { routes: routes.grpc.map(grpcRouteMessage), ...accrual });
@@ -91,7 +101,6 @@ function serviceMessage(policy: Extract<OutboundPolicy, { kind: "service" }>): O
     const http2 = create(ProxyProtocol_Http2Schema, { routes: http, ...accrual });
     if (protocol === "http1") return { case: "http1", value: http1 };
     if (protocol === "http2") return { case: "http2", value: http2 };
-    const opaque = create(ProxyProtocol_OpaqueSchema, { routes: [opaqueRoute(backend)] });
     const timeout = duration(detectTimeout);
     return { case: "detect", value: create(ProxyProtocol_DetectSchema, { timeout, opaque, http1, http2 }) };
   };
@@ -143,12 +152,12 @@ function opaqueRoute(backend: Backend): OpaqueRoute {
   return create(OpaqueRouteSchema, { metadata: defaultMetadata("opaq"), rules });
 }
 
-function forbiddenRoute(): OpaqueRoute {
+function forbiddenRoute(name: string): OpaqueRoute {
   const filter = create(OpaqueRoute_FilterSchema, { kind: { case: "forbidden", value: create(ForbiddenSchema) } });
   const empty = create(OpaqueRoute_Distribution_EmptySchema);
   const backends = create(OpaqueRoute_DistributionSchema, { kind: { case: "empty", value: empty } });
   const rules = [create(OpaqueRoute_RuleSchema, { backends, filters: [filter] })];
-  return create(OpaqueRouteSchema, { metadata: defaultMetadata("undeclared-port"), rules });
+  return create(OpaqueRouteSchema, { metadata: defaultMetadata(name), rules });
 }
 
 function forward(value: ReturnType<typeof weightedAddr> & object, metadata: Metadata): Backend {

@@ -31,6 +31,7 @@ import {
   HttpRoute_RuleSchema,
   HttpRoute_WeightedRouteBackendSchema,
   HttpRouteSchema,
+  type Backend,
   type FailureAccrual as FailureAccrualMessage,
   type GrpcRoute,
   type GrpcRoute_Distribution,
@@ -44,9 +45,14 @@ import {
 } from "#rpc/gen/outbound_pb.ts";
 import type { GrpcMatch, HttpMatch } from "../index/policy/route.ts";
 import type { RouteFilter } from "../index/policy/route-filter.ts";
-import type { OutboundRoute, OutboundRule, WeightedBackend } from "../policy/outbound/service-routes.ts";
+import type {
+  OutboundBackend,
+  OutboundRoute,
+  OutboundRule,
+  WeightedBackend,
+} from "../policy/outbound/parent-routes.ts";
 import type { FailureAccrual, Retries, Timeouts } from "../policy/outbound/traffic-annotations.ts";
-import { balancer } from "./backend-message.ts";
+import { balancer, forwardTo } from "./backend-message.ts";
 import { defaultMetadata, resourceMetadata } from "./destination-message.ts";
 import { filterKind, grpcMatchMessage, hostMessage, httpMatchMessage } from "./route-message.ts";
 
@@ -115,7 +121,7 @@ function httpDistribution({ backends }: OutboundRule<HttpMatch>): HttpRoute_Dist
 
 function httpBackend({ backend, filters, timeout }: WeightedBackend): HttpRoute_RouteBackend {
   return create(HttpRoute_RouteBackendSchema, {
-    backend: balancer(backend.path, resourceMetadata("Service", backend)),
+    ...placeOf(backend),
     filters: filters.map(httpFilter),
     ...(timeout === null ? {} : { requestTimeout: duration(timeout) }),
   });
@@ -132,7 +138,7 @@ function grpcDistribution({ backends }: OutboundRule<GrpcMatch>): GrpcRoute_Dist
       create(GrpcRoute_WeightedRouteBackendSchema, {
         weight,
         backend: create(GrpcRoute_RouteBackendSchema, {
-          backend: balancer(backend.path, resourceMetadata("Service", backend)),
+          ...placeOf(backend),
           filters: filters.flatMap(grpcFilter),
           ...(timeout === null ? {} : { requestTimeout: duration(timeout) }),
         }),
@@ -140,6 +146,13 @@ function grpcDistribution({ backends }: OutboundRule<GrpcMatch>): GrpcRoute_Dist
     ),
   });
   return create(GrpcRoute_DistributionSchema, { kind: { case: "randomAvailable", value } });
+}
+
+/** Without a place, where an address can't be one, requests fail. */
+function placeOf(backend: OutboundBackend): { readonly backend?: Backend } {
+  if (backend.kind === "service") return { backend: balancer(backend.path, resourceMetadata("Service", backend)) };
+  const place = forwardTo(backend.ip, backend.port, resourceMetadata("EgressNetwork", backend));
+  return place === null ? {} : { backend: place };
 }
 
 function httpFilter(filter: RouteFilter): HttpRoute_Filter {

@@ -1,5 +1,5 @@
 /** How a client should send traffic to an address or name. */
-import { type Cidr, containsIp, parseIp } from "#lib/net-addr.ts";
+import { containsIp, parseIp } from "#lib/net-addr.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { Lease, Track } from "../index/derivations.ts";
 import type { ServiceRecord } from "../index/service.ts";
@@ -7,13 +7,12 @@ import type { Authority } from "../destination/authority.ts";
 import { describeEndpoint, type Endpoint } from "../destination/endpoint.ts";
 import { opaqueOf } from "../destination/profile.ts";
 import type { DestinationSettings } from "../destination/settings.ts";
-import { routesOfService, type ServiceRoutes } from "./outbound/service-routes.ts";
+import { egressNetworkFor, type EgressSettings } from "./outbound/egress.ts";
+import { type ParentRoutes, routesOfParent } from "./outbound/parent-routes.ts";
 import { type FailureAccrual, failureAccrualOf } from "./outbound/traffic-annotations.ts";
 
-export interface OutboundSettings extends DestinationSettings {
-  /** Addresses outside of these are outside the cluster. */
-  readonly clusterNetworks: readonly Cidr[];
-}
+/** Addresses outside of the cluster's networks are outside the cluster. */
+export interface OutboundSettings extends DestinationSettings, EgressSettings {}
 
 export type OutboundProtocol = "detect" | "opaque" | "http1" | "http2";
 
@@ -26,7 +25,7 @@ export type OutboundPolicy =
       readonly port: number;
       readonly path: string;
       readonly protocol: OutboundProtocol;
-      readonly routes: ServiceRoutes;
+      readonly routes: ParentRoutes;
       readonly failureAccrual: FailureAccrual | null;
     }
   /** A port that the Service does not declare: connections are refused. */
@@ -35,6 +34,19 @@ export type OutboundPolicy =
   | { readonly kind: "pod"; readonly endpoint: Endpoint; readonly protocol: "detect" | "opaque" }
   /** Outside of the cluster: to the address itself. */
   | { readonly kind: "outside"; readonly ip: string; readonly port: number; readonly protocol: "detect" | "opaque" }
+  /** The same, as an EgressNetwork has it. */
+  | {
+      readonly kind: "egress";
+      readonly namespace: string;
+      readonly name: string;
+      readonly ip: string;
+      readonly port: number;
+      readonly protocol: "detect" | "opaque";
+      /** Of traffic that no route is for. */
+      readonly allow: boolean;
+      readonly routes: ParentRoutes;
+      readonly failureAccrual: FailureAccrual | null;
+    }
   /** Nothing is known: the client's proxy does what it does without us. */
   | { readonly kind: "unknown" };
 
@@ -75,6 +87,25 @@ export function outboundPolicy(
   const protocol = endpoint.opaque ? "opaque" : "detect";
   if (pod !== undefined) return { kind: "pod", endpoint, protocol };
   const bytes = parseIp(ip);
+  const network = bytes === null ? null : egressNetworkFor(index, settings, bytes, clientNamespace, track);
+  if (network !== null) {
+    const { namespace, name, allow, annotations } = network;
+    const own = { kind: "original", namespace, name, ip, port } as const;
+    const parent = {
+      group: "policy.linkerd.io",
+      kind: "egressnetwork",
+      namespace,
+      name,
+      port,
+      annotations,
+      own,
+      defaultFilters: allow ? [] : [denied],
+    };
+    const { clusterDomain } = settings;
+    const routes = routesOfParent({ index, clusterDomain, parent, clientNamespace, track });
+    const failureAccrual = failureAccrualOf(annotations);
+    return { kind: "egress", namespace, name, ip, port, protocol, allow, routes, failureAccrual };
+  }
   if (bytes === null || settings.clusterNetworks.some((network) => containsIp(network, bytes)))
     return { kind: "unknown" };
   return { kind: "outside", ip, port, protocol };
@@ -96,10 +127,15 @@ function servicePolicy(
   const opaque = opaqueOf(index, settings, namespace, service, port, track);
   const protocol = opaque ? "opaque" : appProtocol(declared?.appProtocol ?? null);
   const { clusterDomain } = settings;
-  const routes = routesOfService({ index, clusterDomain, service, port, path, clientNamespace, track });
-  const failureAccrual = failureAccrualOf(service.annotations);
+  const { annotations } = service;
+  const own = { kind: "service", namespace, name, port, path } as const;
+  const parent = { group: "", kind: "service", namespace, name, port, annotations, own, defaultFilters: [] };
+  const routes = routesOfParent({ index, clusterDomain, parent, clientNamespace, track });
+  const failureAccrual = failureAccrualOf(annotations);
   return { kind: "service", namespace, name, port, path, protocol, routes, failureAccrual };
 }
+
+const denied = { kind: "failure", status: 403, message: "The EgressNetwork denies this traffic" } as const;
 
 /** https://kubernetes.io/docs/concepts/services-networking/service/#application-protocol ; unknown values mean plain TCP. */
 export function appProtocol(value: string | null): OutboundProtocol {

@@ -105,7 +105,7 @@ describe("watchInbound", () => {
 });
 
 function outbound(cluster: TestCluster, path: string): OutboundPolicy {
-  const settings = { ...cluster.settings, clusterNetworks };
+  const settings = { ...cluster.settings, clusterNetworks, globalEgressNamespace: "linkerd-egress" };
   return watchOutbound(cluster.index, settings, parseAuthority(path, "cluster.local"), "").value.get();
 }
 

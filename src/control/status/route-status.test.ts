@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { parseCidrs } from "#lib/net-addr.ts";
 import { service } from "../testing/builders.ts";
 import { policyObject } from "../testing/policy-objects.ts";
 import { type PolicyObject, TestCluster } from "../testing/test-cluster.ts";
@@ -40,6 +41,11 @@ describe("A route's status", () => {
       "[{backendRefs: [{group: apps, kind: Deployment, name: api, port: 80}]}]",
       "Accepted=True InvalidKind=False",
     ],
+    [
+      "{group: policy.linkerd.io, kind: EgressNetwork, name: gone, port: 443}",
+      "[{}]",
+      "NoMatchingParent=False ResolvedRefs=True",
+    ],
     [toService, "[{filters: [{type: ExtensionRef}]}]", "UnsupportedValue=False ResolvedRefs=True"],
   ])("%s with %s", (parent, rules, expected) => {
     expect(told(world(route(parent, rules)))).toEqual([expected]);
@@ -80,6 +86,20 @@ describe("A route's status", () => {
   });
 });
 
+describe("An EgressNetwork's status", () => {
+  test.each([
+    ["{trafficPolicy: Allow}", "Accepted"],
+    ["{trafficPolicy: Allow, networks: [{cidr: 192.0.2.0/24}]}", "Accepted"],
+    ["{trafficPolicy: Allow, networks: [{cidr: 10.1.0.0/16}]}", "EgressReasonNetworkOverlap"],
+    ["{trafficPolicy: Allow, networks: [{cidr: 0.0.0.0/0}]}", "EgressReasonNetworkOverlap"],
+    ["{trafficPolicy: Allow, networks: [{cidr: 0.0.0.0/0, except: [10.0.0.0/8]}]}", "Accepted"],
+  ])("%s: %s", (spec, reason) => {
+    const cluster = world(policyObject("EgressNetwork", "all", spec));
+    const [write] = wanted(cluster.index, parseCidrs("10.0.0.0/8"), now);
+    expect(write?.status).toMatchObject({ conditions: [{ reason }] });
+  });
+});
+
 describe("A rate limit's status", () => {
   const limit = (name: string, created: string) =>
     policyObject(
@@ -91,7 +111,7 @@ describe("A rate limit's status", () => {
   test("says whether its Server is there, and which of two is older", () => {
     const cluster = world(limit("b", "2026-01-01T00:00:00Z"), limit("a", "2026-01-01T00:00:01Z"));
     const reasons = () =>
-      wanted(cluster.index, now).map(({ record, status }) => {
+      wanted(cluster.index, [], now).map(({ record, status }) => {
         const [condition] = (status as { conditions: ReadonlyArray<{ reason: string }> }).conditions;
         return `${record.name} ${condition?.reason ?? ""}`;
       });

@@ -2,7 +2,7 @@
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import { untracked } from "../index/derivations.ts";
 import { ourController, type ParentRef, type RouteRecord } from "../index/policy/route.ts";
-import { problemOf } from "../policy/outbound/service-routes.ts";
+import { problemOf } from "../policy/outbound/parent-routes.ts";
 import { type Condition, sameConditions, stampConditions } from "./condition.ts";
 
 const controllerName = ourController;
@@ -62,6 +62,11 @@ function acceptedAt(index: ClusterIndex, route: RouteRecord, parent: ParentRef):
       ? ["NoMatchingParent", `Server "${name}" does not exist`]
       : unsupported(route);
   }
+  if (group === "policy.linkerd.io" && kind === "egressnetwork") {
+    return index.policy.egressNetworks.get(namespace, name) === undefined
+      ? ["NoMatchingParent", `EgressNetwork "${name}" in namespace "${namespace}" does not exist`]
+      : unsupported(route);
+  }
   if (group !== "" || kind !== "service") return null;
   const service = index.service(namespace, name, untracked);
   if (service === undefined && parent.assumed) return null;
@@ -107,9 +112,11 @@ function hasGrpcRoute(index: ClusterIndex, parent: ParentRef): boolean {
 
 /** Routes of Servers have no backends. */
 function refsOf(index: ClusterIndex, route: RouteRecord, parent: ParentRef): readonly [string, string] {
-  if (parent.kind !== "service") return ["ResolvedRefs", ""];
+  if (parent.kind === "server") return ["ResolvedRefs", ""];
   for (const { backends } of route.rules) {
     for (const backend of backends ?? []) {
+      // An EgressNetwork as its own backend: on to where the client wanted to go.
+      if (backend.kind === parent.kind && backend.name === parent.name && parent.kind === "egressnetwork") continue;
       if (backend.group !== "" || backend.kind !== "service") {
         return ["InvalidKind", `A backend of kind ${backend.kind} is not supported`];
       }

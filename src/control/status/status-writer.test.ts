@@ -34,6 +34,7 @@ function world() {
     clock,
     log: memoryLog().log,
     timeout: 5000,
+    clusterNetworks: [],
   });
   ends.push(() => writer.stop());
   /** Stores the route and lets the index see what is stored. */

@@ -1,5 +1,5 @@
 /**
- * Writes back to Kubernetes what becomes of routes and rate limits. Of several replicas only the one that holds the lease
+ * Writes back to Kubernetes what becomes of routes, rate limits and egress networks. Of several replicas only the one that holds the lease
  * writes. Everything is judged anew after changes and every ten seconds; only what differs is written, a few at a time, so
  * that a failed write or one by another hand mends itself.
  */
@@ -7,11 +7,13 @@ import type { Clock, Timer } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import type { Registry } from "#lib/metrics/registry.ts";
+import type { Cidr } from "#lib/net-addr.ts";
 import type { ReadonlyWatchable } from "#lib/watchable.ts";
 import type { KubeClient } from "#kube/client.ts";
 import { resources, type Resource } from "#kube/resource.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { PolicyRecord } from "../index/policy/policy-record.ts";
+import { egressStatus } from "./egress-status.ts";
 import { rateLimitStatus } from "./rate-limit-status.ts";
 import { routeStatus } from "./route-status.ts";
 
@@ -24,6 +26,7 @@ export interface StatusWriterOptions {
   readonly log: Log;
   /** ms until a write must have ended. Default 5 s. */
   readonly timeout: number;
+  readonly clusterNetworks: readonly Cidr[];
 }
 
 export interface StatusWriter {
@@ -38,7 +41,7 @@ const concurrency = 4;
 /** Writes of one look at most; the next look has the rest. */
 const perLook = 1000;
 /** What a status can depend on. */
-const relevant = /^(routes|servers|service|rate-limits):/;
+const relevant = /^(routes|servers|service|rate-limits|egress-networks):/;
 
 interface Write {
   readonly resource: Resource;
@@ -61,7 +64,9 @@ export function startStatusWriter(options: StatusWriterOptions): StatusWriter {
     // One look at a time: a slow server gets no second one on top.
     if (leader.get() && !busy) {
       busy = true;
-      await writeAll(wanted(index, new Date(clock.wall()).toISOString().replace(/\.\d+Z$/, "Z")));
+      await writeAll(
+        wanted(index, options.clusterNetworks, new Date(clock.wall()).toISOString().replace(/\.\d+Z$/, "Z")),
+      );
       busy = false;
     }
     plan(reconcileEvery);
@@ -118,7 +123,7 @@ export function startStatusWriter(options: StatusWriterOptions): StatusWriter {
 }
 
 /** Everything whose stored status is not what it should be. */
-export function wanted(index: ClusterIndex, now: string): Write[] {
+export function wanted(index: ClusterIndex, clusterNetworks: readonly Cidr[], now: string): Write[] {
   const { policy } = index;
   const out: Write[] = [];
   const routes = [
@@ -135,6 +140,10 @@ export function wanted(index: ClusterIndex, now: string): Write[] {
   for (const record of policy.rateLimits.values()) {
     const status = rateLimitStatus(index, record, now);
     if (status !== null) out.push({ resource: resources.httpLocalRateLimitPolicies, record, status });
+  }
+  for (const record of policy.egressNetworks.values()) {
+    const status = egressStatus(record, clusterNetworks, now);
+    if (status !== null) out.push({ resource: resources.egressNetworks, record, status });
   }
   return out;
 }

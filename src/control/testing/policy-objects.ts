@@ -9,6 +9,7 @@ const versions: Readonly<Record<string, string>> = {
   MeshTLSAuthentication: "policy.linkerd.io/v1alpha1",
   NetworkAuthentication: "policy.linkerd.io/v1alpha1",
   HTTPLocalRateLimitPolicy: "policy.linkerd.io/v1alpha1",
+  EgressNetwork: "policy.linkerd.io/v1alpha1",
   HTTPRoute: "gateway.networking.k8s.io/v1",
   ServiceProfile: "linkerd.io/v1alpha2",
   TrafficSplit: "split.smi-spec.io/v1alpha2",

@@ -5,6 +5,7 @@
 import { ObjectIndex, objectKey } from "../object-index.ts";
 import type { Track } from "../derivations.ts";
 import type { AuthorizationPolicyRecord, ObjectRef } from "./authorization-policy.ts";
+import type { EgressNetworkRecord } from "./egress-network.ts";
 import type { MeshTlsAuthenticationRecord } from "./mesh-tls-authentication.ts";
 import type { NetworkAuthenticationRecord } from "./network-authentication.ts";
 import { byAge, type PolicyRecord } from "./policy-record.ts";
@@ -26,6 +27,7 @@ export class PolicyIndex {
   readonly policyHttpRoutes: ObjectIndex<HttpRouteRecord>;
   readonly httpRoutes: ObjectIndex<HttpRouteRecord>;
   readonly grpcRoutes: ObjectIndex<GrpcRouteRecord>;
+  readonly egressNetworks: ObjectIndex<EgressNetworkRecord>;
   readonly profiles: ObjectIndex<ServiceProfileRecord>;
   readonly splits: ObjectIndex<TrafficSplitRecord>;
 
@@ -34,6 +36,7 @@ export class PolicyIndex {
     this.serverAuthorizations = inOneNamespace("server-authorizations", touch);
     this.authorizationPolicies = inOneNamespace("authorization-policies", touch);
     this.rateLimits = inOneNamespace("rate-limits", touch);
+    this.egressNetworks = inOneNamespace("egress-networks", touch);
     this.meshTls = byName("mesh-tls", touch);
     this.networks = byName("networks", touch);
     this.policyHttpRoutes = byParent(touch);
@@ -55,6 +58,10 @@ export class PolicyIndex {
   }
   rateLimitsIn(namespace: string, track: Track): RateLimitRecord[] {
     return inNamespace(this.rateLimits, `rate-limits:${namespace}`, track);
+  }
+
+  egressNetworksIn(namespace: string, track: Track): EgressNetworkRecord[] {
+    return inNamespace(this.egressNetworks, `egress-networks:${namespace}`, track);
   }
 
   meshTlsAuthentication(namespace: string, name: string, track: Track): MeshTlsAuthenticationRecord | undefined {

@@ -6,7 +6,7 @@ import { service } from "../../testing/builders.ts";
 import { policyObject } from "../../testing/policy-objects.ts";
 import { type PolicyObject, TestCluster } from "../../testing/test-cluster.ts";
 import { type OutboundPolicy, watchOutbound } from "../outbound.ts";
-import type { OutboundRoute } from "./service-routes.ts";
+import type { OutboundRoute } from "./parent-routes.ts";
 
 type ServicePolicy = Extract<OutboundPolicy, { kind: "service" }>;
 
@@ -21,7 +21,11 @@ function world(annotations: Record<string, string>, ...objects: PolicyObject[]):
 }
 
 function outbound(cluster: TestCluster, client = "web"): ServicePolicy {
-  const settings = { ...cluster.settings, clusterNetworks: parseCidrs("10.0.0.0/8") };
+  const settings = {
+    ...cluster.settings,
+    clusterNetworks: parseCidrs("10.0.0.0/8"),
+    globalEgressNamespace: "linkerd-egress",
+  };
   const target = parseAuthority("10.96.0.1:80", "cluster.local");
   const policy = watchOutbound(cluster.index, settings, target, client).value.get();
   if (policy.kind !== "service") throw new Error(`kind ${policy.kind}`);
@@ -34,7 +38,7 @@ function told(routes: ReadonlyArray<OutboundRoute<unknown>>): string[] {
     rules.map(({ backends, filters }) => {
       const to = backends.map(({ weight, backend, filters: own }) => {
         const failure = own.find(({ kind }) => kind === "failure");
-        return `${weight}×${backend.path.split(".svc")[0]}${failure?.kind === "failure" ? ` (${failure.message})` : ""}`;
+        return `${weight}×${backend.kind === "service" ? backend.path.split(".svc")[0] : "original"}${failure?.kind === "failure" ? ` (${failure.message})` : ""}`;
       });
       const whole = filters.some(({ kind }) => kind === "failure") ? " fails" : "";
       return `${origin?.name ?? "default"}${whole} → ${to.join(" ")}`;

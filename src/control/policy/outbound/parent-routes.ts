@@ -1,4 +1,4 @@
-/** The routes of a Service for a client, with where each of them leads. */
+/** The routes of a Service or EgressNetwork for a client, with where each of them leads. */
 import type { ClusterIndex } from "../../index/cluster-index.ts";
 import type { Track } from "../../index/derivations.ts";
 import type {
@@ -11,22 +11,30 @@ import type {
   RouteRule,
 } from "../../index/policy/route.ts";
 import type { RouteFilter } from "../../index/policy/route-filter.ts";
-import type { ServiceRecord } from "../../index/service.ts";
 import { type Retries, retriesOf, type Timeouts, timeoutsOf } from "./traffic-annotations.ts";
 
-/** A Service's port as a place to send requests. */
-export interface ServiceBackend {
-  readonly namespace: string;
-  readonly name: string;
-  readonly port: number;
-  /** What to ask Destination.Get for. */
-  readonly path: string;
-}
+export type OutboundBackend =
+  /** A Service's port; `path` is what to ask Destination.Get for. */
+  | {
+      readonly kind: "service";
+      readonly namespace: string;
+      readonly name: string;
+      readonly port: number;
+      readonly path: string;
+    }
+  /** The address that the client meant, as an EgressNetwork lets it out. */
+  | {
+      readonly kind: "original";
+      readonly namespace: string;
+      readonly name: string;
+      readonly ip: string;
+      readonly port: number;
+    };
 
 export interface WeightedBackend {
   /** At least 1. */
   readonly weight: number;
-  readonly backend: ServiceBackend;
+  readonly backend: OutboundBackend;
   readonly filters: readonly RouteFilter[];
   /** ms for each attempt; null: no limit. */
   readonly timeout: number | null;
@@ -53,36 +61,46 @@ export interface OutboundRoute<M> {
   readonly rules: ReadonlyArray<OutboundRule<M>>;
 }
 
-export interface ServiceRoutes {
+export interface ParentRoutes {
   /** At least one. */
   readonly http: ReadonlyArray<OutboundRoute<HttpMatch>>;
   /** Empty: nobody wrote one. */
   readonly grpc: ReadonlyArray<OutboundRoute<GrpcMatch>>;
 }
 
+/** What routes are attached to. */
+export interface RouteParent {
+  readonly group: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly port: number;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Where requests go that no route sends elsewhere. */
+  readonly own: OutboundBackend;
+  /** What the route does that is there when nobody wrote one. */
+  readonly defaultFilters: readonly RouteFilter[];
+}
+
 export interface RouteContext {
   readonly index: ClusterIndex;
   readonly clusterDomain: string;
-  readonly service: ServiceRecord;
-  readonly port: number;
-  /** What the client asks Destination.Get for when it means the Service itself: it may be one instance of it. */
-  readonly path: string;
+  readonly parent: RouteParent;
   /** Of the client; "" when unknown. */
   readonly clientNamespace: string;
   readonly track: Track;
 }
 
-export function routesOfService(context: RouteContext): ServiceRoutes {
-  const { index, service, port, track } = context;
-  const parent = { group: "", kind: "service", namespace: service.namespace, name: service.name };
+export function routesOfParent(context: RouteContext): ParentRoutes {
+  const { index, parent, track } = context;
   const attached = (route: RouteRecord): boolean =>
     route.parents.some(
       (ref) =>
-        ref.group === "" &&
-        ref.kind === "service" &&
-        ref.namespace === service.namespace &&
-        ref.name === service.name &&
-        (ref.port === null || ref.port === port),
+        ref.group === parent.group &&
+        ref.kind === parent.kind &&
+        ref.namespace === parent.namespace &&
+        ref.name === parent.name &&
+        (ref.port === null || ref.port === parent.port),
     );
   const http = forClient(context, index.policy.httpRoutesOf(parent, track).filter(attached));
   const grpc = forClient(context, index.policy.grpcRoutesOf(parent, track).filter(attached));
@@ -97,20 +115,20 @@ export function routesOfService(context: RouteContext): ServiceRoutes {
  * https://gateway-api.sigs.k8s.io/concepts/glossary/#consumer-route
  */
 function forClient<R extends HttpRouteRecord | GrpcRouteRecord>(
-  { service, clientNamespace }: RouteContext,
+  { parent, clientNamespace }: RouteContext,
   routes: readonly R[],
 ): readonly R[] {
   const consumer = routes.filter(
-    ({ namespace }) => namespace === clientNamespace && clientNamespace !== service.namespace,
+    ({ namespace }) => namespace === clientNamespace && clientNamespace !== parent.namespace,
   );
-  return consumer.length > 0 ? consumer : routes.filter(({ namespace }) => namespace === service.namespace);
+  return consumer.length > 0 ? consumer : routes.filter(({ namespace }) => namespace === parent.namespace);
 }
 
 function outboundRoute<M>(
   context: RouteContext,
   route: { readonly rules: ReadonlyArray<RouteRule<M>> } & RouteRecord,
 ): OutboundRoute<M> {
-  const { annotations } = context.service;
+  const { annotations, own } = context.parent;
   // Timeouts all or nothing, retries only where the route says nothing of them: what the route says is meant for it.
   const timeouts = timeoutsOf(route.annotations) ?? timeoutsOf(annotations) ?? noTimeouts;
   const ownRetries = Object.keys(route.annotations).some((key) => key.startsWith("retry.linkerd.io/"));
@@ -121,7 +139,7 @@ function outboundRoute<M>(
     rules: route.rules.map(({ matches, filters, backends, requestTimeout, backendTimeout }) => {
       const places =
         backends === null
-          ? [{ weight: 1, backend: own(context), filters: [], timeout: backendTimeout }]
+          ? [{ weight: 1, backend: own, filters: [], timeout: backendTimeout }]
           : backends
               .filter(({ weight }) => weight > 0)
               .map((reference) => weighted(context, reference, backendTimeout));
@@ -146,15 +164,15 @@ function commonFailure(places: readonly WeightedBackend[]): readonly RouteFilter
 const noTimeouts: Timeouts = { request: null, response: null, idle: null };
 
 function defaultRoute(context: RouteContext): OutboundRoute<HttpMatch> {
-  const { annotations } = context.service;
+  const { annotations, own, defaultFilters } = context.parent;
   return {
     origin: null,
     hosts: [],
     rules: [
       {
         matches: [{ path: { kind: "prefix", value: "/" }, method: null, headers: [], query: [] }],
-        filters: [],
-        backends: [{ weight: 1, backend: own(context), filters: [], timeout: null }],
+        filters: defaultFilters,
+        backends: [{ weight: 1, backend: own, filters: [], timeout: null }],
         timeouts: timeoutsOf(annotations) ?? noTimeouts,
         retries: retriesOf(annotations),
       },
@@ -162,20 +180,29 @@ function defaultRoute(context: RouteContext): OutboundRoute<HttpMatch> {
   };
 }
 
-function own({ service, port, path }: RouteContext): ServiceBackend {
-  return { namespace: service.namespace, name: service.name, port, path };
-}
-
 /** A backend that is not there takes its share of the requests and fails them: the others must not get more than theirs. */
 function weighted(context: RouteContext, reference: BackendRef, timeout: number | null): WeightedBackend {
-  const { index, clusterDomain, track } = context;
-  const { namespace, name, weight } = reference;
-  const port = reference.port ?? context.port;
-  const backend = { namespace, name, port, path: `${name}.${namespace}.svc.${clusterDomain}:${port}` };
+  const { index, clusterDomain, track, parent } = context;
+  const { namespace, name, weight, filters } = reference;
+  const { own } = parent;
+  // An EgressNetwork as a backend of its own routes: on to where the client wanted to go.
+  if (
+    own.kind === "original" &&
+    reference.kind === "egressnetwork" &&
+    name === own.name &&
+    namespace === own.namespace
+  ) {
+    return { weight, backend: own, filters, timeout };
+  }
+  const port = reference.port ?? parent.port;
+  const path = `${name}.${namespace}.svc.${clusterDomain}:${port}`;
   const problem = problemOf(index, reference, track);
-  const filters: readonly RouteFilter[] =
-    problem === null ? reference.filters : [{ kind: "failure", status: 500, message: problem }];
-  return { weight, backend, filters, timeout };
+  return {
+    weight,
+    backend: { kind: "service", namespace, name, port, path },
+    filters: problem === null ? filters : [{ kind: "failure", status: 500, message: problem }],
+    timeout,
+  };
 }
 
 /** Why a backend can't be used; null: it can. */
