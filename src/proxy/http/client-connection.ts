@@ -27,6 +27,7 @@ type Phase = "idle" | "head" | "body" | "gone" | "handed-over";
 export class ClientConnection implements Upstream, SocketHandler, OutBufferOwner {
   /** When it became idle, ms of the clock. Kept by the pool. */
   idleSince = 0;
+  readonly trailerBlock = null;
   private readonly socket: Socket;
   private readonly context: HttpContext;
   private readonly owner: ClientConnectionOwner;

@@ -5,6 +5,7 @@ import type { Socket } from "#lib/net/socket.ts";
 import type { HeadCache } from "#wire/http1/head-cache.ts";
 import type { BodyKind, FlatHeaders, RequestHead, ResponseHead } from "#wire/http1/head.ts";
 import type { Http1Limits } from "#wire/http1/limits.ts";
+import type { HeaderBlock } from "#wire/http2/header-block.ts";
 import type { Http2Context } from "./h2/context.ts";
 import type { BufferPool, Flusher } from "./out-buffer.ts";
 import type { TransportCells } from "./ports.ts";
@@ -58,6 +59,8 @@ export interface Downstream {
 export interface Upstream {
   /** Its out-buffer is full: don't read more of the request. */
   readonly blocked: boolean;
+  /** The response's trailers as they came by HTTP/2, or null: to be sent by HTTP/2 without being made anew. */
+  readonly trailerBlock: HeaderBlock | null;
   sendBody(chunk: Buffer, start: number, end: number): void;
   endRequest(trailers: FlatHeaders): void;
   /** The client's way is free again. */

@@ -118,6 +118,7 @@ export class ClientSession implements Http2SocketHandler {
 
 /** One request to a server, with its response. */
 class ClientStream implements Upstream, StreamHandler {
+  trailerBlock: HeaderBlock | null = null;
   private downstream: Downstream | null;
   private stream: Http2Stream | null = null;
   private answered = false;
@@ -207,6 +208,7 @@ class ClientStream implements Upstream, StreamHandler {
   }
 
   onTrailers(_stream: Http2Stream, block: HeaderBlock): void {
+    this.trailerBlock = block;
     this.ended(block.fields);
   }
 

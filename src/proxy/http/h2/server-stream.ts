@@ -184,11 +184,12 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
 
   onResponseEnd(trailers: FlatHeaders): void {
     const { pendingHead, stream } = this;
+    const block = this.upstream?.trailerBlock ?? null;
     this.upstream = null;
     this.pendingHead = null;
     this.grpcStatus = grpcStatusOf(trailers.length > 0 || pendingHead === null ? trailers : pendingHead.fields);
     if (pendingHead !== null) stream.sendHeaders(pendingHead, trailers.length === 0);
-    if (trailers.length > 0) stream.sendTrailers(trailerBlock(trailers));
+    if (trailers.length > 0) stream.sendTrailers(block ?? trailerBlock(trailers));
     else if (pendingHead === null) stream.sendData(empty, 0, 0, true);
     this.responseDone();
     this.finish("complete");
