@@ -20,12 +20,13 @@ export interface Suite {
   readonly reports: boolean;
   /** Killed after this many seconds. */
   readonly limit: number;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const tool = (name: string): string => join(root, "node_modules/.bin", name);
 
-function check(name: string, command: readonly string[]): Suite {
-  return { name, command: () => command, reports: false, limit: 120 };
+function check(name: string, command: readonly string[], limit = 120): Suite {
+  return { name, command: () => command, reports: false, limit };
 }
 
 function tests(name: string, limit: number, ...words: readonly string[]): Suite {
@@ -64,6 +65,23 @@ export const e2eSuites: readonly Suite[] = [
 /** Long runs, with commands of their own. */
 export const soakSuites: readonly Suite[] = [tests("soak", 1500, "--timeout=900000", "e2e/soak")];
 
+/** The charts by the real helm, kubeconform and checkov, which are built and installed first: minutes without a cache. */
+export const chartSuites: readonly Suite[] = [
+  check("chart tools", ["sh", "charts/tools"], 900),
+  tests("charts", 600, "--timeout=300000", ".tools.test.ts"),
+];
+
+/** Builds Kubernetes from its modules: over ten minutes without a cache, nothing with one. */
+export const buildKubernetes: Suite = check("kubernetes is built", [bun, "e2e/kubernetes/main.ts", "build"], 1800);
+
+/** The scenarios on a real Kubernetes. */
+export const kubernetesSuites: readonly Suite[] = [
+  {
+    ...tests("kubernetes", 1200, "--timeout=300000", "e2e/scenarios"),
+    env: { LINKERD_E2E_CLUSTER: "kubernetes" },
+  },
+];
+
 /** Runs a suite with its output passed on when `quiet` is false, else shown only when it failed. */
 export async function runSuite(suite: Suite, quiet: boolean): Promise<Counts> {
   const folder = mkdtempSync(join(tmpdir(), "linkerd-suite-"));
@@ -74,7 +92,7 @@ export async function runSuite(suite: Suite, quiet: boolean): Promise<Counts> {
     stdin: "ignore",
     stdout: quiet ? "pipe" : "inherit",
     stderr: quiet ? "pipe" : "inherit",
-    env: { ...process.env, NO_COLOR: "1" },
+    env: { ...process.env, NO_COLOR: "1", ...suite.env },
   });
   let timedOut = false;
   const timer = setTimeout(() => {

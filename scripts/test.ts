@@ -1,25 +1,51 @@
 /**
  * `npm test`: everything of `npm run ok`, then tests in network namespaces and the scenarios on the local cluster.
- * `--only ok|e2e|soak` runs one part, `--soak` adds the long runs. The last line sums up the whole run.
+ * `--only PART` runs one part. `--all` runs every part; the real Kubernetes is built meanwhile, since a first build takes
+ * as long as the rest. The last line sums up the whole run.
  */
-import { add, e2eSuites, okSuites, runSuite, soakSuites, summary, type Counts, type Suite } from "./suites.ts";
+import {
+  add,
+  buildKubernetes,
+  chartSuites,
+  type Counts,
+  e2eSuites,
+  kubernetesSuites,
+  okSuites,
+  runSuite,
+  soakSuites,
+  type Suite,
+  summary,
+} from "./suites.ts";
 
-const parts: Readonly<Record<string, readonly Suite[]>> = { ok: okSuites, e2e: e2eSuites, soak: soakSuites };
+const parts: Readonly<Record<string, readonly Suite[]>> = {
+  ok: okSuites,
+  e2e: e2eSuites,
+  soak: soakSuites,
+  charts: chartSuites,
+  kubernetes: [buildKubernetes, ...kubernetesSuites],
+};
 
-function selected(argv: readonly string[]): readonly Suite[] | null {
-  const only = argv[0] === "--only" ? parts[argv[1] ?? ""] : undefined;
-  if (only !== undefined && argv.length === 2) return only;
-  if (argv.length === 0) return [...okSuites, ...e2eSuites];
-  if (argv.length === 1 && argv[0] === "--soak") return [...okSuites, ...e2eSuites, ...soakSuites];
-  return null;
+let total: Counts = { passed: 0, failed: 0, skipped: 0 };
+
+async function runAll(suites: readonly Suite[]): Promise<void> {
+  for (const suite of suites) total = add(total, await runSuite(suite, okSuites.includes(suite)));
 }
 
-const suites = selected(process.argv.slice(2));
-if (suites === null) {
-  console.error("Usage: npm test -- [--soak | --only ok|e2e|soak]");
+const [flag = "", part = "", ...more] = process.argv.slice(2);
+const only = flag === "--only" ? parts[part] : undefined;
+if (only !== undefined && more.length === 0) {
+  await runAll(only);
+} else if (flag === "") {
+  await runAll([...okSuites, ...e2eSuites]);
+} else if (flag === "--all" && part === "") {
+  await runAll(okSuites);
+  const build = runSuite(buildKubernetes, true);
+  await runAll([...e2eSuites, ...soakSuites]);
+  total = add(total, await build);
+  await runAll([...chartSuites, ...kubernetesSuites]);
+} else {
+  console.error(`Usage: npm test -- [--all | --only ${Object.keys(parts).join("|")}]`);
   process.exit(1);
 }
-let total: Counts = { passed: 0, failed: 0, skipped: 0 };
-for (const suite of suites) total = add(total, await runSuite(suite, okSuites.includes(suite)));
 console.log(summary(total));
 process.exit(total.failed === 0 ? 0 : 1);
