@@ -18,6 +18,10 @@ export interface AwaitSettings {
 /** Longest wait for one answer, ms. */
 const answerTimeout = 1000;
 
+const usage = `Usage: linkerd await [--port=4191] [--timeout=2m] [--backoff=100ms]
+
+Waits until the proxy beside it is ready; exit code 1 when it is not in time.`;
+
 /** Reads `--port=4191 --timeout=2m --backoff=100ms`; each value may also be the next word. */
 export function awaitSettings(argv: readonly string[]): AwaitSettings {
   const settings = { port: 4191, timeout: 120_000, backoff: 100 };
@@ -73,6 +77,10 @@ async function ask(port: number): Promise<string | null> {
 
 /** The program: exit code 0 when the proxy is ready. `LINKERD_AWAIT_DISABLED` lets it end at once. */
 export async function main(argv: string[]): Promise<number> {
+  if (argv.includes("--help") || argv.includes("-h")) {
+    console.log(usage);
+    return 0;
+  }
   if ((process.env["LINKERD_AWAIT_DISABLED"] ?? "") !== "") return 0;
   await awaitReady(awaitSettings(argv));
   return 0;

@@ -116,6 +116,14 @@ describe("installing", () => {
     });
   });
 
+  test("upgrade to an older version is noted", async () => {
+    const { err, code } = await runCli(["upgrade"], { api: keep(installedCluster({ version: "9.9.9" })) });
+    expect({ err, code }).toEqual({
+      err: `‼ The control plane is of version 9.9.9, which is newer than this executable's ${version}\n`,
+      code: 0,
+    });
+  });
+
   test("upgrade leaves out stored values that it does not know, and says so", async () => {
     const api = keep(installedCluster());
     const text = "proxyInit: {gone: {name: reg/proxy-init}}\ncontrollerReplicas: 4\n";

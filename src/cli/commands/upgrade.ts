@@ -8,12 +8,14 @@ import { renderInstall } from "#manifests/render-install.ts";
 import type { Trust } from "#manifests/trust.ts";
 import type { Values } from "#manifests/values.ts";
 import { cluster } from "../cluster.ts";
+import { installedValues } from "../control-plane.ts";
 import { missingCrds } from "../crds-present.ts";
 import type { Context } from "../globals.ts";
 import { readInputs } from "../input-files.ts";
 import { addInstallOptions, type InstallOptions, installLayers } from "../install-options.ts";
 import { type Installation, manifestReader, overridesName, readInstallation } from "../installation.ts";
 import { meshedPods, podsThatRefuse } from "../meshed-trust.ts";
+import { isNewer } from "../newer.ts";
 import { printManifests } from "../output/manifests.ts";
 import { refuseDockerRuntime } from "../runtime-check.ts";
 import type { Register } from "../shell.ts";
@@ -73,6 +75,7 @@ Examples:
           now: Date.now(),
         });
         if (client !== null) {
+          await noteDowngrade(client, context);
           if (!runsAsRoot(layers)) await refuseDockerRuntime(client);
           if (options.force !== true) await refuseUntrustedIssuer(client, namespace, values, installation.trust);
         }
@@ -160,6 +163,15 @@ async function refuseUntrustedIssuer(
       `${shown.join("\n")}\n` +
       "First upgrade with the old and the new anchor in one --identity-trust-anchors-file: proxies of this version learn it " +
       "while they run, older ones when their pods are restarted. Or pass --force; these pods will most likely lose their connections",
+  );
+}
+
+/** Not refused: going back is what one does when a new version misbehaves. */
+async function noteDowngrade(client: KubeClient, context: Context): Promise<void> {
+  const installed = (await installedValues(client, context.globals.linkerdNamespace))?.["linkerdVersion"];
+  if (typeof installed !== "string" || !isNewer(installed, version)) return;
+  context.terminal.err(
+    `‼ The control plane is of version ${installed}, which is newer than this executable's ${version}\n`,
   );
 }
 

@@ -13,7 +13,6 @@ import { type Category, type CheckResult, type CheckScope, Facts } from "../chec
 import { runChecks } from "../run.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { disagreements } from "./opaque-ports.ts";
-import { isNewer } from "./versions.ts";
 import { linkerdViz } from "./viz.ts";
 
 const day = 24 * 3_600_000;
@@ -353,10 +352,4 @@ describe("opaque ports", () => {
       "service db targets the opaque port 5000; add it to its config.linkerd.io/opaque-ports annotation",
     ]);
   });
-});
-
-test("isNewer() compares numbers, not letters", () => {
-  expect(isNewer("0.10.0", "0.9.9")).toBe(true);
-  expect(isNewer("edge-26.8.3", "edge-26.10.1")).toBe(false);
-  expect(isNewer("1.0.0", "1.0.0")).toBe(false);
 });

@@ -4,6 +4,7 @@
  */
 import { MeshError } from "#lib/errors.ts";
 import type { Pod } from "#kube/types/core.ts";
+import { isNewer } from "../../newer.ts";
 import { bullets, type Category, type Check, type CheckScope } from "../check.ts";
 import { installedHere, versionHere } from "./facts.ts";
 
@@ -12,16 +13,6 @@ async function latestVersion(scope: CheckScope): Promise<string> {
   if (scope.expectedVersion !== null) return scope.expectedVersion;
   const installed = (await installedHere(scope))?.["linkerdVersion"];
   return typeof installed === "string" && isNewer(installed, scope.cliVersion) ? installed : scope.cliVersion;
-}
-
-/** Whether dotted numbers say that `a` comes after `b`; what has no numbers is not newer. */
-export function isNewer(a: string, b: string): boolean {
-  const [left, right] = [a, b].map((version) => version.match(/\d+/g)?.map(Number) ?? []);
-  for (let at = 0; at < Math.max(left!.length, right!.length); at++) {
-    const difference = (left![at] ?? 0) - (right![at] ?? 0);
-    if (difference !== 0) return difference > 0;
-  }
-  return false;
 }
 
 function assertLatest(version: string, latest: string): void {
