@@ -1,5 +1,7 @@
 /** What is in the images besides the program: as little as it can run with. No shell, no package manager. */
 import { rootCertificates } from "node:tls";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { TarEntry } from "./tar.ts";
 
 /** Users of the manifests: the proxy, the control plane, the init container. */
@@ -24,4 +26,11 @@ export function baseEntries(): TarEntry[] {
     { kind: "folder", path: "run" },
     { kind: "folder", path: "var/run" },
   ];
+}
+
+/** What the licence of the C library asks for when it is passed on; nothing where its packager put it elsewhere. */
+export function licenceEntries(root: string): TarEntry[] {
+  const path = "usr/share/doc/libc6/copyright";
+  const source = join(root, path);
+  return existsSync(source) ? [{ kind: "file", path, data: readFileSync(source) }] : [];
 }

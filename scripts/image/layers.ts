@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { linkerdExecutable } from "../executable.ts";
-import { baseEntries } from "./contents.ts";
+import { baseEntries, licenceEntries } from "./contents.ts";
 import { fileCapabilities } from "./file-capabilities.ts";
 import { libraryEntries } from "./libraries.ts";
 import { makeLayer, type Arch, type Layer } from "./oci.ts";
@@ -23,7 +23,11 @@ export async function sharedLayers(arch: Arch): Promise<SharedLayers> {
   await linkerdExecutable(`linux-${arch}`, file);
   const executable = readFileSync(file);
   const sysroot = await findSysroot(arch);
-  const base = makeLayer([...baseEntries(), ...libraryEntries(sysroot.root, arch, executable)]);
+  const base = makeLayer([
+    ...baseEntries(),
+    ...libraryEntries(sysroot.root, arch, executable),
+    ...licenceEntries(sysroot.root),
+  ]);
   const program = makeLayer([
     {
       kind: "file",
