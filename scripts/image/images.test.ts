@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { version } from "#lib/version.ts";
 import { renderCni, resolveCniValues } from "#manifests/cni.ts";
 import { renderInstall } from "#manifests/render-install.ts";
-import { toYaml } from "#manifests/yaml.ts";
+import { isJsonObject, type Json } from "#manifests/json.ts";
+import { parseYaml } from "#manifests/yaml.ts";
 import { linkerdImages, sampleImages } from "./images.ts";
 
 const layers = new Map();
@@ -12,27 +13,30 @@ const names = (registry?: string): string[] =>
     .map(({ name }) => name)
     .toSorted();
 
-/** Every image that manifests name. */
-function wanted(yaml: string): string[] {
-  return [...new Set([...yaml.matchAll(/^\s*(?:- )?image: "?([^\s"]+)/gm)].map((match) => match[1] ?? ""))].toSorted();
+/** Every container's image in a tree of manifests. */
+function wanted(value: Json | undefined): string[] {
+  if (Array.isArray(value)) return [...new Set(value.flatMap(wanted))].toSorted();
+  if (!isJsonObject(value)) return [];
+  const own = typeof value["image"] === "string" ? [value["image"]] : [];
+  return [...own, ...Object.values(value).flatMap(wanted)];
 }
 
 test("There is an image, with its tag, for everything that installs name, also from another registry", () => {
   for (const registry of [undefined, "registry.local:5000/mesh"]) {
     const install = renderInstall({ version, now: 0, ...(registry === undefined ? {} : { registry }) });
-    const images = wanted(toYaml(install.manifests));
+    const images = wanted([...install.manifests]);
     expect(images.length).toBeGreaterThan(1);
     expect(names(registry)).toEqual(expect.arrayContaining(images));
   }
   const cni = renderCni(resolveCniValues({ linkerdVersion: version }), { createdBy: "test" });
-  const images = wanted(toYaml(cni));
+  const images = wanted([...cni]);
   expect(images.length).toBeGreaterThan(0);
   expect(names()).toEqual(expect.arrayContaining(images));
 });
 
 test("There is an image for the sample application's manifests", () => {
   const yaml = readFileSync(new URL("../../examples/emojivoto/emojivoto.yaml", import.meta.url), "utf8");
-  expect(sampleImages({ version, layers }).map(({ name }) => name)).toEqual(wanted(yaml));
+  expect(sampleImages({ version, layers }).map(({ name }) => name)).toEqual(wanted(parseYaml(yaml, "emojivoto.yaml")));
 });
 
 test("Entrypoints name the program, and users are numbers, which runAsNonRoot needs", () => {
