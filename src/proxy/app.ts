@@ -41,6 +41,7 @@ import { DetectMetrics } from "./telemetry/detect-metrics.ts";
 import { HttpMetrics } from "./telemetry/http-metrics.ts";
 import { registerIdentityMetrics, registerTrustMetrics } from "./telemetry/identity-metrics.ts";
 import { serverTlsLabels, targetLabels } from "./telemetry/labels.ts";
+import { RouteMetrics } from "./telemetry/route-metrics.ts";
 import { transportHeaders } from "./telemetry/transport-headers.ts";
 import { TransportMetrics } from "./telemetry/transport-metrics.ts";
 import { MeshTls } from "./tls/mesh-tls.ts";
@@ -156,6 +157,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       transport,
       http,
       detect: new DetectMetrics(registry, "outbound"),
+      routes: new RouteMetrics(registry),
       protocols: registry.counter(
         "outbound_tcp_protocol_connections_total",
         "Outbound TCP connections by protocol configuration",

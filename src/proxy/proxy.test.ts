@@ -78,6 +78,14 @@ describe("a plaintext hop", () => {
     );
     expect(out.series(`${balancer}_queue_requests_total`, 'parent_port="80"')[0]).toEndWith(" 1");
     expect(out.series("outbound_tcp_balancer_endpoints")).toEqual([]);
+    const route = "outbound_http_route";
+    const statuses = [parent, 'route_kind="default"', 'route_name="http"', 'http_status="200"', 'error=""'];
+    expect(out.series(`${route}_request_statuses_total`, ...statuses)[0]).toEndWith(" 1");
+    expect(out.series(`${route}_backend_response_statuses_total`, ...statuses, 'backend_name="web"')[0]).toEndWith(
+      " 1",
+    );
+    expect(out.series(`${route}_request_duration_seconds_count`, parent)[0]).toEndWith(" 1");
+    expect(out.series(`${route}_backend_requests_total`, parent, 'backend_port="80"')[0]).toEndWith(" 1");
     expect(out.series("outbound_tcp_detect_http_results_total", parent, 'result="http/1"')[0]).toEndWith(" 1");
     expect(out.series("outbound_tcp_protocol_connections_total", parent, 'protocol="detect"')[0]).toEndWith(" 1");
     expect(out.series("control_destination_balancer_endpoints", 'endpoint_state="ready"')[0]).toEndWith(" 1");
@@ -293,6 +301,7 @@ describe("failures", () => {
     expect(response.status).toBe(504);
     expect(response.headers.get("l5d-proxy-error")).not.toBeNull();
     expect(out.series("outbound_http_errors_total", 'error="failfast"')[0]).toEndWith(" 1");
+    expect(out.series("outbound_http_route_request_statuses_total", 'error="FAIL_FAST"')[0]).toEndWith(" 1");
     // The gate is shut now: the next one does not wait.
     const before = performance.now();
     expect((await fetch(out.outboundUrl)).status).toBe(504);

@@ -25,6 +25,7 @@ import { BalancerMetrics } from "../telemetry/balancer-metrics.ts";
 import { DetectMetrics } from "../telemetry/detect-metrics.ts";
 import { HttpMetrics } from "../telemetry/http-metrics.ts";
 import { serverTlsLabels, targetLabels } from "../telemetry/labels.ts";
+import { RouteMetrics } from "../telemetry/route-metrics.ts";
 import { TransportMetrics } from "../telemetry/transport-metrics.ts";
 import { Backends } from "./backends.ts";
 import { InboundDiscovery } from "./inbound-discovery.ts";
@@ -108,6 +109,7 @@ function setup(options: { readonly maxDestinations?: number } = {}) {
     transport,
     http,
     detect: new DetectMetrics(registry, "outbound"),
+    routes: new RouteMetrics(registry),
     protocols: registry.counter("outbound_tcp_protocol_connections_total", "Connections"),
     plan: { identityEnabled: true, detectTimeout: 10_000 },
     profileNetworks: [parseCidr("10.0.0.0/8")],

@@ -12,6 +12,7 @@ import type { DestinationProfile } from "#rpc/gen/destination_pb.ts";
 import type { OutboundPolicy } from "#rpc/gen/outbound_pb.ts";
 import type { Discovery, OutboundTarget } from "../outbound/ports.ts";
 import type { DetectMetrics } from "../telemetry/detect-metrics.ts";
+import type { RouteMetrics } from "../telemetry/route-metrics.ts";
 import { targetLabels } from "../telemetry/labels.ts";
 import type { Backends } from "./backends.ts";
 import { outboundPlan, type PlanOptions } from "./outbound-plan.ts";
@@ -28,6 +29,7 @@ export interface OutboundDiscoveryOptions {
   readonly transport: TransportMetrics;
   readonly http: HttpMetrics;
   readonly detect: DetectMetrics;
+  readonly routes: RouteMetrics;
   /** `outbound_tcp_protocol_connections_total` */
   readonly protocols: Family;
   readonly plan: PlanOptions;
@@ -82,6 +84,7 @@ class Destination {
       random: options.random,
       backends: options.backends,
       detect: options.detect,
+      routes: options.routes,
       protocols: options.protocols,
       source: options.transport.cells({ ...labels, peer: "src", tls: "no_identity", no_tls_reason: "loopback" }),
       unrouted: options.http.cells({ direction: "outbound" }),

@@ -36,6 +36,8 @@ export type Choice =
 
 export interface PlannedRoute {
   readonly match: RouteMatchers;
+  /** The resource that it comes from. */
+  readonly ref: ResourceRef;
   readonly choice: Choice;
 }
 
@@ -47,6 +49,8 @@ export interface OutboundPlan {
   readonly detectTimeout: number;
   /** The most specific one that matches decides. */
   readonly http: readonly PlannedRoute[];
+  /** The routes are for gRPC. */
+  readonly grpc: boolean;
   readonly tcp: Choice;
 }
 
@@ -112,26 +116,30 @@ function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan 
       const tcp = tcpChoice(kind.value.opaque?.routes ?? [], options) ?? firstOf(http);
       if (tcp === null) return null;
       const detectTimeout = milliseconds(kind.value.timeout, options.detectTimeout);
-      return { protocol: "detect", detectTimeout, http, tcp, parent };
+      return { protocol: "detect", detectTimeout, http, grpc: false, tcp, parent };
     }
     case "http1":
     case "http2": {
       const http = httpRoutes(kind.value.routes, options);
       const tcp = firstOf(http);
-      return tcp === null ? null : { protocol: kind.case, detectTimeout: options.detectTimeout, http, tcp, parent };
+      return tcp === null
+        ? null
+        : { protocol: kind.case, detectTimeout: options.detectTimeout, http, grpc: false, tcp, parent };
     }
     case "grpc": {
       // Its routes choose by method, which needs the bytes read; without that the first backend serves all.
       const backends = kind.value.routes.flatMap((route) => route.rules.map((rule) => rule.backends));
       const first = backends.map((distribution) => choice(distribution, options)).find((found) => found !== null);
-      return first === undefined || first === null ? null : fromChoice("http2", options.detectTimeout, first, parent);
+      return first === undefined || first === null
+        ? null
+        : { ...fromChoice("http2", options.detectTimeout, first, parent), grpc: true };
     }
     case "opaque":
     case "tls": {
       const tcp = tcpChoice(kind.value.routes, options);
       if (tcp === null) return null;
       const protocol = tcp.kind === "refuse" ? "forbidden" : "opaque";
-      return { protocol, detectTimeout: options.detectTimeout, http: [], tcp, parent };
+      return { protocol, detectTimeout: options.detectTimeout, http: [], grpc: false, tcp, parent };
     }
     default:
       return null;
@@ -142,6 +150,7 @@ function httpRoutes(routes: readonly HttpRoute[], options: PlanOptions): Planned
   const out: PlannedRoute[] = [];
   for (const route of routes) {
     const hosts = hostMatches(route.hosts);
+    const ref = resourceRef(route.metadata) ?? defaultRef("http");
     for (const rule of route.rules) {
       const injector = rule.filters.map(({ kind }) => kind).find((kind) => kind.case === "failureInjector");
       const found: Choice | null =
@@ -152,7 +161,7 @@ function httpRoutes(routes: readonly HttpRoute[], options: PlanOptions): Planned
               message: injector.value.message,
             }
           : choice(rule.backends, options);
-      if (found !== null) out.push({ match: { hosts, requests: rule.matches.map(requestMatch) }, choice: found });
+      if (found !== null) out.push({ match: { hosts, requests: rule.matches.map(requestMatch) }, ref, choice: found });
     }
   }
   return out;
@@ -236,7 +245,14 @@ function backendPlan(backend: Backend | undefined, options: PlanOptions): Backen
 }
 
 function fromChoice(protocol: OutboundProtocol, detectTimeout: number, tcp: Choice, parent: ResourceRef): OutboundPlan {
-  return { protocol, detectTimeout, http: [{ match: anything, choice: tcp }], tcp, parent };
+  return {
+    protocol,
+    detectTimeout,
+    http: [{ match: anything, ref: defaultRef("http"), choice: tcp }],
+    grpc: false,
+    tcp,
+    parent,
+  };
 }
 
 const balancer = (path: string): BackendPlan => ({ kind: "balancer", path, ref: serviceRef(path), queue: null });

@@ -11,12 +11,14 @@ import type {
   OutboundProtocol,
   OutboundTarget,
   PickWaiter,
+  RouteCells,
 } from "../outbound/ports.ts";
 import { matchesEverything, RouteFinder, type RouteMatchers } from "../route/match.ts";
 import { LazyCounter, type Family } from "#lib/metrics/registry.ts";
 import type { DetectCells } from "../detect/detection.ts";
 import type { DetectMetrics } from "../telemetry/detect-metrics.ts";
 import { resourceLabels, type ResourceRef } from "../telemetry/labels.ts";
+import type { RouteMetrics } from "../telemetry/route-metrics.ts";
 import type { Backend, Backends } from "./backends.ts";
 import { defaultRef } from "./resource-ref.ts";
 import type { BackendPlan, Choice, OutboundPlan } from "./outbound-plan.ts";
@@ -26,6 +28,7 @@ export interface TargetOptions {
   readonly backends: Backends;
   readonly source: TransportCells;
   readonly detect: DetectMetrics;
+  readonly routes: RouteMetrics;
   /** `outbound_tcp_protocol_connections_total` */
   readonly protocols: Family;
   /** Cells of requests that match no route. */
@@ -46,10 +49,12 @@ class ForwardRoute implements HttpRoute {
   readonly kind = "forward";
   readonly balancer: Balancer;
   readonly unrouted: HttpCells;
+  readonly requests: RouteCells;
   private readonly backend: Backend;
 
-  constructor(backend: Backend) {
+  constructor(backend: Backend, requests: RouteCells) {
     this.backend = backend;
+    this.requests = requests;
     this.balancer = backend.http;
     this.unrouted = backend.unrouted;
   }
@@ -132,7 +137,7 @@ export class LiveTarget implements OutboundTarget {
     if (!sameRef(parent, plan.parent)) this.detect = this.options.detect.cells(resourceLabels("parent", plan.parent));
     if (!sameRef(parent, plan.parent) || protocol !== plan.protocol) this.connections = this.countConnections();
     this.tcp = this.tcpBalancer(plan.tcp);
-    const routes = plan.http.map(({ match, choice }) => ({ match, ...this.outcomes(choice) }));
+    const routes = plan.http.map(({ match, ref, choice }) => ({ match, ...this.outcomes(choice, ref, plan.grpc) }));
     this.routes = new RouteFinder(routes);
     const [only] = routes;
     const fixed = routes.length === 1 && only?.outcomes.length === 1 && matchesEverything(only.match);
@@ -183,13 +188,17 @@ export class LiveTarget implements OutboundTarget {
     return new SplitBalancer(balancers, () => this.draw(sums));
   }
 
-  private outcomes(choice: Choice): Pick<LiveRoute, "outcomes" | "sums"> {
+  private outcomes(choice: Choice, route: ResourceRef, grpc: boolean): Pick<LiveRoute, "outcomes" | "sums"> {
     if (choice.kind === "refuse") {
       const { cause, message } = choice;
       return { outcomes: [{ kind: "refuse", cause, message, unrouted: this.options.unrouted }], sums: [] };
     }
+    const { parent } = this;
     return {
-      outcomes: choice.backends.map(({ plan }) => new ForwardRoute(this.acquire(plan))),
+      outcomes: choice.backends.map(({ plan }) => {
+        const backend = plan.kind === "balancer" ? plan.ref : parent;
+        return new ForwardRoute(this.acquire(plan), this.options.routes.cells({ parent, route, backend }, grpc));
+      }),
       sums: choice.backends.length === 1 ? [] : runningSums(choice.backends),
     };
   }

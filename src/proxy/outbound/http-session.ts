@@ -4,7 +4,7 @@ import type { FailureCause, HttpCells } from "../http/ports.ts";
 import type { ExchangeEnd, RequestControl, RequestHandler } from "../http/request-handler.ts";
 import { endpointPool, type HttpVersion } from "./endpoint-connect.ts";
 import { maxAttempts, type OutboundShared } from "./options.ts";
-import type { Endpoint, HttpRoute, OutboundTarget, PickWaiter } from "./ports.ts";
+import type { Endpoint, HttpRoute, OutboundTarget, PickWaiter, RouteError } from "./ports.ts";
 
 /**
  * Requests, one at a time (those of an HTTP/1 connection, or one of an HTTP/2 connection): route, pick an endpoint, send, report the outcome. Holds the
@@ -21,6 +21,8 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
   private endpoint: Endpoint | null = null;
   private cells: HttpCells | null = null;
   private counted = false;
+  /** Why the answer is ours, if it is. */
+  private error: RouteError | null = null;
   private startedAt = 0;
   private sentAt = 0;
   private attempts = 0;
@@ -44,6 +46,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
     this.connection = connection;
     this.head = head;
     this.counted = false;
+    this.error = null;
     this.attempts = 0;
     this.lastError = null;
     this.startedAt = shared.options.clock.now();
@@ -119,7 +122,9 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
 
   onExchangeEnd(status: number, end: ExchangeEnd, grpcStatus: number): void {
     this.count();
-    this.cells?.responseEnded(status, this.shared.options.clock.now() - this.startedAt, end === "complete", grpcStatus);
+    const latency = this.shared.options.clock.now() - this.startedAt;
+    this.cells?.responseEnded(status, latency, end === "complete", grpcStatus);
+    this.route?.requests.ended(status, grpcStatus, latency, end === "complete" ? this.error : errorOfEnd[end]);
     this.letGo(end === "broken");
     this.shared.inFlight--;
     this.head = null;
@@ -149,11 +154,22 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
   }
 
   private fail(cause: FailureCause, message: string): void {
+    this.error = errorOfCause[cause] ?? "UNKNOWN";
     const grpc =
       this.head !== null && (header(this.head.headers, "content-type")?.startsWith("application/grpc") ?? false);
     this.connection?.answer(this.shared.options.errors.respond({ cause, message, grpc, meshed: false }));
   }
 }
+
+const errorOfEnd = { broken: "RESET", "client-gone": "CANCEL" } as const;
+
+const errorOfCause: Partial<Record<FailureCause, RouteError>> = {
+  failfast: "FAIL_FAST",
+  "load-shed": "LOAD_SHED",
+  "request-timeout": "REQUEST_TIMEOUT",
+  "connect-timeout": "IO",
+  "connect-failed": "IO",
+};
 
 /** The answer's cause for an endpoint that could not be reached. */
 export function causeOf(error: MeshError): FailureCause {

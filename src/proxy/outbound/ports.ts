@@ -51,6 +51,17 @@ export interface HttpRoute {
   cells(endpoint: Endpoint): HttpCells;
   /** The cells of a request that never reached an endpoint. */
   readonly unrouted: HttpCells;
+  /** Counts requests by route and backend. */
+  readonly requests: RouteCells;
+}
+
+/** What kept a request from a whole answer, in the words of the metric. */
+export type RouteError = "FAIL_FAST" | "LOAD_SHED" | "REQUEST_TIMEOUT" | "CANCEL" | "RESET" | "IO" | "UNKNOWN";
+
+/** Cells of what one route sends to one backend. */
+export interface RouteCells {
+  /** Once per request. `latency`: ms; `error` null: `status` (or the gRPC status, or -1) is the answer. */
+  ended(status: number, grpcStatus: number, latency: number, error: RouteError | null): void;
 }
 
 export interface HttpRefusal {

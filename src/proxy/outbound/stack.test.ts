@@ -105,6 +105,10 @@ function setup(options: Setup) {
   const drain = new Drain();
   let holds = 0;
   const detected: string[] = [];
+  const ended: string[] = [];
+  const requests = {
+    ended: (status: number, _grpc: number, _latency: number, error: string | null) => ended.push(`${status} ${error}`),
+  };
   const target: OutboundTarget = {
     addr: { ip: "10.9.9.9", port: 80 },
     protocol: options.protocol ?? "detect",
@@ -113,7 +117,7 @@ function setup(options: Setup) {
     detect: { observe: (result) => detected.push(result) },
     count: () => detected.push("counted"),
     tcp: balancer,
-    route: () => options.refusal ?? { kind: "forward", balancer, cells: () => http, unrouted },
+    route: () => options.refusal ?? { kind: "forward", balancer, cells: () => http, unrouted, requests },
     hold: () => holds++,
     release: () => holds--,
   };

@@ -1,0 +1,160 @@
+/**
+ * `outbound_{http,grpc}_route_*`: requests by what they are for, their route and their backend, with Linkerd's names.
+ * Hot file: `started` and `ended` run per request and allocate only for an outcome seen first.
+ */
+import type { Cell, HistogramCell } from "#lib/metrics/cell.ts";
+import type { Family, Labels, Registry } from "#lib/metrics/registry.ts";
+import type { RouteCells, RouteError } from "../outbound/ports.ts";
+import { resourceLabels, type ResourceRef } from "./labels.ts";
+
+/** Linkerd's buckets, seconds: few for the route, more for the backend. */
+const requestBounds = [0.05, 0.5, 1, 10];
+const responseBounds = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 10];
+
+/** gRPC's names of statuses 0 to 16 (https://grpc.io/docs/guides/status-codes/). */
+const grpcNames = [
+  "OK",
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED",
+];
+
+interface Families {
+  readonly requestDuration: Family<HistogramCell>;
+  readonly requestStatuses: Family;
+  readonly backendRequests: Family;
+  readonly responseDuration: Family<HistogramCell>;
+  readonly responseStatuses: Family;
+}
+
+export interface RouteRefs {
+  readonly parent: ResourceRef;
+  readonly route: ResourceRef;
+  readonly backend: ResourceRef;
+}
+
+export class RouteMetrics {
+  private readonly http: Families;
+  private readonly grpc: Families;
+
+  constructor(registry: Registry) {
+    this.http = families(registry, "outbound_http_route");
+    this.grpc = families(registry, "outbound_grpc_route");
+  }
+
+  /** Cells of requests that one route sends to one backend. `grpc`: the route is one for gRPC. Keep the result. */
+  cells(refs: RouteRefs, grpc: boolean): RouteCells {
+    return new Cells(grpc ? this.grpc : this.http, refs, grpc);
+  }
+}
+
+function families(registry: Registry, scope: string): Families {
+  return {
+    requestDuration: registry.histogram(
+      `${scope}_request_duration_seconds`,
+      "The time between request initialization and response completion",
+      requestBounds,
+    ),
+    requestStatuses: registry.counter(`${scope}_request_statuses_total`, "Completed request-response streams"),
+    backendRequests: registry.counter(`${scope}_backend_requests_total`, "The total number of requests dispatched"),
+    responseDuration: registry.histogram(
+      `${scope}_backend_response_duration_seconds`,
+      "The time between request completion and response completion",
+      responseBounds,
+    ),
+    responseStatuses: registry.counter(`${scope}_backend_response_statuses_total`, "Completed responses"),
+  };
+}
+
+interface Outcome {
+  readonly request: Cell;
+  readonly response: Cell;
+}
+
+class Cells implements RouteCells {
+  private readonly families: Families;
+  private readonly grpc: boolean;
+  private readonly routeLabels: Labels;
+  private readonly backendLabels: Labels;
+  /** Resolved by the first request, so that what never sees one prints no series. */
+  private open: {
+    readonly requestDuration: HistogramCell;
+    readonly requests: Cell;
+    readonly responseDuration: HistogramCell;
+  } | null = null;
+  /** By status, or by error. */
+  private readonly byStatus = new Map<number, Outcome>();
+  private readonly byError = new Map<RouteError, Outcome>();
+
+  constructor(made: Families, { parent, route, backend }: RouteRefs, grpc: boolean) {
+    this.families = made;
+    this.grpc = grpc;
+    this.routeLabels = {
+      ...resourceLabels("parent", parent),
+      route_group: route.group,
+      route_kind: route.kind,
+      route_namespace: route.namespace,
+      route_name: route.name,
+    };
+    this.backendLabels = { ...this.routeLabels, ...resourceLabels("backend", backend) };
+  }
+
+  ended(status: number, grpcStatus: number, latency: number, error: RouteError | null): void {
+    const open = (this.open ??= this.resolve());
+    const seconds = latency / 1000;
+    open.requests.value++;
+    open.requestDuration.observe(seconds);
+    open.responseDuration.observe(seconds);
+    const outcome = error === null ? this.ofStatus(this.grpc ? grpcStatus : status) : this.ofError(error);
+    outcome.request.value++;
+    outcome.response.value++;
+  }
+
+  private resolve(): NonNullable<Cells["open"]> {
+    const { families: made, routeLabels, backendLabels } = this;
+    return {
+      requestDuration: made.requestDuration.cell(routeLabels),
+      requests: made.backendRequests.cell(backendLabels),
+      responseDuration: made.responseDuration.cell(backendLabels),
+    };
+  }
+
+  private ofStatus(status: number): Outcome {
+    let outcome = this.byStatus.get(status);
+    if (outcome === undefined) {
+      const text = this.grpc ? (grpcNames[status] ?? "UNKNOWN") : String(status);
+      outcome = this.outcome({ [this.grpc ? "grpc_status" : "http_status"]: text, error: "" });
+      this.byStatus.set(status, outcome);
+    }
+    return outcome;
+  }
+
+  private ofError(error: RouteError): Outcome {
+    let outcome = this.byError.get(error);
+    if (outcome === undefined) {
+      outcome = this.outcome({ [this.grpc ? "grpc_status" : "http_status"]: this.grpc ? "UNKNOWN" : "", error });
+      this.byError.set(error, outcome);
+    }
+    return outcome;
+  }
+
+  private outcome(labels: Labels): Outcome {
+    return {
+      request: this.families.requestStatuses.cell({ ...this.routeLabels, ...labels }),
+      response: this.families.responseStatuses.cell({ ...this.backendLabels, ...labels }),
+    };
+  }
+}
