@@ -68,6 +68,7 @@ export const ignoredValues: readonly IgnoredValue[] = [
   { path: "prometheusUrl", why: "only the heartbeat asked Prometheus; for viz it is a value of viz" },
   { path: "kubeAPI", why: noRate },
   { path: "identity.kubeAPI", why: noRate },
+  { path: "controller.tracing", why: "the controllers send no traces" },
   { path: "policyController.image", why: "its program is a part of the controllers' image" },
   { path: "proxyInit.image", why: "its program is a part of the proxy's image" },
   { path: "proxyInit.resources", why: "the init container has those of the proxy" },
