@@ -6,7 +6,7 @@ import { refusal } from "./refusal.ts";
 type ChunkState = "size" | "extension" | "size-lf" | "data" | "data-cr" | "data-lf" | "trailer";
 
 /** Trailer fields that would change framing, routing or the connection are refused (RFC 9110 §6.5.1). */
-const forbiddenTrailers = new Set([
+export const forbiddenTrailers: ReadonlySet<string> = new Set([
   "content-length",
   "transfer-encoding",
   "host",

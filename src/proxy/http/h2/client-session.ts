@@ -9,7 +9,7 @@ import type { Downstream, HttpContext, Upstream } from "../exchange.ts";
 import type { TransportCells } from "../ports.ts";
 import type { Http2Context } from "./context.ts";
 import { CountingSocket } from "./counting-socket.ts";
-import { BlockRequest, BlockResponse, requestToSend } from "./heads.ts";
+import { BlockRequest, BlockResponse, forbiddenIn, requestToSend } from "./heads.ts";
 
 export interface ClientSessionOwner {
   /** Another request may be possible. */
@@ -207,7 +207,14 @@ class ClientStream implements Upstream, StreamHandler {
     if (fin) this.ended([]);
   }
 
-  onTrailers(_stream: Http2Stream, block: HeaderBlock): void {
+  onTrailers(stream: Http2Stream, block: HeaderBlock): void {
+    if (forbiddenIn(block.fields)) {
+      const { downstream } = this;
+      this.downstream = null;
+      stream.reset(http2Code.protocolError);
+      downstream?.onBroken(new MeshError("protocol", "A server sent a forbidden trailer field"), false, false);
+      return;
+    }
     this.trailerBlock = block;
     this.ended(block.fields);
   }

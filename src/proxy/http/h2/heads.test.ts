@@ -4,7 +4,7 @@ import { parseResponseHead } from "#wire/http1/parse-response.ts";
 import { defaultHttp1Limits } from "#wire/http1/limits.ts";
 import { requestBlock, responseBlock, type HeaderBlock } from "#wire/http2/header-block.ts";
 import { forwardedRequest } from "../rewrite.ts";
-import { BlockRequest, BlockResponse, grpcStatusOf, requestToSend, responseToSend } from "./heads.ts";
+import { BlockRequest, BlockResponse, forbiddenIn, grpcStatusOf, requestToSend, responseToSend } from "./heads.ts";
 
 const line = { method: "POST", scheme: "http", authority: "Web:80", path: "/a?b" };
 const pairs = ({ fields }: HeaderBlock): string[] =>
@@ -83,6 +83,16 @@ describe("A response", () => {
     );
     expect(pairs(responseToSend(head, strip))).toEqual([":status: 404", "x: 1"]);
   });
+});
+
+test("Trailers may not change what a message means", () => {
+  expect(
+    [
+      ["x", "1"],
+      ["x", "1", "content-length", "3"],
+      ["host", "a"],
+    ].map(forbiddenIn),
+  ).toEqual([false, true, true]);
 });
 
 test("The gRPC status is read where it is; an odd one is unknown", () => {

@@ -2,6 +2,7 @@
  * Heads of HTTP/2 as the rest of the proxy knows them, and back. A head that came by HTTP/2 keeps its block, so that one
  * that goes on by HTTP/2 unchanged is the same object, whose bytes the encoder may remember.
  */
+import { forbiddenTrailers } from "#wire/http1/body-decoder.ts";
 import type { BodyKind, FlatHeaders, RequestHead, ResponseHead } from "#wire/http1/head.ts";
 import { reasonPhrase } from "#wire/http1/serialise.ts";
 import { HeaderBlock, requestBlock, responseBlock } from "#wire/http2/header-block.ts";
@@ -158,6 +159,12 @@ function passing(
     out.push(name, head.headers[at + 1] ?? "");
   }
   return out;
+}
+
+/** Whether trailers could change what a message means where it goes on by HTTP/1 (RFC 9110 §6.5.1). */
+export function forbiddenIn(trailers: FlatHeaders): boolean {
+  for (let at = 0; at < trailers.length; at += 2) if (forbiddenTrailers.has(trailers[at] ?? "")) return true;
+  return false;
 }
 
 /** The status of a gRPC response in its trailers or, when it has nothing else, in its head; -1 when there is none. */

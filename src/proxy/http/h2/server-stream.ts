@@ -8,7 +8,7 @@ import type { Downstream, Upstream, UpstreamPool } from "../exchange.ts";
 import { idempotent } from "../idempotent.ts";
 import type { ErrorAnswer } from "../ports.ts";
 import type { ExchangeEnd, RequestControl, RequestHandler } from "../request-handler.ts";
-import { BlockRequest, grpcStatusOf, responseToSend } from "./heads.ts";
+import { BlockRequest, forbiddenIn, grpcStatusOf, responseToSend } from "./heads.ts";
 
 /** What the streams of one connection share. */
 export interface StreamContext {
@@ -120,7 +120,12 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
     else this.stream.consume(end - start);
   }
 
-  onTrailers(_stream: Http2Stream, block: HeaderBlock): void {
+  onTrailers(stream: Http2Stream, block: HeaderBlock): void {
+    if (forbiddenIn(block.fields)) {
+      stream.reset(http2Code.protocolError);
+      this.onReset();
+      return;
+    }
     this.requestEnd = block.fields;
     this.upstream?.endRequest(block.fields);
   }
