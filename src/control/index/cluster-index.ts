@@ -58,10 +58,11 @@ export class ClusterIndex {
     return this.pods.get(namespace, name);
   }
 
-  /** The pod that has this address now: of several, one that is alive. */
+  /** The pod that has this address now: of several, one that is alive, and the youngest: the others' end is not known yet. */
   podByIp(ip: string, track: Track): Workload | undefined {
     track(`pod-ip:${ip}`);
     const alive = this.pods.find(`pod-ip:${ip}`).filter((pod) => !pod.finished);
+    if (alive.length > 1) alive.sort((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : byName(a, b)));
     return alive.find((pod) => !pod.terminating) ?? alive[0];
   }
 
@@ -72,7 +73,7 @@ export class ClusterIndex {
 
   serviceByIp(ip: string, track: Track): ServiceRecord | undefined {
     track(`service-ip:${ip}`);
-    return this.services.find(`service-ip:${ip}`)[0];
+    return this.services.find(`service-ip:${ip}`).sort(byName)[0];
   }
 
   slicesOf(namespace: string, service: string, track: Track): SliceRecord[] {
@@ -113,4 +114,9 @@ export class ClusterIndex {
     }
     return owner;
   }
+}
+
+function byName(a: { namespace: string; name: string }, b: { namespace: string; name: string }): number {
+  const [left, right] = [objectKey(a.namespace, a.name), objectKey(b.namespace, b.name)];
+  return left < right ? -1 : left > right ? 1 : 0;
 }

@@ -43,6 +43,8 @@ export interface Workload extends IndexedObject {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  /** When it was created, as the API server writes it: "2026-01-01T00:00:00Z". */
+  readonly created: string;
   /** Own addresses; empty before they are assigned and for pods in the host's network. */
   readonly ips: readonly string[];
   readonly hostNetwork: boolean;
@@ -88,6 +90,7 @@ export function decodeWorkload(object: KubeObject): Workload {
     namespace,
     name,
     uid,
+    created: pod.metadata.creationTimestamp ?? "",
     ips: [...ips],
     hostNetwork,
     node: spec.nodeName ?? "",
