@@ -15,7 +15,7 @@ import { destinationService } from "./api/destination-service.ts";
 import { policyServices } from "./api/policy-service.ts";
 import { publishServer, serverOptions } from "./api/server-metrics.ts";
 import { destinationConfig, type ListenAddr, policyConfig } from "./config.ts";
-import type { ControlContext, RunningProgram, StartProgram } from "./context.ts";
+import { type ControlContext, type RunningProgram, type StartProgram, webhookFarewell } from "./context.ts";
 import { ClusterIndex } from "./index/cluster-index.ts";
 import { startSelfCheck } from "./self-check.ts";
 import { startStatusWriter } from "./status/status-writer.ts";
@@ -51,6 +51,7 @@ export async function startPolicy(
         });
   const { inbound, outbound } = config;
   const log = context.log.child("api");
+  if (webhook !== null) context.drain.onDrain(() => context.clock.after(webhookFarewell, context.drain.hold()));
   const running = await serve(
     context,
     config,

@@ -25,3 +25,9 @@ export interface RunningProgram {
 
 /** The `start` that a program's `app.ts` exports: resolves when it serves, throws when it can't. */
 export type StartProgram = (context: ControlContext) => Promise<RunningProgram>;
+
+/**
+ * How long a webhook answers on after it was told to stop, ms: API servers send reviews until every node has heard that the
+ * pod goes, and an unanswered one means a pod without a proxy.
+ */
+export const webhookFarewell = 3000;

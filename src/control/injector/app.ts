@@ -5,7 +5,7 @@ import { loadClusterAccess } from "#kube/config.ts";
 import { EventWriter } from "#kube/events.ts";
 import { serveWebhook } from "#kube/webhook.ts";
 import { serveAdmin } from "#lib/admin-server.ts";
-import type { ControlContext, RunningProgram } from "../context.ts";
+import { type ControlContext, type RunningProgram, webhookFarewell } from "../context.ts";
 import { servingCertificate } from "../serving/certificate-source.ts";
 import { WatchedFacts } from "./cluster-facts.ts";
 import { injectorConfig } from "./config.ts";
@@ -53,7 +53,10 @@ export async function start(context: ControlContext): Promise<RunningInjector> {
   webhook.serving.watch(look);
   look();
   const admin = serveAdmin({ ...config.admin, registry, ready });
-  drain.onDrain(() => ready.set(false));
+  drain.onDrain(() => {
+    ready.set(false);
+    clock.after(webhookFarewell, drain.hold());
+  });
   log.info("Serving the injector webhook", { port: webhook.port });
   return {
     get port() {

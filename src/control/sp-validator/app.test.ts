@@ -18,6 +18,7 @@ async function running() {
   const world = new WebhookWorld("linkerd-sp-validator");
   ends.push(() => world.remove());
   const clock = new FakeClock();
+  const drain = new Drain();
   const program = await start({
     args: ["--addr=127.0.0.1:0", "--metrics-addr=127.0.0.1:0", `--tls-directory=${world.directory}`],
     env: {},
@@ -25,10 +26,10 @@ async function running() {
     random: seededRandom(1),
     log: memoryLog().log,
     registry: new Registry(),
-    drain: new Drain(),
+    drain,
   });
   ends.push(() => program.stop());
-  return { world, clock, ...program };
+  return { world, clock, drain, ...program };
 }
 
 const route = (index: number, pathRegex: string) => ({
@@ -77,6 +78,17 @@ test("new handshakes get a new certificate once its files are there; older TLS t
     ).on("error", () => resolve("refused"));
   });
   expect(await refused).toBe("refused");
+});
+
+test("answers on for a while after it was told to stop, and says that it is not ready", async () => {
+  const { world, port, adminPort, clock, drain } = await running();
+  let drained = false;
+  const ended = drain.start().then(() => (drained = true));
+  expect(await world.review(port, profile("/a"))).toMatchObject({ allowed: true });
+  expect((await fetch(`http://127.0.0.1:${adminPort}/ready`)).status).toBe(503);
+  expect(drained).toBe(false);
+  clock.advance(3000);
+  await ended;
 });
 
 test("reviews with odd values are answered, whatever they hold", async () => {

@@ -5,7 +5,7 @@ import { reviewer } from "../admission/review.ts";
 import { profileRules } from "../admission/rules.ts";
 import { serveWebhook } from "#kube/webhook.ts";
 import { serveAdmin } from "#lib/admin-server.ts";
-import type { ControlContext, RunningProgram } from "../context.ts";
+import { type ControlContext, type RunningProgram, webhookFarewell } from "../context.ts";
 import { servingCertificate } from "../serving/certificate-source.ts";
 import { spValidatorConfig } from "./config.ts";
 
@@ -28,7 +28,10 @@ export async function start(context: ControlContext): Promise<RunningValidator> 
   const ready = new Watchable(webhook.serving.get());
   webhook.serving.watch((serving) => ready.set(serving));
   const admin = serveAdmin({ ...config.admin, registry, ready });
-  drain.onDrain(() => ready.set(false));
+  drain.onDrain(() => {
+    ready.set(false);
+    clock.after(webhookFarewell, drain.hold());
+  });
   log.info("Serving the ServiceProfile webhook", { port: webhook.port });
   return {
     get port() {
