@@ -3,6 +3,7 @@
  * they do, traffic goes to pods that are gone, and this is how one gets to know.
  */
 import type { Clock, Timer } from "#lib/clock.ts";
+import { MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import type { Registry } from "#lib/metrics/registry.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
@@ -55,6 +56,9 @@ export function startSelfCheck(
             log.error("The index differs from the API server", { kind: source.resource.kind, object: key, difference });
           }
         } catch (thrown) {
+          const code = thrown instanceof MeshError ? thrown.code : "internal";
+          // What the program can do without may be there in an older version only, or not any more.
+          if (source.optional && (code === "not-found" || code === "permission-denied")) continue;
           log.warn("Comparing the index with a fresh list failed", { kind: source.resource.kind }, thrown);
         }
       }

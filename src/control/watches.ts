@@ -14,7 +14,7 @@ import { decodeEgressNetwork } from "./index/policy/egress-network.ts";
 import { decodeMeshTlsAuthentication } from "./index/policy/mesh-tls-authentication.ts";
 import { decodeNetworkAuthentication } from "./index/policy/network-authentication.ts";
 import { decodeRateLimit } from "./index/policy/rate-limit.ts";
-import { decodeGrpcRoute, decodeHttpRoute } from "./index/policy/route.ts";
+import { decodeGrpcRoute, decodeHttpRoute, decodeStreamRoute } from "./index/policy/route.ts";
 import { decodeServerAuthorization } from "./index/policy/server-authorization.ts";
 import { decodeServer } from "./index/policy/server.ts";
 import { decodeServiceProfile } from "./index/policy/service-profile.ts";
@@ -46,16 +46,23 @@ function source<T extends IndexedObject>(
   resource: Resource,
   decode: (object: KubeObject) => T | null,
   index: ObjectIndex<T>,
-  options: { readonly optional?: boolean; readonly metadataOnly?: boolean } = {},
+  options: {
+    readonly optional?: boolean;
+    readonly metadataOnly?: boolean;
+    /** Older versions, for clusters that have no newer one. */
+    readonly older?: readonly string[];
+  } = {},
 ): IndexSource {
   const { optional = false, metadataOnly = false } = options;
+  const older = (options.older ?? []).map((version) => ({ ...resource, version }));
   return {
     optional,
     resource,
     metadataOnly,
     decode,
     index: index as unknown as ObjectIndex<IndexedObject>,
-    start: (client, deps) => watchResource<T>(client, { resource, metadataOnly }, index, { ...deps, decode, optional }),
+    start: (client, deps) =>
+      watchResource<T>(client, { resource, older, metadataOnly }, index, { ...deps, decode, optional }),
   };
 }
 
@@ -95,6 +102,11 @@ export function policySources({ policy }: ClusterIndex): readonly IndexSource[] 
     source(resources.policyHttpRoutes, decodeHttpRoute("policy.linkerd.io"), policy.policyHttpRoutes, optional),
     source(resources.httpRoutes, decodeHttpRoute("gateway.networking.k8s.io"), policy.httpRoutes, optional),
     source(resources.grpcRoutes, decodeGrpcRoute, policy.grpcRoutes, optional),
+    source(resources.tlsRoutes, decodeStreamRoute("TLSRoute"), policy.tlsRoutes, {
+      ...optional,
+      older: ["v1alpha3", "v1alpha2"],
+    }),
+    source(resources.tcpRoutes, decodeStreamRoute("TCPRoute"), policy.tcpRoutes, optional),
   ];
 }
 

@@ -83,6 +83,8 @@ export const resources = {
   policyHttpRoutes: resource("policy.linkerd.io", "v1beta3", "httproutes", "HTTPRoute"),
   httpRoutes: resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute"),
   grpcRoutes: resource("gateway.networking.k8s.io", "v1", "grpcroutes", "GRPCRoute"),
+  tlsRoutes: resource("gateway.networking.k8s.io", "v1", "tlsroutes", "TLSRoute"),
+  tcpRoutes: resource("gateway.networking.k8s.io", "v1alpha2", "tcproutes", "TCPRoute"),
   serviceProfiles: resource("linkerd.io", "v1alpha2", "serviceprofiles", "ServiceProfile"),
   trafficSplits: resource("split.smi-spec.io", "v1alpha2", "trafficsplits", "TrafficSplit"),
   podDisruptionBudgets: resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),

@@ -391,6 +391,25 @@ describe("watchResource", () => {
     expect(lines[0]).toContain("Going without pods until the API server has it");
   });
 
+  test("an older version of a kind is watched where the server has no newer one", async () => {
+    const api = newApi();
+    api.put(pods, pod("one"));
+    const recorder = new Recorder();
+    const newer = { ...pods, version: "v2" };
+    api.intercept = (_request, url) =>
+      url.pathname.startsWith("/api/v2/") ? failure(404, "NotFound", "no such version") : null;
+    const watch = watchResource(new KubeClient(api.access), { resource: newer, older: [pods] }, recorder, {
+      clock: hasty,
+      random: { next: () => 0.5 },
+      log: memoryLog().log,
+    });
+    cleanups.push(() => watch.stop());
+    await recorder.has("reset 1 removed ");
+    api.put(pods, pod("two"));
+    await recorder.has("apply two");
+    expect(watch.stats).toMatchObject({ failures: 1, lists: 1 });
+  });
+
   test("managedFields are dropped and list items get their kind", async () => {
     const api = newApi();
     api.put(pods, pod("one"));

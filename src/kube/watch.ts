@@ -107,9 +107,15 @@ const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["permission-denied"
 /** A watch that lived this long counts as a success for the backoff, in ms. */
 const steady = 10_000;
 
+/** What to watch. `older`: other versions of the same kind, for servers that don't have the first one, newest first. */
+export interface WatchSelection extends Selection {
+  readonly resource: Resource;
+  readonly older?: readonly Resource[];
+}
+
 export function watchResource<T extends KubeObject>(
   client: WatchClient,
-  selection: Selection & { readonly resource: Resource },
+  selection: WatchSelection,
   handler: WatchHandler<T>,
   options: WatchOptions<T>,
 ): ResourceWatch {
@@ -130,7 +136,10 @@ class WatchDriver<T extends KubeObject> {
   readonly refused = new Watchable(false);
   readonly stats: WatchStats = { lists: 0, events: 0, failures: 0, skipped: 0, lastSeen: 0, objects: 0 };
   private readonly client: WatchClient;
-  private readonly selection: Selection & { readonly resource: Resource };
+  private readonly selection: Selection;
+  private readonly versions: readonly Resource[];
+  /** Which of the versions the server has, as far as is known. */
+  private version = 0;
   private readonly handler: WatchHandler<T>;
   private readonly options: WatchOptions<T>;
   private readonly name: string;
@@ -145,15 +154,16 @@ class WatchDriver<T extends KubeObject> {
 
   constructor(
     client: WatchClient,
-    selection: Selection & { readonly resource: Resource },
+    { resource, older = [], ...selection }: WatchSelection,
     handler: WatchHandler<T>,
     options: WatchOptions<T>,
   ) {
     this.client = client;
     this.selection = selection;
+    this.versions = [resource, ...older];
     this.handler = handler;
     this.options = options;
-    this.name = describe(selection.resource, undefined, selection.namespace);
+    this.name = describe(resource, undefined, selection.namespace);
     if (options.signal?.aborted === true) this.stopped = true;
     options.signal?.addEventListener("abort", () => this.stop(), { once: true });
   }
@@ -219,6 +229,12 @@ class WatchDriver<T extends KubeObject> {
     this.stats.lastSeen = this.options.clock.wall();
   }
 
+  private resource(): Resource {
+    const found = this.versions[this.version % this.versions.length];
+    if (found === undefined) throw new MeshError("internal", `There is no version of ${this.name} to watch`);
+    return found;
+  }
+
   private pause(delay: number): Promise<void> {
     if (this.stopped) return Promise.resolve();
     return new Promise((resolve) => {
@@ -231,8 +247,13 @@ class WatchDriver<T extends KubeObject> {
   }
 
   private async list(): Promise<void> {
-    const { resource, ...selection } = this.selection;
-    const { items, resourceVersion } = await this.client.list<T>(resource, selection, (item) => this.decode(item));
+    const { items, resourceVersion } = await this.client
+      .list<T>(this.resource(), this.selection, (item) => this.decode(item))
+      .catch((thrown: unknown) => {
+        // The server may have another version, or get this one any day: the next look is for the next one.
+        if (thrown instanceof MeshError && thrown.code === "not-found") this.version++;
+        throw thrown;
+      });
     if (this.stopped) return;
     if (resourceVersion === "") throw new MeshError("protocol", `The list of ${this.name} has no resourceVersion`);
     this.stats.lists++;
@@ -250,7 +271,6 @@ class WatchDriver<T extends KubeObject> {
   }
 
   private async follow(): Promise<void> {
-    const { resource, ...selection } = this.selection;
     const abort = new AbortController();
     this.abort = abort;
     const timeoutSeconds = Math.round(minLife + lifeSpread * this.options.random.next());
@@ -270,7 +290,7 @@ class WatchDriver<T extends KubeObject> {
     };
     listen();
     try {
-      const stream = await this.client.openWatch(resource, selection, {
+      const stream = await this.client.openWatch(this.resource(), this.selection, {
         resourceVersion: this.position,
         timeoutSeconds,
         signal: abort.signal,

@@ -25,6 +25,7 @@ import {
   ProxyProtocol_Http1Schema,
   ProxyProtocol_Http2Schema,
   ProxyProtocol_OpaqueSchema,
+  ProxyProtocol_TlsSchema,
   ProxyProtocolSchema,
   type Backend,
   type HttpRoute,
@@ -33,9 +34,11 @@ import {
   type ProxyProtocol,
 } from "#rpc/gen/outbound_pb.ts";
 import type { OutboundPolicy, OutboundProtocol } from "../policy/outbound.ts";
+import { deciding } from "../policy/outbound/parent-routes.ts";
 import { balancer, forwardTo, queue } from "./backend-message.ts";
 import { defaultMetadata, resourceMetadata, weightedAddr } from "./destination-message.ts";
 import { accrualMessage, grpcRouteMessage, httpRouteMessage } from "./outbound-route-message.ts";
+import { opaqueRouteMessage, tlsRouteMessage } from "./stream-route-message.ts";
 
 /** How long a proxy looks at a connection's first bytes, ms. */
 const detectTimeout = 10_000;
@@ -89,10 +92,19 @@ function parentMessage(
   const { protocol, routes } = policy;
   const accrual = policy.failureAccrual === null ? {} : { failureAccrual: accrualMessage(policy.failureAccrual) };
   const kind = (): NonNullable<ProxyProtocol["kind"]> => {
-    const opaque = create(ProxyProtocol_OpaqueSchema, { routes: [tcp] });
+    const decides = deciding(routes);
+    const streams = routes.tcp.length > 0 ? routes.tcp.map(opaqueRouteMessage) : [tcp];
+    const opaque = create(ProxyProtocol_OpaqueSchema, {
+      routes: protocol === "opaque" || decides === "tcp" ? streams : [tcp],
+    });
     if (protocol === "opaque") return { case: "opaque", value: opaque };
-    // gRPC routes say what the traffic is; HTTP/1 can't be gRPC.
-    if (routes.grpc.length > 0 && protocol !== "http1") {
+    // Routes say what the traffic is, where the Service doesn't.
+    if (protocol === "detect" && decides === "tcp") return { case: "opaque", value: opaque };
+    if (protocol === "detect" && decides === "tls") {
+      return { case: "tls", value: create(ProxyProtocol_TlsSchema, { routes: routes.tls.map(tlsRouteMessage) }) };
+    }
+    // HTTP/1 can't be gRPC.
+    if (decides === "grpc" && protocol !== "http1") {
       const value = create(ProxyProtocol_GrpcSchema, { routes: routes.grpc.map(grpcRouteMessage), ...accrual });
       return { case: "grpc", value };
     }

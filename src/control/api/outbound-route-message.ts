@@ -95,7 +95,7 @@ export function grpcRouteMessage({ origin, hosts, rules }: OutboundRoute<GrpcMat
   });
 }
 
-function metadataOf(origin: OutboundRoute<unknown>["origin"], fallback: string): Metadata {
+export function metadataOf(origin: OutboundRoute<unknown>["origin"], fallback: string): Metadata {
   if (origin === null) return defaultMetadata(fallback);
   return create(MetadataSchema, { kind: { case: "resource", value: create(ResourceSchema, { ...origin }) } });
 }
@@ -149,7 +149,7 @@ function grpcDistribution({ backends }: OutboundRule<GrpcMatch>): GrpcRoute_Dist
 }
 
 /** Without a place, where an address can't be one, requests fail. */
-function placeOf(backend: OutboundBackend): { readonly backend?: Backend } {
+export function placeOf(backend: OutboundBackend): { readonly backend?: Backend } {
   if (backend.kind === "service") return { backend: balancer(backend.path, resourceMetadata("Service", backend)) };
   const place = forwardTo(backend.ip, backend.port, resourceMetadata("EgressNetwork", backend));
   return place === null ? {} : { backend: place };

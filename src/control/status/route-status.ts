@@ -78,8 +78,9 @@ function acceptedAt(index: ClusterIndex, route: RouteRecord, parent: ParentRef):
   if (port !== null && !service.ports.some((declared) => declared.port === port)) {
     return ["NoMatchingParent", `Service "${name}" has no port ${port}`];
   }
-  if (route.kind === "HTTPRoute" && hasGrpcRoute(index, parent)) {
-    return ["RouteReasonConflicted", `A GRPCRoute of Service "${name}" says that its traffic is gRPC`];
+  const stronger = strongerKind(index, route.kind, parent);
+  if (stronger !== null) {
+    return ["RouteReasonConflicted", `A ${stronger} of Service "${name}" says more of its traffic and counts instead`];
   }
   const [reason, message] = unsupported(route);
   return parent.assumed && message === ""
@@ -96,18 +97,25 @@ function unsupported(route: RouteRecord): readonly [string, string] {
   return failing?.kind === "failure" ? ["UnsupportedValue", failing.message] : ["Accepted", ""];
 }
 
-function hasGrpcRoute(index: ClusterIndex, parent: ParentRef): boolean {
-  return index.policy
-    .grpcRoutesOf(parent, untracked)
-    .some(({ parents }) =>
-      parents.some(
-        (ref) =>
-          ref.kind === parent.kind &&
-          ref.namespace === parent.namespace &&
-          ref.name === parent.name &&
-          (ref.port === null || parent.port === null || ref.port === parent.port),
-      ),
-    );
+/** The kind of another route of the parent that is looked at instead of this one; null: there is none. */
+function strongerKind(index: ClusterIndex, kind: RouteRecord["kind"], parent: ParentRef): RouteRecord["kind"] | null {
+  const { policy } = index;
+  const kinds = [
+    ["GRPCRoute", policy.grpcRoutesOf(parent, untracked)],
+    ["HTTPRoute", policy.httpRoutesOf(parent, untracked)],
+    ["TLSRoute", policy.tlsRoutesOf(parent, untracked)],
+    ["TCPRoute", policy.tcpRoutesOf(parent, untracked)],
+  ] as const;
+  for (const [other, routes] of kinds) {
+    if (other === kind) return null;
+    if (routes.some(({ parents }) => parents.some((ref) => samePlace(ref, parent)))) return other;
+  }
+  return null;
+}
+
+function samePlace(a: ParentRef, b: ParentRef): boolean {
+  if (a.kind !== b.kind || a.namespace !== b.namespace || a.name !== b.name) return false;
+  return a.port === null || b.port === null || a.port === b.port;
 }
 
 /** Routes of Servers have no backends. */

@@ -130,6 +130,8 @@ export function wanted(index: ClusterIndex, clusterNetworks: readonly Cidr[], no
     [resources.policyHttpRoutes, policy.policyHttpRoutes],
     [resources.httpRoutes, policy.httpRoutes],
     [resources.grpcRoutes, policy.grpcRoutes],
+    [resources.tlsRoutes, policy.tlsRoutes],
+    [resources.tcpRoutes, policy.tcpRoutes],
   ] as const;
   for (const [resource, records] of routes) {
     for (const record of records.values()) {

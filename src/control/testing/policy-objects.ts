@@ -9,6 +9,8 @@ const versions: Readonly<Record<string, string>> = {
   MeshTLSAuthentication: "policy.linkerd.io/v1alpha1",
   NetworkAuthentication: "policy.linkerd.io/v1alpha1",
   HTTPLocalRateLimitPolicy: "policy.linkerd.io/v1alpha1",
+  TLSRoute: "gateway.networking.k8s.io/v1",
+  TCPRoute: "gateway.networking.k8s.io/v1alpha2",
   EgressNetwork: "policy.linkerd.io/v1alpha1",
   HTTPRoute: "gateway.networking.k8s.io/v1",
   ServiceProfile: "linkerd.io/v1alpha2",

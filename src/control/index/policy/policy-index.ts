@@ -10,7 +10,7 @@ import type { MeshTlsAuthenticationRecord } from "./mesh-tls-authentication.ts";
 import type { NetworkAuthenticationRecord } from "./network-authentication.ts";
 import { byAge, type PolicyRecord } from "./policy-record.ts";
 import type { RateLimitRecord } from "./rate-limit.ts";
-import type { GrpcRouteRecord, HttpRouteRecord, RouteRecord } from "./route.ts";
+import type { GrpcRouteRecord, HttpRouteRecord, RouteRecord, StreamRouteRecord } from "./route.ts";
 import type { ServerAuthorizationRecord } from "./server-authorization.ts";
 import type { ServerRecord } from "./server.ts";
 import type { ServiceProfileRecord } from "./service-profile.ts";
@@ -27,6 +27,8 @@ export class PolicyIndex {
   readonly policyHttpRoutes: ObjectIndex<HttpRouteRecord>;
   readonly httpRoutes: ObjectIndex<HttpRouteRecord>;
   readonly grpcRoutes: ObjectIndex<GrpcRouteRecord>;
+  readonly tlsRoutes: ObjectIndex<StreamRouteRecord>;
+  readonly tcpRoutes: ObjectIndex<StreamRouteRecord>;
   readonly egressNetworks: ObjectIndex<EgressNetworkRecord>;
   readonly profiles: ObjectIndex<ServiceProfileRecord>;
   readonly splits: ObjectIndex<TrafficSplitRecord>;
@@ -42,6 +44,8 @@ export class PolicyIndex {
     this.policyHttpRoutes = byParent(touch);
     this.httpRoutes = byParent(touch);
     this.grpcRoutes = byParent(touch);
+    this.tlsRoutes = byParent(touch);
+    this.tcpRoutes = byParent(touch);
     this.profiles = byName("profile", touch);
     this.splits = new ObjectIndex(({ namespace, service }) => [`split:${objectKey(namespace, service)}`], touch);
   }
@@ -90,6 +94,16 @@ export class PolicyIndex {
     const topic = routesTopic(parent);
     track(topic);
     return [...this.policyHttpRoutes.find(topic), ...this.httpRoutes.find(topic)].sort(byAge);
+  }
+  tlsRoutesOf(parent: ObjectRef, track: Track): StreamRouteRecord[] {
+    const topic = routesTopic(parent);
+    track(topic);
+    return this.tlsRoutes.find(topic).sort(byAge);
+  }
+  tcpRoutesOf(parent: ObjectRef, track: Track): StreamRouteRecord[] {
+    const topic = routesTopic(parent);
+    track(topic);
+    return this.tcpRoutes.find(topic).sort(byAge);
   }
   grpcRoutesOf(parent: ObjectRef, track: Track): GrpcRouteRecord[] {
     const topic = routesTopic(parent);

@@ -3,6 +3,7 @@ import type { KubeObject } from "#kube/types/meta.ts";
 import { concernsUs } from "../../admission/rules/route-parts.ts";
 import { checkGrpcRoute } from "../../admission/rules/grpc-route.ts";
 import { checkHttpRoute } from "../../admission/rules/http-route.ts";
+import { checkStreamRoute } from "../../admission/rules/stream-route.ts";
 import { Field } from "../../admission/field.ts";
 import { Findings } from "../../admission/findings.ts";
 import type { ObjectRef } from "./authorization-policy.ts";
@@ -82,7 +83,13 @@ export interface GrpcRouteRecord extends RouteBase {
   readonly rules: ReadonlyArray<RouteRule<GrpcMatch>>;
 }
 
-export type RouteRecord = HttpRouteRecord | GrpcRouteRecord;
+/** Whole connections: one rule, and for TLS the names in the hello. */
+export interface StreamRouteRecord extends RouteBase {
+  readonly kind: "TLSRoute" | "TCPRoute";
+  readonly rules: ReadonlyArray<RouteRule<null>>;
+}
+
+export type RouteRecord = HttpRouteRecord | GrpcRouteRecord | StreamRouteRecord;
 
 /** How statuses call us. */
 export const ourController = "linkerd.io/policy-controller";
@@ -139,6 +146,16 @@ export function decodeGrpcRoute(object: KubeObject): GrpcRouteRecord | null {
   const spec = validSpec<RouteSpec<GrpcMatchSpec>>(object, group, checkGrpcRoute);
   const rules = (spec.rules ?? [{}]).map((rule) => routeRule(object, rule, grpcMatch, anyGrpc));
   return { ...routeBase(object, spec, group), kind: "GRPCRoute", rules };
+}
+
+export function decodeStreamRoute(kind: "TLSRoute" | "TCPRoute"): (object: KubeObject) => StreamRouteRecord | null {
+  const group = "gateway.networking.k8s.io";
+  return (object) => {
+    if (!ours(object, group)) return null;
+    const spec = validSpec<RouteSpec<never>>(object, group, checkStreamRoute);
+    const rules = (spec.rules ?? []).map((rule) => routeRule<never, null>(object, rule, () => null, null));
+    return { ...routeBase(object, spec, group), kind, rules };
+  };
 }
 
 /** One parent is ours, or may be meant to be. */

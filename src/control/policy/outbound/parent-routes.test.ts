@@ -126,6 +126,31 @@ describe("Routes of a Service", () => {
     expect(outboundMessage(policy, "")?.protocol?.kind.case).toBe("grpc");
   });
 
+  test("of whole connections count where no route says more of the traffic", () => {
+    const backends = "backendRefs: [{name: api, port: 80, weight: 3}, {name: gone, port: 80, weight: 1}]";
+    const tcp = policyObject("TCPRoute", "tcp", `{${parent}, rules: [{${backends}}]}`);
+    const tls = policyObject("TLSRoute", "tls", `{${parent}, hostnames: ["*.example.com"], rules: [{${backends}}]}`);
+    const kindOf = (...objects: PolicyObject[]) => {
+      const { protocol } = outboundMessage(outbound(world({}, ...objects)), "") ?? {};
+      return protocol?.kind;
+    };
+    expect(kindOf(tcp)?.case).toBe("opaque");
+    expect(kindOf(tcp, tls)?.case).toBe("tls");
+    expect(kindOf(tcp, tls, route("[{}]"))?.case).toBe("detect");
+    const message = kindOf(tls);
+    if (message?.case !== "tls") throw new Error("no TLS");
+    const [first] = message.value.routes;
+    expect(first?.snis[0]?.match).toMatchObject({ case: "suffix", value: { reverseLabels: ["com", "example"] } });
+    const distribution = first?.rules[0]?.backends?.kind;
+    if (distribution?.case !== "randomAvailable") throw new Error("no weights");
+    expect(
+      distribution.value.backends.map(({ weight, backend }) => [weight, backend?.filters[0]?.kind.case ?? null]),
+    ).toEqual([
+      [3, null],
+      [1, "invalid"],
+    ]);
+  });
+
   test("follow a Service that comes later", () => {
     const cluster = world({}, route("[{backendRefs: [{name: late, port: 80}]}]"));
     expect(told(outbound(cluster).routes.http)[0]).toContain("fails");

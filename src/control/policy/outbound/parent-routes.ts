@@ -4,11 +4,10 @@ import type { Track } from "../../index/derivations.ts";
 import type {
   BackendRef,
   GrpcMatch,
-  GrpcRouteRecord,
   HttpMatch,
-  HttpRouteRecord,
   RouteRecord,
   RouteRule,
+  StreamRouteRecord,
 } from "../../index/policy/route.ts";
 import type { RouteFilter } from "../../index/policy/route-filter.ts";
 import { type Retries, retriesOf, type Timeouts, timeoutsOf } from "./traffic-annotations.ts";
@@ -66,6 +65,9 @@ export interface ParentRoutes {
   readonly http: ReadonlyArray<OutboundRoute<HttpMatch>>;
   /** Empty: nobody wrote one. */
   readonly grpc: ReadonlyArray<OutboundRoute<GrpcMatch>>;
+  /** By the name in the hello: the hosts of each. */
+  readonly tls: ReadonlyArray<OutboundRoute<null>>;
+  readonly tcp: ReadonlyArray<OutboundRoute<null>>;
 }
 
 /** What routes are attached to. */
@@ -104,17 +106,29 @@ export function routesOfParent(context: RouteContext): ParentRoutes {
     );
   const http = forClient(context, index.policy.httpRoutesOf(parent, track).filter(attached));
   const grpc = forClient(context, index.policy.grpcRoutesOf(parent, track).filter(attached));
+  const streams = (routes: readonly StreamRouteRecord[]): Array<OutboundRoute<null>> =>
+    forClient(context, routes.filter(attached)).map((route) => outboundRoute<null>(context, route));
   return {
     http: http.length > 0 ? http.map((route) => outboundRoute<HttpMatch>(context, route)) : [defaultRoute(context)],
     grpc: grpc.map((route) => outboundRoute<GrpcMatch>(context, route)),
+    tls: streams(index.policy.tlsRoutesOf(parent, track)),
+    tcp: streams(index.policy.tcpRoutesOf(parent, track)),
   };
+}
+
+/** What counts of the routes of a parent: of several kinds the one that says most of the traffic. */
+export function deciding({ http, grpc, tls, tcp }: ParentRoutes): "grpc" | "http" | "tls" | "tcp" | "none" {
+  if (grpc.length > 0) return "grpc";
+  if (http.some(({ origin }) => origin !== null)) return "http";
+  if (tls.length > 0) return "tls";
+  return tcp.length > 0 ? "tcp" : "none";
 }
 
 /**
  * Routes of the client's own namespace, if it wrote any for the Service, else those of the Service's namespace:
  * https://gateway-api.sigs.k8s.io/concepts/glossary/#consumer-route
  */
-function forClient<R extends HttpRouteRecord | GrpcRouteRecord>(
+function forClient<R extends RouteRecord>(
   { parent, clientNamespace }: RouteContext,
   routes: readonly R[],
 ): readonly R[] {
