@@ -17,7 +17,7 @@ export function createHttpContext(clock: Clock, stripResponse: ReadonlySet<strin
     requests: new HeadCache((text) => parseRequestHead(text, limits)),
     responses: new HeadCache((text) => parseResponseHead(text, limits)),
     limits,
-    http2: createHttp2Context(),
+    http2: createHttp2Context(stripResponse),
     stripResponse,
   };
 }

@@ -3,13 +3,13 @@ import type { Socket } from "#lib/net/socket.ts";
 import { Http2Socket, type Http2SocketHandler } from "#rpc/http2-socket.ts";
 import type { FlatHeaders } from "#wire/http1/head.ts";
 import { http2Code, http2CodeName } from "#wire/http2/errors.ts";
-import { repeated, trailerBlock, type HeaderBlock } from "#wire/http2/header-block.ts";
+import { trailerBlock, type HeaderBlock } from "#wire/http2/header-block.ts";
 import type { Http2Stream, Reset, StreamHandler } from "#wire/http2/stream.ts";
 import type { Downstream, HttpContext, Upstream } from "../exchange.ts";
 import type { TransportCells } from "../ports.ts";
-import type { Http2Context } from "./context.ts";
 import { CountingSocket } from "./counting-socket.ts";
-import { BlockRequest, BlockResponse, forbiddenIn, requestToSend } from "./heads.ts";
+import type { HeadMemory } from "./head-memory.ts";
+import { forbiddenIn } from "./heads.ts";
 
 export interface ClientSessionOwner {
   /** Another request may be possible. */
@@ -30,7 +30,7 @@ export class ClientSession implements Http2SocketHandler {
   idleSince: number;
   private readonly http2: Http2Socket;
   private readonly owner: ClientSessionOwner;
-  private readonly derived: Http2Context["derived"];
+  private readonly heads: HeadMemory;
   private gone = false;
 
   /**
@@ -46,7 +46,7 @@ export class ClientSession implements Http2SocketHandler {
     pings: boolean,
   ) {
     const { pool, sharedLimits: limits, keepalive } = context.http2;
-    const counting = new CountingSocket(socket, cells);
+    const counting = new CountingSocket(socket, cells, context.flusher);
     // A new connection takes a hundred bytes, or it is no connection.
     if (prologue !== null && counting.write(prologue, 0, prologue.length) < prologue.length) counting.terminate();
     const options = {
@@ -57,7 +57,7 @@ export class ClientSession implements Http2SocketHandler {
       keepalive: pings ? keepalive : null,
     };
     this.owner = owner;
-    this.derived = context.http2.derived;
+    this.heads = context.http2.heads;
     this.idleSince = context.clock.now();
     this.http2 = new Http2Socket(counting, options, this);
   }
@@ -74,25 +74,14 @@ export class ClientSession implements Http2SocketHandler {
   /** Sends a request, unless there is no room. */
   begin(downstream: Downstream): boolean {
     if (!this.canOpen) return false;
-    const { request } = downstream;
-    const stream = new ClientStream(downstream);
-    const opened = this.http2.connection.request(this.blockOf(downstream), request.body === "none", stream);
+    const { request, extra, authority } = downstream;
+    const stream = new ClientStream(downstream, this.heads);
+    const block = this.heads.requestToSend(request, extra, authority);
+    const opened = this.http2.connection.request(block, request.body === "none", stream);
     if (opened === null) return false;
     stream.opened(opened);
     downstream.onUpstream(stream);
     return true;
-  }
-
-  private blockOf({ request, extra, authority }: Downstream): HeaderBlock {
-    if (!(request instanceof BlockRequest) || request.block.memoKey === 0 || authority !== null) {
-      return requestToSend(request, extra, authority);
-    }
-    let block = this.derived.get(request.block);
-    if (block === undefined) {
-      block = repeated(requestToSend(request, extra, null), request.block.memoKey);
-      this.derived.set(request.block, block);
-    }
-    return block;
   }
 
   /** Ends it after the requests under way. */
@@ -127,8 +116,11 @@ class ClientStream implements Upstream, StreamHandler {
   /** Bytes whose window is not given back, because the way to the client is full. */
   private held = 0;
 
-  constructor(downstream: Downstream) {
+  private readonly heads: HeadMemory;
+
+  constructor(downstream: Downstream, heads: HeadMemory) {
     this.downstream = downstream;
+    this.heads = heads;
   }
 
   opened(stream: Http2Stream): void {
@@ -177,7 +169,7 @@ class ClientStream implements Upstream, StreamHandler {
   onHeaders(stream: Http2Stream, block: HeaderBlock, fin: boolean): void {
     const { downstream } = this;
     if (downstream === null) return;
-    const head = new BlockResponse(block, fin);
+    const head = this.heads.response(block, fin);
     if (block.status < 200) {
       if (++this.informational <= maxInformational) {
         downstream.onInformational(head);

@@ -1,5 +1,5 @@
-import type { HeaderBlock } from "#wire/http2/header-block.ts";
 import { http2Limits, type Http2Limits } from "#wire/http2/limits.ts";
+import { HeadMemory } from "./head-memory.ts";
 import { BufferPool } from "#wire/http2/out-buffer.ts";
 
 /** What the HTTP/2 connections of one direction share. */
@@ -8,8 +8,7 @@ export interface Http2Context {
   /** Of connections with one client behind them, and of those that many share: to servers and between proxies. */
   readonly ownLimits: Http2Limits;
   readonly sharedLimits: Http2Limits;
-  /** What heads that come again are sent as: they belong to one client's connection, so what is added to them is the same. */
-  readonly derived: WeakMap<HeaderBlock, HeaderBlock>;
+  readonly heads: HeadMemory;
   /** Pings of a client's or a peer proxy's connection when it is silent, ms: a peer that is gone is found. Linkerd: 10 s, 3 s. */
   readonly keepalive: { readonly interval: number; readonly timeout: number };
 }
@@ -20,12 +19,13 @@ export interface Http2Context {
  */
 const maxConcurrentStreams = 4096;
 
-export function createHttp2Context(): Http2Context {
+/** @param stripResponse response headers that don't pass */
+export function createHttp2Context(stripResponse: ReadonlySet<string>): Http2Context {
   return {
     pool: new BufferPool(32_768, 16),
     ownLimits: http2Limits({ maxConcurrentStreams }),
     sharedLimits: http2Limits({ maxConcurrentStreams, sharedFreely: true }),
-    derived: new WeakMap(),
+    heads: new HeadMemory(stripResponse),
     keepalive: { interval: 10_000, timeout: 3000 },
   };
 }

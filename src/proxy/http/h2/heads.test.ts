@@ -63,6 +63,7 @@ test("A request of HTTP/1 goes on by HTTP/2 without what belongs to its connecti
     ":path: /a",
     "x-own: 2",
     "l5d-client-id: a",
+    "l5d-orig-proto: HTTP/1.1",
   ]);
 });
 

@@ -24,8 +24,8 @@ export class BlockRequest implements RequestHead {
   readonly upgrade = null;
   readonly expectContinue = false;
   readonly connectionNames = none;
-  readonly shared = false;
-  readonly forwarded = null;
+  shared = false;
+  forwarded: Uint8Array | null = null;
   private list: FlatHeaders | null = null;
 
   /** `fin`: the head is all of it. */
@@ -59,8 +59,8 @@ export class BlockResponse implements ResponseHead {
   readonly keepAlive = true;
   readonly upgrade = null;
   readonly connectionNames = none;
-  readonly shared = false;
-  readonly forwarded = null;
+  shared = false;
+  forwarded: Uint8Array | null = null;
   private list: FlatHeaders | null = null;
 
   constructor(block: HeaderBlock, fin: boolean) {
@@ -99,7 +99,8 @@ function without(block: HeaderBlock, name: string): string[] {
 export function requestToSend(head: RequestHead, extra: FlatHeaders, authority: string | null): HeaderBlock {
   if (!(head instanceof BlockRequest)) {
     const line = { method: head.method, scheme: "http", authority: authority ?? head.authority, path: head.path };
-    return requestBlock(line, [...passing(head, true), ...extra]);
+    const form = head.target === head.path ? "" : "; absolute-form";
+    return requestBlock(line, [...passing(head, true), ...extra, "l5d-orig-proto", `HTTP/1.${head.minor}${form}`]);
   }
   const { block } = head;
   const { fields, regularStart } = block;

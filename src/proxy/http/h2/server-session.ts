@@ -8,6 +8,7 @@ import { http2Code } from "#wire/http2/errors.ts";
 import { responseBlock, type HeaderBlock } from "#wire/http2/header-block.ts";
 import type { Http2Stream, StreamHandler } from "#wire/http2/stream.ts";
 import type { HttpContext } from "../exchange.ts";
+import type { Flusher } from "../out-buffer.ts";
 import type { TransportCells } from "../ports.ts";
 import type { RequestHandler } from "../request-handler.ts";
 import { CountingSocket } from "./counting-socket.ts";
@@ -30,6 +31,7 @@ export class ServerSession implements Http2SocketHandler {
   private readonly http2: Http2Socket;
   private readonly socket: CountingSocket;
   private readonly context: StreamContext;
+  private readonly flusher: Flusher;
   private readonly handler: () => RequestHandler;
   private readonly over: (error: MeshError | null) => void;
 
@@ -48,12 +50,13 @@ export class ServerSession implements Http2SocketHandler {
     shared: boolean,
     over: (error: MeshError | null) => void,
   ) {
-    const { pool, ownLimits, sharedLimits, keepalive } = context.http2;
+    const { pool, ownLimits, sharedLimits, keepalive, heads } = context.http2;
     const limits = shared ? sharedLimits : ownLimits;
     this.handler = handler;
+    this.flusher = context.flusher;
     this.over = over;
-    this.context = { extra, extraFields: fieldLines(extra), stripResponse: context.stripResponse };
-    this.socket = new CountingSocket(socket, cells);
+    this.context = { extra, extraFields: fieldLines(extra), heads };
+    this.socket = new CountingSocket(socket, cells, context.flusher);
     this.http2 = new Http2Socket(this.socket, { role: "server", clock: context.clock, pool, limits, keepalive }, this);
   }
 
@@ -61,6 +64,7 @@ export class ServerSession implements Http2SocketHandler {
   start(initial: Buffer, ended: boolean): void {
     this.http2.onData(this.socket, initial);
     if (ended) this.http2.onEnd();
+    this.flusher.run();
   }
 
   /** Takes no new requests and ends after those under way. */

@@ -8,13 +8,14 @@ import type { Downstream, Upstream, UpstreamPool } from "../exchange.ts";
 import { idempotent } from "../idempotent.ts";
 import type { ErrorAnswer } from "../ports.ts";
 import type { ExchangeEnd, RequestControl, RequestHandler } from "../request-handler.ts";
-import { BlockRequest, forbiddenIn, grpcStatusOf, responseToSend } from "./heads.ts";
+import type { HeadMemory } from "./head-memory.ts";
+import { forbiddenIn, grpcStatusOf } from "./heads.ts";
 
 /** What the streams of one connection share. */
 export interface StreamContext {
   readonly extra: FlatHeaders;
   readonly extraFields: string;
-  readonly stripResponse: ReadonlySet<string>;
+  readonly heads: HeadMemory;
 }
 
 /** How often a request is sent again that the server has certainly not seen. */
@@ -58,7 +59,7 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
     this.stream = stream;
     this.context = context;
     this.handler = handler;
-    this.request = new BlockRequest(block, fin);
+    this.request = context.heads.request(block, fin);
     this.requestEnd = fin ? [] : null;
   }
 
@@ -172,12 +173,12 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
   }
 
   onInformational(head: ResponseHead): void {
-    if (head.status !== 101) this.stream.sendHeaders(responseToSend(head, this.context.stripResponse), false);
+    if (head.status !== 101) this.stream.sendHeaders(this.context.heads.responseToSend(head), false);
   }
 
   onResponse(head: ResponseHead, body: BodyKind): void {
     this.status = head.status;
-    const block = responseToSend(head, this.context.stripResponse);
+    const block = this.context.heads.responseToSend(head);
     if (body === "none") this.pendingHead = block;
     else this.stream.sendHeaders(block, false);
     this.handler.onResponse(head);
