@@ -24,12 +24,12 @@ import { indexSources, type IndexSource, policySources, profileSources, startWat
 
 export const startDestination: StartProgram = async (context) => {
   const config = destinationConfig(context.args);
-  const { settings } = config;
+  const { settings, http2 } = config;
   const log = context.log.child("api");
   return await serve(
     context,
     config,
-    (index) => [destinationService({ ...context, index, settings, log })],
+    (index) => [destinationService({ ...context, index, settings, http2, log })],
     profileSources,
   );
 };

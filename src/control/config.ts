@@ -3,6 +3,8 @@ import { MeshError } from "#lib/errors.ts";
 import { type Cidr, parseCidrs } from "#lib/net-addr.ts";
 import { parsePortRanges } from "#lib/port-list.ts";
 import { defaultOpaquePorts } from "#model/opaque-ports.ts";
+import type { Http2ClientParams } from "#rpc/gen/destination_pb.ts";
+import { parseHttp2Params } from "./api/http2-params.ts";
 import type { DestinationSettings } from "./destination/settings.ts";
 import { Flags, type FlagSpecs } from "./flags.ts";
 import { parseDefaultPolicyName } from "./policy/default-policy.ts";
@@ -58,7 +60,7 @@ const destinationFlags: FlagSpecs = {
   "enable-endpoint-slices": ignoredFlag,
   "export-queue-metrics": ignoredFlag,
   "ext-endpoint-zone-weights": ignoredFlag,
-  "meshed-http2-client-params": ignoredValue,
+  "meshed-http2-client-params": value,
   "cluster-networks": ignoredValue,
   "trace-collector": ignoredValue,
   "trace-collector-name": ignoredValue,
@@ -71,6 +73,8 @@ export interface DestinationConfig {
   /** Updates that may wait for a slow client. Default 100. */
   readonly queueCapacity: number;
   readonly settings: DestinationSettings;
+  /** How proxies are to speak HTTP/2 to each other; null: as they like. */
+  readonly http2: Http2ClientParams | null;
 }
 
 export function destinationConfig(args: readonly string[]): DestinationConfig {
@@ -81,6 +85,7 @@ export function destinationConfig(args: readonly string[]): DestinationConfig {
     admin: flags.listenAddr("metrics-addr", ":9996"),
     kubeconfig: flags.text("kubeconfig", ""),
     queueCapacity: flags.integer("stream-queue-capacity", 100, { min: 1, max: 100_000 }),
+    http2: flags.parsed("meshed-http2-client-params", "", parseHttp2Params),
     settings: {
       clusterDomain,
       trustDomain: domain(flags, "identity-trust-domain", clusterDomain),

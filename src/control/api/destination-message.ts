@@ -13,6 +13,7 @@ import {
   UpdateSchema,
   WeightedAddrSchema,
   WeightedAddrSetSchema,
+  type Http2ClientParams,
   type ProtocolHint,
   type TlsIdentity,
   type Update,
@@ -57,6 +58,8 @@ export function weightedAddr(
   endpoint: Endpoint,
   clientZone: string,
   extraLabels: Readonly<Record<string, string>> = {},
+  /** For endpoints that speak HTTP/2 with our proxies; null: the proxies' own settings. */
+  http2: Http2ClientParams | null = null,
 ): WeightedAddr | null {
   const addr = tcpAddress(endpoint);
   if (addr === null) return null;
@@ -70,6 +73,7 @@ export function weightedAddr(
     },
     ...(endpoint.identity === null ? {} : { tlsIdentity: tlsIdentity(endpoint.identity) }),
     ...(endpoint.hint === null ? {} : { protocolHint: protocolHint(endpoint.hint) }),
+    ...(http2 !== null && endpoint.hint?.protocol === "h2" ? { http2 } : {}),
     ...(endpoint.pod === null ? {} : { resourceRef: resourceMetadata("Pod", endpoint.pod) }),
   });
 }
@@ -94,10 +98,11 @@ export function addUpdate(
   endpoints: readonly Endpoint[],
   of: { readonly namespace: string; readonly service: string },
   clientZone: string,
+  http2: Http2ClientParams | null,
 ): Update {
   const addrs: WeightedAddr[] = [];
   for (const endpoint of endpoints) {
-    const addr = weightedAddr(endpoint, clientZone);
+    const addr = weightedAddr(endpoint, clientZone, {}, http2);
     if (addr !== null) addrs.push(addr);
   }
   const metricLabels = { namespace: of.namespace, service: of.service };

@@ -3,7 +3,7 @@ import type { DrainSignal } from "#lib/drain.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import type { Registry } from "#lib/metrics/registry.ts";
-import { Destination, DestinationProfileSchema } from "#rpc/gen/destination_pb.ts";
+import { Destination, DestinationProfileSchema, type Http2ClientParams } from "#rpc/gen/destination_pb.ts";
 import { encodeMessage } from "#rpc/message.ts";
 import { implement, type ServiceRoutes } from "#rpc/service.ts";
 import { parseAuthority } from "../destination/authority.ts";
@@ -21,6 +21,8 @@ import { follow } from "./subscription.ts";
 export interface DestinationServiceOptions {
   readonly index: ClusterIndex;
   readonly settings: DestinationSettings;
+  /** How clients are to speak HTTP/2 with meshed endpoints; null: as they like. */
+  readonly http2: Http2ClientParams | null;
   readonly registry: Registry;
   readonly log: Log;
   readonly drain: DrainSignal;
@@ -29,7 +31,7 @@ export interface DestinationServiceOptions {
 export function destinationService(options: DestinationServiceOptions): ServiceRoutes {
   const { index, settings, log, drain } = options;
   const metrics = new DestinationMetrics(options.registry);
-  const frames = new EndpointFrames();
+  const frames = new EndpointFrames(options.http2);
   return implement(Destination, {
     get(request, context, writer) {
       const authority = parseAuthority(request.path, settings.clusterDomain);
@@ -84,7 +86,9 @@ export function destinationService(options: DestinationServiceOptions): ServiceR
         watchProfile(index, settings, authority, client.namespace),
         (profile) => {
           updates.value++;
-          return writer.sendFrame(encodeMessage(DestinationProfileSchema, profileMessage(profile, zone)));
+          return writer.sendFrame(
+            encodeMessage(DestinationProfileSchema, profileMessage(profile, zone, options.http2)),
+          );
         },
         {
           context,

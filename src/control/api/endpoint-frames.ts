@@ -1,5 +1,5 @@
 import { encodeMessage } from "#rpc/message.ts";
-import { UpdateSchema, type Update } from "#rpc/gen/destination_pb.ts";
+import { type Http2ClientParams, UpdateSchema, type Update } from "#rpc/gen/destination_pb.ts";
 import { viewChange } from "../destination/client-view.ts";
 import type { EndpointSet } from "../destination/endpoint-set.ts";
 import type { Endpoint } from "../destination/endpoint.ts";
@@ -19,6 +19,11 @@ const perMessage = 500;
  */
 export class EndpointFrames {
   private steps = new WeakMap<View, WeakMap<View, Map<string, readonly Buffer[]>>>();
+  private readonly http2: Http2ClientParams | null;
+
+  constructor(http2: Http2ClientParams | null) {
+    this.http2 = http2;
+  }
 
   /** `set`: where the new view comes from. A change is never split into "remove, then add": clients would see a gap. */
   step(before: View, after: View, set: EndpointSet, zone: string): readonly Buffer[] {
@@ -28,18 +33,26 @@ export class EndpointFrames {
     if (byZone === undefined) from.set(before, (byZone = new Map()));
     const known = byZone.get(zone);
     if (known !== undefined) return known;
-    const frames = messages(before, after, set, zone).map((message) => encodeMessage(UpdateSchema, message));
+    const frames = messages(before, after, set, zone, this.http2).map((message) =>
+      encodeMessage(UpdateSchema, message),
+    );
     byZone.set(zone, frames);
     return frames;
   }
 }
 
-function messages(before: View, after: View, set: EndpointSet, zone: string): Update[] {
+function messages(
+  before: View,
+  after: View,
+  set: EndpointSet,
+  zone: string,
+  http2: Http2ClientParams | null,
+): Update[] {
   if (after.size === 0) return [noEndpointsUpdate(set.exists)];
   const { add, remove } = viewChange(before, after);
   const out: Update[] = [];
   for (let at = 0; at < add.length; at += perMessage) {
-    out.push(addUpdate(add.slice(at, at + perMessage), set, zone));
+    out.push(addUpdate(add.slice(at, at + perMessage), set, zone, http2));
   }
   if (remove.length > 0) out.push(removeUpdate(remove));
   return out;

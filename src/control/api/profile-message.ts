@@ -14,6 +14,7 @@ import {
   RouteSchema,
   WeightedDstSchema,
   type DestinationProfile,
+  type Http2ClientParams,
   type RequestMatch,
   type ResponseMatch,
   type Route,
@@ -27,12 +28,16 @@ import { methodMessage } from "./route-message.ts";
 /** Where a ServiceProfile says nothing of it. */
 const usualBudget = { retryRatio: 0.2, minRetriesPerSecond: 10, ttl: 10_000 };
 
-export function profileMessage(profile: Profile, clientZone: string): DestinationProfile {
+export function profileMessage(
+  profile: Profile,
+  clientZone: string,
+  http2: Http2ClientParams | null = null,
+): DestinationProfile {
   const { endpoint, service, source } = profile;
   const addr =
     endpoint === null
       ? null
-      : weightedAddr(endpoint, clientZone, endpoint.pod === null ? {} : { namespace: endpoint.pod.namespace });
+      : weightedAddr(endpoint, clientZone, endpoint.pod === null ? {} : { namespace: endpoint.pod.namespace }, http2);
   const budget = profile.retryBudget ?? usualBudget;
   return create(DestinationProfileSchema, {
     fullyQualifiedName: profile.name,
