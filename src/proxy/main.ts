@@ -3,13 +3,17 @@ import { systemClock } from "#lib/clock.ts";
 import { MeshError, errorChain } from "#lib/errors.ts";
 import { createLog, stderrSink, type Log } from "#lib/log.ts";
 import type { Registry } from "#lib/metrics/registry.ts";
+import { activity } from "#lib/net/bun-socket.ts";
 import { maxConnections } from "#lib/net/open-files.ts";
 import { systemRandom } from "#lib/random.ts";
 import { startProxy } from "./app.ts";
+import { CollectorPace } from "./collector.ts";
 import { badConfigExitCode, readConfig, type ProxyConfig } from "./config.ts";
+import { applyRuntimeOptions } from "./runtime-options.ts";
 
 /** Runs until SIGTERM or SIGINT and the drain after it. A second signal ends it at once. */
 export async function main(_argv: readonly string[]): Promise<number> {
+  const untuned = applyRuntimeOptions(process.env);
   let config: ProxyConfig;
   try {
     config = readConfig(process.env);
@@ -20,6 +24,8 @@ export async function main(_argv: readonly string[]): Promise<number> {
   }
   const sink = stderrSink(config.log.filter, config.log.format);
   const log = createLog(sink);
+  if (untuned !== null) log.warn("The runtime can't be told to save memory", { reason: untuned });
+  activity.observer = new CollectorPace(systemClock);
   const signal = nextSignal();
   let proxy: ReturnType<typeof startProxy>;
   try {

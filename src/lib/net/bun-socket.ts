@@ -30,10 +30,30 @@ export function nativeFd(native: NativeSocket): number {
   return (native as unknown as { readonly fd: number }).fd;
 }
 
+/** What makes garbage, told after it was dealt with: for a program that paces the collector. */
+export interface SocketActivity {
+  /** A connection was opened, or its handshake ended. */
+  onOpened(): void;
+  onRead(bytes: number): void;
+}
+
+/** Set before the first socket, by main.ts. */
+export const activity: { observer: SocketActivity | null } = { observer: null };
+
 export const nativeHandlers: Bun.SocketHandler<NativeOwner> = {
-  open: (native) => native.data.nativeOpen(native),
-  handshake: (native, ok, error) => native.data.nativeHandshake(native, ok, error),
-  data: (native, chunk) => native.data.nativeData(native, chunk),
+  open(native) {
+    native.data.nativeOpen(native);
+    activity.observer?.onOpened();
+  },
+  handshake(native, ok, error) {
+    native.data.nativeHandshake(native, ok, error);
+    activity.observer?.onOpened();
+  },
+  data(native, chunk) {
+    const { length } = chunk;
+    native.data.nativeData(native, chunk);
+    activity.observer?.onRead(length);
+  },
   drain: (native) => native.data.nativeDrain(native),
   end: (native) => native.data.nativeEnd(native),
   close: (native, error) => native.data.nativeClose(native, error),

@@ -54,6 +54,7 @@ function open() {
     write: { args: ["int", "ptr", "usize"], returns: "int" },
     fchmod: { args: ["int", "int"], returns: "int" },
     rename: { args: ["ptr", "ptr"], returns: "int" },
+    execve: { args: ["ptr", "ptr", "ptr"], returns: "int" },
     getrlimit: { args: ["int", "ptr"], returns: "int" },
     setns: { args: ["int", "int"], returns: "int" },
     send: { args: ["int", "ptr", "usize", "int"], returns: "int" },
@@ -288,4 +289,21 @@ export function writePrivateFile(path: string, content: Uint8Array): number {
 /** Gives a file another name, in place of what has it; 0 or the errno. */
 export function renameFile(from: string, to: string): number {
   return libc().symbols.rename(ptr(cString(from)), ptr(cString(to))) < 0 ? errno() : 0;
+}
+
+/** Puts another program into this process (execve(2)): answers only when that failed, with the errno. */
+export function replaceProcess(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): number {
+  const list = (texts: readonly string[]): { readonly strings: Uint8Array[]; readonly pointers: BigUint64Array } => {
+    const strings = texts.map(cString);
+    const pointers = new BigUint64Array(new ArrayBuffer(8 * (texts.length + 1)));
+    for (const [index, bytes] of strings.entries()) pointers[index] = BigInt(ptr(bytes));
+    return { strings, pointers };
+  };
+  const words = list(argv);
+  const variables = list(Object.entries(env).map(([name, value]) => `${name}=${value}`));
+  const file = cString(path);
+  libc().symbols.execve(ptr(file), ptr(words.pointers), ptr(variables.pointers));
+  const failure = errno();
+  // Whatever the pointers point to is alive until here.
+  return words.strings.length + variables.strings.length + file.length > 0 ? failure : 0;
 }

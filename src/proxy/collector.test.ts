@@ -1,0 +1,57 @@
+import { expect, test } from "bun:test";
+import { FakeClock } from "#lib/testing/fake-clock.ts";
+import { CollectorPace } from "./collector.ts";
+
+function setUp() {
+  const done: string[] = [];
+  const clock = new FakeClock();
+  const pace = new CollectorPace(clock, {
+    young: () => done.push("young"),
+    all: () => done.push("all"),
+    shrink: () => done.push("shrink"),
+  });
+  clock.advance(1000);
+  expect(done.splice(0)).toEqual(["shrink"]);
+  const read = (times: number, bytes = 200): void => {
+    for (let i = 0; i < times; i++) pace.onRead(bytes);
+  };
+  return { pace, clock, done, read };
+}
+
+test("a collection follows after 300 reads, and each fifth one is a full one", () => {
+  const { done, read } = setUp();
+  read(299);
+  expect(done).toEqual([]);
+  read(1);
+  expect(done).toEqual(["young"]);
+  read(300 * 5);
+  expect(done).toEqual(["young", "young", "young", "young", "all", "young"]);
+});
+
+test("new connections count for more than reads, large chunks not at all", () => {
+  const { pace, done, read } = setUp();
+  read(10_000, 100_000);
+  expect(done).toEqual([]);
+  for (let i = 0; i < 6; i++) pace.onOpened();
+  expect(done).toEqual(["young"]);
+});
+
+test("memory is given back once, in the first quiet moment after a busy time", () => {
+  const { clock, done, read } = setUp();
+  clock.advance(30_000);
+  read(3000);
+  done.length = 0;
+  clock.advance(10_000);
+  expect(done).toEqual([]);
+  read(300);
+  done.length = 0;
+  clock.advance(60_000);
+  expect(done).toEqual(["shrink"]);
+});
+
+test("large chunks make a time busy as well", () => {
+  const { clock, done, read } = setUp();
+  read(1, 100_000);
+  clock.advance(60_000);
+  expect(done).toEqual(["shrink"]);
+});

@@ -1,0 +1,80 @@
+/**
+ * When garbage is collected. The runtime collects when its heap has grown by a share of what is live; that lets the heap
+ * of a small proxy double, and most of its pages never come back, because what lives is spread over them. So under load it is told to
+ * collect after so many reads, at a hundredth of the CPU. Large chunks don't count: their memory is their own, and
+ * a collection each would cost more than the copying.
+ */
+import { edenGC, fullGC } from "bun:jsc";
+import type { Clock } from "#lib/clock.ts";
+import type { SocketActivity } from "#lib/net/bun-socket.ts";
+
+export interface Collector {
+  /** What was made since the last time; under 1 ms. */
+  young(): void;
+  /** Everything, and code that is not used any more; 1–3 ms. */
+  all(): void;
+  /** Everything, and free pages go back to the system; 2–5 ms. */
+  shrink(): void;
+}
+
+export const runtimeCollector: Collector = { young: edenGC, all: fullGC, shrink: () => void Bun.gc(true) };
+
+/** Garbage of a read is the unit, about 1 KB. */
+const unitsPerCollection = 300;
+/** An opened connection or a finished handshake makes about as much as so many reads. */
+const unitsPerOpening = 50;
+/** Longer chunks are not counted, bytes. */
+const largeChunk = 16_384;
+/** Every so many collections are full ones. */
+const fullEvery = 5;
+/** How often it looks whether it is quiet, ms, and below how many collections since then it is. */
+const quietInterval = 10_000;
+/** When a proxy has its certificate and has seen its first streams, ms. */
+const startInterval = 600;
+const quietCollections = 2;
+
+export class CollectorPace implements SocketActivity {
+  private readonly collector: Collector;
+  private units = 0;
+  private collections = 0;
+  private sinceLook = 0;
+  private grown = false;
+
+  /** Looks for quiet moments until the process ends. */
+  constructor(clock: Clock, collector: Collector = runtimeCollector) {
+    this.collector = collector;
+    const look = (): void => {
+      this.look();
+      clock.after(quietInterval, look);
+    };
+    clock.after(quietInterval, look);
+    // What the start has left behind would otherwise be spread over all of the heap by the time it goes: 2 MB.
+    clock.after(startInterval, () => collector.shrink());
+  }
+
+  onOpened(): void {
+    this.add(unitsPerOpening);
+  }
+
+  onRead(bytes: number): void {
+    if (bytes < largeChunk) this.add(1);
+    else this.grown = true;
+  }
+
+  private add(units: number): void {
+    this.units += units;
+    if (this.units < unitsPerCollection) return;
+    this.units = 0;
+    this.sinceLook++;
+    if (++this.collections % fullEvery === 0) this.collector.all();
+    else this.collector.young();
+  }
+
+  /** After a busy time comes the moment to give memory back. */
+  private look(): void {
+    const busy = this.sinceLook > quietCollections;
+    this.sinceLook = 0;
+    if (!busy && this.grown) this.collector.shrink();
+    this.grown = busy;
+  }
+}
