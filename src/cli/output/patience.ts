@@ -1,27 +1,37 @@
 /** A word to somebody who waits: after two seconds without output a line on standard error says that it goes on. */
+import { type Clock, systemClock, type Timer } from "#lib/clock.ts";
 import type { Terminal } from "../globals.ts";
 import { redraw } from "./progress.ts";
 
 /** ms without output before the first word. */
 const patience = 2000;
+/** ms between two words. */
+const interval = 500;
 
 /** The same terminal, on which the line disappears as soon as anything is written; `stop` ends it. */
-export function patient(terminal: Terminal, what: string): { readonly terminal: Terminal; stop(): void } {
+export function patient(
+  terminal: Terminal,
+  what: string,
+  clock: Clock = systemClock,
+): { readonly terminal: Terminal; stop(): void } {
   if (!terminal.interactive) return { terminal, stop: () => {} };
-  let since = performance.now();
+  let since = clock.now();
   let shown = false;
+  let timer: Timer;
+  const look = (): void => {
+    const waited = clock.now() - since;
+    if (waited >= patience) {
+      shown = true;
+      redraw(terminal, `${what} is still working (${Math.round(waited / 1000)} s)`);
+    }
+    timer = clock.after(interval, look);
+  };
+  timer = clock.after(interval, look);
   const clear = (): void => {
     if (shown) redraw(terminal, "");
     shown = false;
-    since = performance.now();
+    since = clock.now();
   };
-  const timer = setInterval(() => {
-    const waited = performance.now() - since;
-    if (waited < patience) return;
-    shown = true;
-    redraw(terminal, `${what} is still working (${Math.round(waited / 1000)} s)`);
-  }, 500);
-  timer.unref();
   const writing =
     (write: (text: string) => void) =>
     (text: string): void => {
@@ -31,7 +41,7 @@ export function patient(terminal: Terminal, what: string): { readonly terminal: 
   return {
     terminal: { ...terminal, out: writing(terminal.out), err: writing(terminal.err) },
     stop: () => {
-      clearInterval(timer);
+      timer.cancel();
       clear();
     },
   };
