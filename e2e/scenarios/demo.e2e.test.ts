@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { repository, run } from "../harness/cluster.ts";
+import { clusterKind, repository, run } from "../harness/cluster.ts";
 
 /** What a run could leave behind on this machine. */
 async function traces(): Promise<Record<string, string[]>> {
@@ -67,7 +67,8 @@ async function demoPid(demo: Demo): Promise<number> {
   return found;
 }
 
-describe("npm run demo", () => {
+// It brings its own cluster, so one run with the local ones is enough.
+describe.skipIf(clusterKind !== "local")("npm run demo", () => {
   test("is up within 20 s, twice, and Ctrl-C leaves nothing behind", async () => {
     const before = await traces();
     const state = mkdtempSync(join(tmpdir(), "linkerd-demo-"));

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { clusterKind } from "../harness/cluster.ts";
 import { helloBytes } from "./limits-hello.ts";
 import { paths, startApp } from "../../bench/macro/app.ts";
 import { linkerd } from "../../bench/macro/linkerd.ts";
@@ -25,7 +26,14 @@ import {
 } from "../../bench/macro/world.ts";
 
 const tools = ["ip", "nft", "nginx", "wrk", "setpriv", "curl"].filter((tool) => Bun.which(tool) === null);
-const reason = process.getuid?.() !== 0 ? "needs root" : tools.length > 0 ? `needs ${tools.join(", ")}` : null;
+const reason =
+  clusterKind !== "local"
+    ? "needs no cluster, so it runs with the local ones"
+    : process.getuid?.() !== 0
+      ? "needs root"
+      : tools.length > 0
+        ? `needs ${tools.join(", ")}`
+        : null;
 const ports = portsOf(0);
 const bench = join(import.meta.dir, "../../bench/macro");
 

@@ -20,6 +20,7 @@ describe.skipIf(!hasKubectl)("the commands users have read", () => {
   let cluster: TestCluster;
   let objectsBefore: string[] = [];
   let filesBefore: string[] = [];
+  let rulesBefore: string[] = [];
 
   beforeAll(async () => {
     cluster = await startCluster("mission");
@@ -33,6 +34,7 @@ describe.skipIf(!hasKubectl)("the commands users have read", () => {
     await waitForDeployments(cluster.client, "emojivoto", 60_000);
     objectsBefore = await allObjects(cluster);
     filesBefore = cluster.nodeFiles?.() ?? [];
+    rulesBefore = await nodeRules();
   });
   afterAll(async () => {
     await cluster?.stop();
@@ -76,6 +78,37 @@ describe.skipIf(!hasKubectl)("the commands users have read", () => {
       expect(pod.spec.containers).toHaveLength(1);
       expect(pod.status?.containerStatuses?.[0]?.restartCount).toBe(0);
     }
+  });
+
+  test("the init container has two capabilities and no root, and its rules are in the pod's network alone", async () => {
+    const { items } = await cluster.client.list<Pod>(resources.pods, { namespace: "emojivoto" });
+    for (const pod of items) {
+      const init = pod.spec.initContainers?.find(({ name }) => name === "linkerd-init");
+      expect(init).toMatchObject({
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          capabilities: { add: ["NET_ADMIN", "NET_RAW"], drop: ["ALL"] },
+          privileged: false,
+          readOnlyRootFilesystem: true,
+          runAsGroup: 65534,
+          runAsNonRoot: true,
+          runAsUser: 65534,
+        },
+      });
+    }
+    const node = await cluster.nodePid();
+    if (node === null || process.getuid?.() !== 0) return;
+    const proxies = processesBelow(node).filter(
+      ({ pod, argv }) => items.some(({ metadata }) => metadata.name === pod) && argv.includes("proxy"),
+    );
+    expect(proxies.length).toBeGreaterThanOrEqual(4);
+    for (const { pid } of proxies) {
+      const rules = await ok(run(["nsenter", `--net=/proc/${pid}/ns/net`, "nft", "list", "ruleset"]));
+      expect(rules).toContain("redirect to :4140");
+      expect(rules).toContain("redirect to :4143");
+    }
+    expect(await nodeRules()).toEqual(expect.arrayContaining(rulesBefore));
+    expect((await nodeRules()).filter((line) => line.includes("redirect to"))).toEqual([]);
   });
 
   test("the application's requests go through both proxies with mutual TLS and succeed", async () => {
@@ -144,7 +177,7 @@ describe.skipIf(!hasKubectl)("the commands users have read", () => {
   });
 
   for (const { namespace, name, everywhere, athome } of allowedRights) {
-    test.skipIf(clusterKind === "local")(`${name} may do what it needs and nothing else`, async () => {
+    test(`${name} may do what it needs and nothing else`, async () => {
       const account = { namespace, name };
       const anybody = await rightsOf(cluster, { namespace: "default", name: "nobody" }, "default");
       const rights = async (where: string, allowed: readonly string[]): Promise<string[]> => [
@@ -215,10 +248,15 @@ describe.skipIf(!hasKubectl)("the commands users have read", () => {
     });
     expect(left).toEqual(objectsBefore);
     expect(cluster.nodeFiles?.() ?? []).toEqual(filesBefore);
+    expect(await nodeRules()).toEqual(rulesBefore);
+  });
+
+  /** Rules of the node itself that have to do with us. */
+  async function nodeRules(): Promise<string[]> {
     const node = await cluster.nodePid();
-    if (node === null || process.getuid?.() !== 0) return;
+    if (node === null || process.getuid?.() !== 0) return [];
     const rules = await ok(run(["nsenter", `--net=/proc/${node}/ns/net`, "nft", "list", "ruleset"]));
     const withoutCounts = rules.replaceAll(/counter packets \d+ bytes \d+/g, "");
-    expect(withoutCounts.split("\n").filter((line) => /linkerd|\b414[03]\b/.test(line))).toEqual([]);
-  });
+    return withoutCounts.split("\n").filter((line) => /linkerd|\b414[03]\b/.test(line));
+  }
 });
