@@ -40,7 +40,8 @@ export function processTerminal(): Terminal {
     out: (text) => writeAll(1, text),
     err: (text) => writeAll(2, text),
     interactive: process.stderr.isTTY === true && !dumb,
-    columns: () => process.stderr.columns ?? 80,
+    // A terminal that does not know its width says 0.
+    columns: () => process.stderr.columns || 80,
     colour: process.stdout.isTTY === true && !dumb && (env["NO_COLOR"] ?? "") === "",
     env,
     stdin: () => Bun.stdin.text(),
