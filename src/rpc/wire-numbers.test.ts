@@ -29,7 +29,7 @@ const numbers: Record<string, string> = {
   "io.linkerd.proxy.identity.CertifyResponse": "leaf_certificate=1 intermediate_certificates=2 valid_until=3",
   // Ours alone.
   "io.linkerd.proxy.identity.WatchRequest": "",
-  "io.linkerd.proxy.identity.Anchors": "bundle_pem=1",
+  "io.linkerd.proxy.identity.Anchors": "bundle_pem=1 issuer_sha256=2",
   "io.linkerd.proxy.destination.GetDestination": "scheme=1 path=2 context_token=3",
   "io.linkerd.proxy.destination.Update": "add=1 remove=2 no_endpoints=3",
   "io.linkerd.proxy.destination.WeightedAddrSet": "addrs=1 metric_labels=2",

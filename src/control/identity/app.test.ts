@@ -159,14 +159,18 @@ test("proxies hear of the trust anchors at once, of each change and of nothing e
   const next = createRoot("next", validFor(clock.wall(), 365 * day, day));
   rotate([root, next]);
   await stream.when(() => stream.messages.length === 2);
-  // The issuer alone: no news for proxies, but certificates are below the new root from now on.
+  // The issuer alone: the anchors stay, certificates are below the new root from now on.
   rotate([root, next], createIssuer(next, "second", validFor(clock.wall(), 30 * day, day)));
+  await stream.when(() => stream.messages.length === 3);
   const { leafCertificate, intermediateCertificates } = await certify("web");
   const chain = intermediateCertificates.map(parseCertificate);
   verifyChain(parseCertificate(leafCertificate), chain, [next.certificate], clock.wall());
   rotate([next]);
-  await stream.when(() => stream.messages.length === 3);
-  expect(names()).toEqual([["root"], ["next", "root"], ["next"]]);
+  await stream.when(() => stream.messages.length === 4);
+  expect(names()).toEqual([["root"], ["next", "root"], ["next", "root"], ["next"]]);
+  const issuers = stream.messages.map(({ issuerSha256 }) => issuerSha256);
+  expect(issuers[0]).toMatch(/^[0-9a-f]{64}$/);
+  expect(issuers.map((issuer) => issuer === issuers[0])).toEqual([true, true, false, false]);
   drain.start();
   await stream.when(() => stream.ended !== null);
   expect(stream.ended?.message).toBe("The server is shutting down");

@@ -20,7 +20,7 @@ const key = createKey();
 function deps(changes: Partial<CertifyDeps> = {}): CertifyDeps {
   return {
     scope: { controlPlaneNamespace: "linkerd", trustDomain: "cluster.local" },
-    issuer: new Watchable<Issuer>({ authority: issuer, chain: [issuer.certificate], anchorsPem: "" }),
+    issuer: new Watchable<Issuer>({ authority: issuer, chain: [issuer.certificate], anchorsPem: "", fingerprint: "" }),
     review: (given) => {
       expect(given).toBe("token");
       return Promise.resolve({ namespace: "emojivoto", serviceAccount: "web" });

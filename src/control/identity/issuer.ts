@@ -29,6 +29,8 @@ export interface Issuer {
   readonly chain: readonly Certificate[];
   /** What proxies are to trust: every anchor, as PEM. */
   readonly anchorsPem: string;
+  /** SHA-256 of the issuer's certificate, in hexadecimal. */
+  readonly fingerprint: string;
 }
 
 export interface IssuerFiles {
@@ -147,6 +149,7 @@ function issuerOf(trust: Trust, now: number): Issuer {
     anchors.some((anchor) => Buffer.compare(anchor.der, certificate.der) === 0);
   return {
     authority: { certificate: issuer, key: loadKey(trust.issuerKeyPem) },
+    fingerprint: new Bun.CryptoHasher("sha256").update(issuer.der).digest("hex"),
     // Written anew: comments and the order in which a tool wrote the file are no change.
     anchorsPem: anchors.map(certificatePem).toSorted().join(""),
     chain: [issuer, ...intermediates].filter((certificate) => !isAnchor(certificate)),

@@ -1,4 +1,4 @@
-/** Tells proxies whom to trust, now and whenever it changes. */
+/** Tells proxies whom to trust and who issues, now and whenever it changes. */
 import type { DrainSignal } from "#lib/drain.ts";
 import type { Registry } from "#lib/metrics/registry.ts";
 import type { ReadonlyWatchable } from "#lib/watchable.ts";
@@ -16,13 +16,9 @@ export function trustAnchorsService(
   const updates = registry.counter("trust_anchors_updates", "Trust bundles that were sent").cell();
   return implement(TrustAnchors, {
     watch(_request, context, writer) {
-      let sent = "";
-      const send = ({ anchorsPem }: Issuer): boolean => {
-        // An issuer that is renewed under the same anchors is no news.
-        if (anchorsPem === sent) return true;
-        sent = anchorsPem;
+      const send = ({ anchorsPem, fingerprint }: Issuer): boolean => {
         updates.value++;
-        return writer.sendFrame(encodeMessage(AnchorsSchema, { bundlePem: anchorsPem }));
+        return writer.sendFrame(encodeMessage(AnchorsSchema, { bundlePem: anchorsPem, issuerSha256: fingerprint }));
       };
       follow({ value: issuer, release: () => {} }, send, {
         context,

@@ -12,7 +12,7 @@ import type { Message } from "#rpc/protobuf/types.ts";
  * Describes the file trust_anchors.proto.
  */
 export const file_trust_anchors: GenFile = /*@__PURE__*/
-  fileDesc("ChN0cnVzdF9hbmNob3JzLnByb3RvEhlpby5saW5rZXJkLnByb3h5LmlkZW50aXR5Ig4KDFdhdGNoUmVxdWVzdCIdCgdBbmNob3JzEhIKCmJ1bmRsZV9wZW0YASABKAkyaAoMVHJ1c3RBbmNob3JzElgKBVdhdGNoEicuaW8ubGlua2VyZC5wcm94eS5pZGVudGl0eS5XYXRjaFJlcXVlc3QaIi5pby5saW5rZXJkLnByb3h5LmlkZW50aXR5LkFuY2hvcnMiADABYgZwcm90bzM");
+  fileDesc("ChN0cnVzdF9hbmNob3JzLnByb3RvEhlpby5saW5rZXJkLnByb3h5LmlkZW50aXR5Ig4KDFdhdGNoUmVxdWVzdCI0CgdBbmNob3JzEhIKCmJ1bmRsZV9wZW0YASABKAkSFQoNaXNzdWVyX3NoYTI1NhgCIAEoCTJoCgxUcnVzdEFuY2hvcnMSWAoFV2F0Y2gSJy5pby5saW5rZXJkLnByb3h5LmlkZW50aXR5LldhdGNoUmVxdWVzdBoiLmlvLmxpbmtlcmQucHJveHkuaWRlbnRpdHkuQW5jaG9ycyIAMAFiBnByb3RvMw");
 
 /**
  * @generated from message io.linkerd.proxy.identity.WatchRequest
@@ -37,6 +37,14 @@ export type Anchors = Message<"io.linkerd.proxy.identity.Anchors"> & {
    * @generated from field: string bundle_pem = 1;
    */
   bundlePem: string;
+
+  /**
+   * Which certificate signs new ones now: SHA-256 of its DER form in lower-case hexadecimal. Who has a certificate of another
+   * issuer does well to ask for a new one soon, so that the old issuer's root can go before its last certificate ends.
+   *
+   * @generated from field: string issuer_sha256 = 2;
+   */
+  issuerSha256: string;
 };
 
 /**
@@ -51,7 +59,7 @@ export const AnchorsSchema: GenMessage<Anchors> = /*@__PURE__*/
  */
 export const TrustAnchors: GenService<{
   /**
-   * The trust anchors at once, then again whenever they change; the stream doesn't end by itself.
+   * The trust anchors at once, then again whenever they or the issuer change; the stream doesn't end by itself.
    *
    * @generated from rpc io.linkerd.proxy.identity.TrustAnchors.Watch
    */
