@@ -26,6 +26,11 @@ export interface Http2SocketOptions {
   readonly limits: Http2Limits;
   /** Pings when nothing came for `interval` ms; the connection fails when nothing comes for `timeout` ms more. Null: never. */
   readonly keepalive: { readonly interval: number; readonly timeout: number } | null;
+  /**
+   * When output that other sockets' callbacks caused goes out. Default: after the callback that caused it, in a microtask.
+   * Where many sockets share a connection, `setImmediate` joins what all of them cause in one turn of the event loop.
+   */
+  readonly defer?: (run: () => void) => void;
 }
 
 /** The first ping that we send has this number. */
@@ -38,6 +43,7 @@ export class Http2Socket implements SocketHandler, ConnectionHandler {
   private readonly handler: Http2SocketHandler;
   private readonly options: Http2SocketOptions;
   private readonly flush = (): void => this.connection.flush();
+  private readonly defer: (run: () => void) => void;
   private heard: number;
   private pinged = false;
   private pings = firstPing;
@@ -49,6 +55,7 @@ export class Http2Socket implements SocketHandler, ConnectionHandler {
     const { role, clock, pool, limits } = options;
     this.socket = socket;
     this.options = options;
+    this.defer = options.defer ?? queueMicrotask;
     this.handler = handler;
     this.heard = clock.now();
     this.connection = new Http2Connection({
@@ -127,7 +134,7 @@ export class Http2Socket implements SocketHandler, ConnectionHandler {
   }
 
   onOutput(): void {
-    queueMicrotask(this.flush);
+    this.defer(this.flush);
   }
 
   onSettings(): void {

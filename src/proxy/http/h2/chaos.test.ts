@@ -104,7 +104,7 @@ class World {
   constructor(room: number) {
     const made = createHttpContext(this.clock, new Set());
     const limits = { ownLimits: http2Limits(small), sharedLimits: http2Limits({ ...small, sharedFreely: true }) };
-    const context: HttpContext = { ...made, http2: { ...made.http2, ...limits } };
+    const context: HttpContext = { ...made, http2: { ...made.http2, ...limits, deferShared: queueMicrotask } };
     const options = { clock: this.clock, pool: new BufferPool(), limits: http2Limits(small), keepalive: null };
     const accept = (socket: Socket): void => {
       const handler: Http2SocketHandler = {

@@ -9,6 +9,8 @@ export interface Http2Context {
   readonly ownLimits: Http2Limits;
   readonly sharedLimits: Http2Limits;
   readonly heads: HeadMemory;
+  /** When output of a shared connection goes out. */
+  readonly deferShared: (run: () => void) => void;
   /** Pings of a client's or a peer proxy's connection when it is silent, ms: a peer that is gone is found. Linkerd: 10 s, 3 s. */
   readonly keepalive: { readonly interval: number; readonly timeout: number };
 }
@@ -26,6 +28,7 @@ export function createHttp2Context(stripResponse: ReadonlySet<string>): Http2Con
     ownLimits: http2Limits({ maxConcurrentStreams }),
     sharedLimits: http2Limits({ maxConcurrentStreams, sharedFreely: true }),
     heads: new HeadMemory(stripResponse),
+    deferShared: setImmediate,
     keepalive: { interval: 10_000, timeout: 3000 },
   };
 }

@@ -50,14 +50,14 @@ export class ServerSession implements Http2SocketHandler {
     shared: boolean,
     over: (error: MeshError | null) => void,
   ) {
-    const { pool, ownLimits, sharedLimits, keepalive, heads } = context.http2;
-    const limits = shared ? sharedLimits : ownLimits;
+    const { pool, ownLimits, sharedLimits, keepalive, heads, deferShared } = context.http2;
+    const kind = shared ? { limits: sharedLimits, defer: deferShared } : { limits: ownLimits };
     this.handler = handler;
     this.flusher = context.flusher;
     this.over = over;
     this.context = { extra, extraFields: fieldLines(extra), heads };
     this.socket = new CountingSocket(socket, cells, context.flusher);
-    this.http2 = new Http2Socket(this.socket, { role: "server", clock: context.clock, pool, limits, keepalive }, this);
+    this.http2 = new Http2Socket(this.socket, { role: "server", clock: context.clock, pool, keepalive, ...kind }, this);
   }
 
   /** Begins; `initial` was read and counted already, `ended`: the client's end was seen. */
