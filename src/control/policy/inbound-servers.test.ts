@@ -251,6 +251,11 @@ describe("Routes of a Server", () => {
     ]);
   });
 
+  test("that can't be understood are as if they were not there", () => {
+    const cluster = world(server(), route("[{matches: [{path: {value: no-slash}}]}]"));
+    expect(routesOf(cluster).map(({ origin }) => origin.name)).toEqual(["probe", "default"]);
+  });
+
   test("of gRPC count where the Server says so", () => {
     const grpc = policyObject(
       "GRPCRoute",

@@ -46,6 +46,7 @@ describe("A route's status", () => {
       "[{}]",
       "NoMatchingParent=False ResolvedRefs=True",
     ],
+    [toService, "[{matches: [{path: {value: api}}]}]", "UnsupportedValue=False ResolvedRefs=True"],
     [toService, "[{filters: [{type: ExtensionRef}]}]", "UnsupportedValue=False ResolvedRefs=True"],
   ])("%s with %s", (parent, rules, expected) => {
     expect(told(world(route(parent, rules)))).toEqual([expected]);

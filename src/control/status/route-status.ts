@@ -49,7 +49,7 @@ function conditionsAt(index: ClusterIndex, route: RouteRecord, parent: ParentRef
   });
   const accepted = acceptedAt(index, route, parent);
   if (accepted === null) return null;
-  const [reason, message] = accepted;
+  const [reason, message] = route.invalid === null ? accepted : ["UnsupportedValue", `Not valid: ${route.invalid}`];
   const [refs, refsMessage] = refsOf(index, route, parent);
   return [condition("Accepted", reason, message), condition("ResolvedRefs", refs, refsMessage)];
 }

@@ -89,27 +89,31 @@ export class PolicyIndex {
     return this.splits.find(topic).sort(byAge)[0];
   }
 
-  /** HTTPRoutes of both groups that name this parent, the oldest first. */
+  /** HTTPRoutes of both groups that name this parent and can be understood, the oldest first. */
   httpRoutesOf(parent: ObjectRef, track: Track): HttpRouteRecord[] {
     const topic = routesTopic(parent);
     track(topic);
-    return [...this.policyHttpRoutes.find(topic), ...this.httpRoutes.find(topic)].sort(byAge);
+    return valid([...this.policyHttpRoutes.find(topic), ...this.httpRoutes.find(topic)]);
   }
   tlsRoutesOf(parent: ObjectRef, track: Track): StreamRouteRecord[] {
     const topic = routesTopic(parent);
     track(topic);
-    return this.tlsRoutes.find(topic).sort(byAge);
+    return valid(this.tlsRoutes.find(topic));
   }
   tcpRoutesOf(parent: ObjectRef, track: Track): StreamRouteRecord[] {
     const topic = routesTopic(parent);
     track(topic);
-    return this.tcpRoutes.find(topic).sort(byAge);
+    return valid(this.tcpRoutes.find(topic));
   }
   grpcRoutesOf(parent: ObjectRef, track: Track): GrpcRouteRecord[] {
     const topic = routesTopic(parent);
     track(topic);
-    return this.grpcRoutes.find(topic).sort(byAge);
+    return valid(this.grpcRoutes.find(topic));
   }
+}
+
+function valid<T extends RouteRecord>(routes: T[]): T[] {
+  return routes.filter(({ invalid }) => invalid === null).sort(byAge);
 }
 
 type Touch = (topic: string) => void;

@@ -1,5 +1,7 @@
 /** HTTPRoute and GRPCRoute: which requests, and what becomes of them. */
+import { MeshError } from "#lib/errors.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
+import type { Rule } from "../../admission/rule.ts";
 import { concernsUs } from "../../admission/rules/route-parts.ts";
 import { checkGrpcRoute } from "../../admission/rules/grpc-route.ts";
 import { checkHttpRoute } from "../../admission/rules/http-route.ts";
@@ -71,6 +73,8 @@ interface RouteBase extends PolicyRecord {
   readonly annotations: Readonly<Record<string, string>>;
   /** `status.parents` as it is stored, of all controllers. */
   readonly status: readonly unknown[];
+  /** What is wrong with it; it then has no rules, and nothing is attached. Null: nothing is. */
+  readonly invalid: string | null;
 }
 
 export interface HttpRouteRecord extends RouteBase {
@@ -100,6 +104,7 @@ interface ReferenceSpec {
   readonly namespace?: string;
   readonly name: string;
   readonly port?: number;
+  readonly sectionName?: string;
 }
 interface NamedSpec {
   readonly name: string;
@@ -134,28 +139,45 @@ interface GrpcMatchSpec {
 export function decodeHttpRoute(group: string): (object: KubeObject) => HttpRouteRecord | null {
   return (object) => {
     if (!ours(object, group)) return null;
-    const spec = validSpec<RouteSpec<HttpMatchSpec>>(object, group, checkHttpRoute);
-    const rules = (spec.rules ?? [{}]).map((rule) => routeRule(object, rule, httpMatch, anyHttp));
-    return { ...routeBase(object, spec, group), kind: "HTTPRoute", rules };
+    const { spec, base } = routeSpec<HttpMatchSpec>(object, group, checkHttpRoute);
+    const rules = (spec?.rules ?? [{}]).map((rule) => routeRule(object, rule, httpMatch, anyHttp));
+    return { ...base, kind: "HTTPRoute", rules: spec === null ? [] : rules };
   };
 }
 
 export function decodeGrpcRoute(object: KubeObject): GrpcRouteRecord | null {
   const group = "gateway.networking.k8s.io";
   if (!ours(object, group)) return null;
-  const spec = validSpec<RouteSpec<GrpcMatchSpec>>(object, group, checkGrpcRoute);
-  const rules = (spec.rules ?? [{}]).map((rule) => routeRule(object, rule, grpcMatch, anyGrpc));
-  return { ...routeBase(object, spec, group), kind: "GRPCRoute", rules };
+  const { spec, base } = routeSpec<GrpcMatchSpec>(object, group, checkGrpcRoute);
+  const rules = (spec?.rules ?? [{}]).map((rule) => routeRule(object, rule, grpcMatch, anyGrpc));
+  return { ...base, kind: "GRPCRoute", rules: spec === null ? [] : rules };
 }
 
 export function decodeStreamRoute(kind: "TLSRoute" | "TCPRoute"): (object: KubeObject) => StreamRouteRecord | null {
   const group = "gateway.networking.k8s.io";
   return (object) => {
     if (!ours(object, group)) return null;
-    const spec = validSpec<RouteSpec<never>>(object, group, checkStreamRoute);
-    const rules = (spec.rules ?? []).map((rule) => routeRule<never, null>(object, rule, () => null, null));
-    return { ...routeBase(object, spec, group), kind, rules };
+    const { spec, base } = routeSpec<never>(object, group, checkStreamRoute);
+    const rules = (spec?.rules ?? []).map((rule) => routeRule<never, null>(object, rule, () => null, null));
+    return { ...base, kind, rules };
   };
+}
+
+/** The spec is null where the rules found something wrong: only its parents are read then, to tell them. */
+function routeSpec<M>(
+  object: KubeObject,
+  group: string,
+  rule: Rule,
+): { readonly spec: RouteSpec<M> | null; readonly base: RouteBase } {
+  try {
+    const spec = validSpec<RouteSpec<M>>(object, group, rule);
+    return { spec, base: routeBase(object, spec, group, null) };
+  } catch (thrown) {
+    if (!(thrown instanceof MeshError) || thrown.code !== "invalid-argument") throw thrown;
+    const { parentRefs } = (object as KubeObject & { readonly spec: RouteSpec<M> }).spec;
+    const named = (parentRefs ?? []).filter((parent) => typeof parent?.name === "string");
+    return { spec: null, base: routeBase(object, { parentRefs: named }, group, thrown.message) };
+  }
 }
 
 /** One parent is ours, or may be meant to be. */
@@ -170,8 +192,11 @@ function ours(object: KubeObject, group: string): boolean {
     .some(({ value }) => isAssumed(object, value as ReferenceSpec, group));
 }
 
+/** Routes for listeners of a Gateway name their hosts or a listener; those for a Service hardly ever do. */
 function isAssumed(object: KubeObject, parent: ReferenceSpec | null, group: string): boolean {
-  if (parent === null || typeof parent !== "object") return false;
+  if (parent === null || typeof parent !== "object" || parent.sectionName !== undefined) return false;
+  const { hostnames } = (object as KubeObject & { readonly spec: RouteSpec<unknown> }).spec;
+  if (hostnames !== undefined && hostnames.length > 0) return false;
   const gateways = (parent.kind ?? "Gateway") === "Gateway" && (parent.group ?? group) === group;
   if (!gateways || (parent.namespace !== undefined && parent.namespace !== object.metadata.namespace)) return false;
   return !statusOf(object).some((entry) => {
@@ -180,7 +205,7 @@ function isAssumed(object: KubeObject, parent: ReferenceSpec | null, group: stri
   });
 }
 
-function routeBase(object: KubeObject, spec: RouteSpec<unknown>, group: string): RouteBase {
+function routeBase(object: KubeObject, spec: RouteSpec<unknown>, group: string, invalid: string | null): RouteBase {
   const record = policyRecord(object);
   const annotations: Record<string, string> = {};
   for (const [key, value] of Object.entries(object.metadata.annotations ?? {})) {
@@ -199,6 +224,7 @@ function routeBase(object: KubeObject, spec: RouteSpec<unknown>, group: string):
       written: { ...parent },
     })),
     status: statusOf(object),
+    invalid,
   };
 }
 

@@ -64,6 +64,8 @@ describe("Routes of a Service", () => {
     ["[{backendRefs: [{name: api-v2, port: 80, weight: 0}]}]", "route → "],
     ["[{backendRefs: [{name: api, namespace: other, port: 80}]}]", "route → 1×api.other"],
     ["[{}]", "route → 1×api.web"],
+    // What can't be understood is as if it were not there; its status says so.
+    ["[{matches: [{path: {value: no-slash}}]}]", "default → 1×api.web"],
     [
       "[{backendRefs: [{name: api, port: 80}, {name: gone, port: 80}]}]",
       'route → 1×api.web 1×gone.web (Service "gone" in namespace "web" does not exist)',
@@ -110,6 +112,9 @@ describe("Routes of a Service", () => {
     expect(told(outbound(world({}, route("[{}]", "route", {}, "parentRefs: [{name: api}]"))).routes.http)).toEqual([
       "route → 1×api.web",
     ]);
+    const forHosts = policyObject("HTTPRoute", "hosts", `{${bare}, hostnames: [example.com], rules: [{}]}`);
+    const forListener = route("[{}]", "listener", {}, "parentRefs: [{name: api, sectionName: https}]");
+    expect(told(outbound(world({}, forHosts, forListener)).routes.http)).toEqual(["default → 1×api.web"]);
     const parentRef = { group: "gateway.networking.k8s.io", kind: "Gateway", name: "api" };
     const known = { ...written, status: { parents: [{ parentRef, controllerName: "example.com/gateways" }] } };
     expect(told(outbound(world({}, known)).routes.http)).toEqual(["default → 1×api.web"]);
