@@ -1,6 +1,7 @@
 /**
  * The cluster that scenarios run on. LINKERD_E2E_CLUSTER says which: `local` (the default, `linkerd local`), `kubernetes`
- * (a real one that e2e/kubernetes starts on this machine), or with LINKERD_E2E_KUBECONFIG any that exists. Scenarios
+ * (a real one that e2e/kubernetes starts on this machine), `controllers` (its API server and controllers with the node of
+ * `linkerd local`, where no kubelet can run), or with LINKERD_E2E_KUBECONFIG any that exists. Scenarios
  * know none of them: what passes on one only is a fault of the other.
  */
 import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
@@ -12,7 +13,7 @@ import { repository, run, type CommandResult } from "./command.ts";
 
 export { eventually, ok, repository, run, type CommandResult } from "./command.ts";
 
-export type ClusterKind = "local" | "kubernetes" | "given";
+export type ClusterKind = "local" | "kubernetes" | "controllers" | "given";
 
 /** A container's image with a shell, curl and the usual small programs, on every kind of cluster; give a command. */
 export const toolboxImage = "linkerd.local/toolbox:v1";
@@ -53,15 +54,18 @@ export interface ClusterParts {
 
 const linkerdPath = join(repository, "linkerd");
 
+const wanted = process.env["LINKERD_E2E_CLUSTER"];
+
 export const clusterKind: ClusterKind =
   process.env["LINKERD_E2E_KUBECONFIG"] !== undefined
     ? "given"
-    : process.env["LINKERD_E2E_CLUSTER"] === "kubernetes"
-      ? "kubernetes"
+    : wanted === "kubernetes" || wanted === "controllers"
+      ? wanted
       : "local";
 
 /** A real cluster brings its own kubectl. */
-export const hasKubectl = clusterKind === "kubernetes" || Bun.which("kubectl") !== null;
+export const hasKubectl =
+  clusterKind === "kubernetes" || clusterKind === "controllers" || Bun.which("kubectl") !== null;
 
 /** Starts a cluster with nothing in it. Only one real one can run on a machine. */
 export async function startCluster(name: string): Promise<TestCluster> {
@@ -77,6 +81,10 @@ export async function startCluster(name: string): Promise<TestCluster> {
     case "kubernetes": {
       const { startKubernetes } = await import("./kubernetes-cluster.ts");
       return connectTo(await startKubernetes());
+    }
+    case "controllers": {
+      const { startControllers } = await import("./kubernetes-cluster.ts");
+      return connectTo(await startControllers());
     }
     case "local": {
       const { startLocal } = await import("./local-cluster.ts");

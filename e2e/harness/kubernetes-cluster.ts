@@ -22,6 +22,19 @@ export async function startKubernetes(): Promise<ClusterParts> {
   };
 }
 
+/** The same API server and controllers, and pods as processes of this machine: where no kubelet can run. */
+export async function startControllers(): Promise<ClusterParts> {
+  await up({ images: [], note: (text) => console.log(`kubernetes: ${text}`), runner: "local" });
+  return {
+    kind: "controllers",
+    kubeconfig: runPaths.kubeconfig,
+    kubectl: kubectlPath,
+    nodePid: async () => nodePid(),
+    hold: holdDown,
+    stop: down,
+  };
+}
+
 /** Archives of the mesh's and the sample application's images; made once per state of what goes into them. */
 async function imageArchives(note: (text: string) => void): Promise<string[]> {
   const digest = createHash("sha256");

@@ -24,6 +24,7 @@ const leaves: readonly Leaf[] = [
   },
   { name: "apiserver-kubelet", subject: "/O=system:masters/CN=apiserver-kubelet-client" },
   { name: "kubelet", subject: `/O=system:nodes/CN=system:node:${network.node}`, altNames: [`IP:${network.nodeIp}`] },
+  { name: "local-node", subject: "/O=system:nodes/CN=system:node:local", altNames: [`IP:${network.localNodeIp}`] },
   { name: "admin", subject: "/O=system:masters/CN=admin" },
   { name: "controller-manager", subject: "/CN=system:kube-controller-manager" },
   { name: "scheduler", subject: "/CN=system:kube-scheduler" },
@@ -32,7 +33,7 @@ const leaves: readonly Leaf[] = [
 ];
 
 /** Components that talk to the API server, each with a kubeconfig NAME.conf. */
-const clients = ["kubelet", "controller-manager", "scheduler", "proxy", "coredns"] as const;
+const clients = ["admin", "kubelet", "controller-manager", "scheduler", "proxy", "coredns"] as const;
 
 const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"];
 

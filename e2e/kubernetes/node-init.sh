@@ -2,7 +2,7 @@
 # First process of the node: its file systems and network, then every component, restarted when it ends. node.ts starts it in
 # namespaces of its own (pid, mount, network, names, ipc); when it dies the kernel ends all else, pods included.
 set -eu
-: "${KUBE:?}" "${COREDNS:?}" "${RUN:?}" "${NODE:?}" "${NODE_IP:?}" "${NODE_CIDR_BITS:?}" "${SERVICE_CIDR:?}"
+: "${KUBE:?}" "${RUN:?}" "${NODE:?}" "${NODE_IP:?}" "${NODE_CIDR_BITS:?}" "${SERVICE_CIDR:?}"
 pki=$RUN/pki etc=$RUN/etc log=$RUN/log state=$RUN/state
 
 # --- file systems: what the node writes stays in memory; nothing of it reaches the machine
@@ -58,7 +58,7 @@ component() { # name program argument…: keeps it running but while hold/NAME e
 mkdir -p "$RUN/hold" "$RUN/pids" "$log"
 component etcd "$KUBE" etcd --data-dir="$state/etcd" --unsafe-no-fsync --log-level=warn \
   --listen-client-urls=http://127.0.0.1:2379 --advertise-client-urls=http://127.0.0.1:2379 --listen-peer-urls=http://127.0.0.1:2380
-component containerd containerd -c "$etc/containerd.toml"
+[ "$RUNNER" = local ] || component containerd containerd -c "$etc/containerd.toml"
 component apiserver "$KUBE" kube-apiserver --etcd-servers=http://127.0.0.1:2379 --secure-port=6443 --advertise-address="$NODE_IP" \
   --service-cluster-ip-range="$SERVICE_CIDR" --client-ca-file="$pki/ca.crt" --tls-cert-file="$pki/apiserver.crt" \
   --tls-private-key-file="$pki/apiserver.key" --kubelet-client-certificate="$pki/apiserver-kubelet.crt" \
@@ -72,6 +72,12 @@ component controller-manager "$KUBE" kube-controller-manager --kubeconfig="$pki/
   --root-ca-file="$pki/ca.crt" --cluster-signing-cert-file="$pki/ca.crt" --cluster-signing-key-file="$pki/ca.key" --profiling=false
 component scheduler "$KUBE" kube-scheduler --kubeconfig="$pki/scheduler.conf" --leader-elect=false --kube-api-qps=300 \
   --kube-api-burst=600 --profiling=false
+if [ "$RUNNER" = local ]; then # no kubelet, no containers: our own node runs pods as processes
+  component node "$LINKERD" local node --kubeconfig "$pki/admin.conf" --folder "$state/node" --client-ca-file "$pki/ca.crt" \
+    --tls-cert-file "$pki/local-node.crt" --tls-private-key-file "$pki/local-node.key"
+  while :; do wait || true; done
+fi
+: "${COREDNS:?}"
 component proxy "$KUBE" kube-proxy --config="$etc/kube-proxy.yaml"
 component kubelet "$KUBE" kubelet --config="$etc/kubelet.yaml" --kubeconfig="$pki/kubelet.conf" --hostname-override="$NODE" --node-ip="$NODE_IP"
 component coredns "$COREDNS" -conf "$etc/Corefile"

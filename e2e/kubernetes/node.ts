@@ -16,6 +16,8 @@ const firstProcess = join(sources, "node-init.sh");
 
 export const toolboxImage = "linkerd.local/toolbox:v1";
 
+export type Runner = "kubelet" | "local";
+
 /** Components that can be stopped for a while. */
 export type Component = "etcd" | "apiserver" | "controller-manager" | "scheduler" | "proxy" | "kubelet" | "coredns";
 
@@ -85,12 +87,15 @@ export async function up(options: {
   /** Archives to import besides the pause and toolbox images. */
   readonly images: readonly string[];
   readonly note: (text: string) => void;
+  /** Who runs pods: kubelet and containerd, or `linkerd local node`, as processes of this machine. Default "kubelet". */
+  readonly runner?: Runner;
 }): Promise<void> {
-  const { note } = options;
+  const { note, runner = "kubelet" } = options;
   if (process.getuid?.() !== 0) throw new MeshError("environment", "A Kubernetes node needs root on this machine");
-  const needed = ["containerd", "runc", "iptables", "conntrack", "busybox", "curl", "openssl", "ip", "unshare"];
+  const containers = ["containerd", "runc", "iptables", "conntrack", "busybox"];
+  const needed = ["curl", "openssl", "ip", "unshare", ...(runner === "kubelet" ? containers : ["nft"])];
   const missing = needed.filter((name) => Bun.which(name) === null);
-  if (missing.length > 0 || !existsSync("/usr/lib/cni/bridge")) {
+  if (missing.length > 0 || (runner === "kubelet" && !existsSync("/usr/lib/cni/bridge"))) {
     throw new MeshError(
       "environment",
       `Programs of a Kubernetes node are not installed (${missing.join(", ") || "CNI plugins"}); ` +
@@ -98,7 +103,7 @@ export async function up(options: {
     );
   }
   const kube = await builtProgram("kube", note);
-  const coredns = await builtProgram("coredns", note);
+  const coredns = runner === "kubelet" ? await builtProgram("coredns", note) : "";
   await claim(process.pid, note);
   const start = performance.now();
   const since = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;
@@ -112,20 +117,27 @@ export async function up(options: {
     writeFileSync(path, text);
   }
   writeFileSync(kubectlPath, `#!/bin/sh\nexec ${kube} kubectl "$@"\n`, { mode: 0o755 });
-  await startFirstProcess(kube, coredns);
-  await Promise.all([importImages(options.images), apiReady()]);
+  await startFirstProcess(kube, coredns, runner);
+  await Promise.all([runner === "kubelet" ? importImages(options.images) : null, apiReady()]);
   note(`the API server answers and images are in after ${since()}`);
-  await kubectl(["create", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items: dnsObjects() }));
-  await kubectl(["wait", `node/${network.node}`, "--for=create", "--timeout=60s"]);
-  await kubectl(["wait", `node/${network.node}`, "--for=condition=Ready", "--timeout=60s"]);
+  const node = runner === "kubelet" ? network.node : "local";
+  if (runner === "kubelet") {
+    await kubectl(["create", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items: dnsObjects() }));
+  }
+  await kubectl(["wait", `node/${node}`, "--for=create", "--timeout=60s"]);
+  await kubectl(["wait", `node/${node}`, "--for=condition=Ready", "--timeout=60s"]);
   await kubectl(["wait", "serviceaccount/default", "--for=create", "--timeout=60s"]);
+  if (runner === "local") {
+    note(`the node is ready after ${since()}`);
+    return;
+  }
   await until("CoreDNS", async () => {
     await command(["nsenter", "-t", String(nodePid()), "-n", "curl", "-sf", "http://127.0.0.1:8181/ready"]);
   });
   note(`the node is ready after ${since()}`);
 }
 
-async function startFirstProcess(kube: string, coredns: string): Promise<void> {
+async function startFirstProcess(kube: string, coredns: string, runner: Runner): Promise<void> {
   const log = Bun.file(join(runPaths.logs, "node-init.log"));
   const parent = Bun.spawn(
     [
@@ -141,6 +153,8 @@ async function startFirstProcess(kube: string, coredns: string): Promise<void> {
         PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
         KUBE: kube,
         COREDNS: coredns,
+        RUNNER: runner,
+        LINKERD: join(sources, "../../linkerd"),
         RUN: runFolder,
         NODE: network.node,
         NODE_IP: network.nodeIp,
@@ -218,6 +232,8 @@ export async function down(): Promise<void> {
     });
   }
   await until("the end of the pods' cgroups", async () => removeCgroups());
+  // The kernel takes a network namespace apart in its own time, and the next node needs the link's name.
+  if (existsSync(`/sys/class/net/${network.link}`)) await command(["ip", "link", "del", network.link]).catch(() => "");
   rmSync(runFolder, { recursive: true, force: true });
 }
 

@@ -40,6 +40,8 @@ export const network = {
   host: "10.89.0.1",
   nodeIp: "10.89.0.2",
   nodeCidr: "10.89.0.0/24",
+  /** The address of `linkerd local node`, on the node's loopback device. */
+  localNodeIp: "10.244.0.1",
   serviceCidr: "10.96.0.0/16",
   apiServiceIp: "10.96.0.1",
   dnsIp: "10.96.0.10",
