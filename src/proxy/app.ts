@@ -373,7 +373,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
         stopWaiting();
         anchors = followTrustAnchors(
           watchAnchors(rpc, addr, controlMetrics),
-          (pem) => made.offerAnchors(pem),
+          (anchors) => made.offerAnchors(anchors),
           controlStream("identity", { min: 1000, max: 60_000, jitter: 0.5 }),
         );
       });

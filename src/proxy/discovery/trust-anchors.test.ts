@@ -16,7 +16,7 @@ function setUp() {
       opened.push(handlers);
       return { cancel() {} };
     },
-    (pem) => bundles.push(pem),
+    ({ bundlePem }) => bundles.push(bundlePem),
     {
       clock,
       random: { next: () => 0 },

@@ -14,6 +14,7 @@ import type { Identity } from "#model/identity.ts";
 import type { Certify, CertifyResponse, Credentials } from "./credentials.ts";
 import type { KeyAndCsr } from "./key-store.ts";
 import { renewalDelay, type RenewalLimits } from "./renewal.ts";
+import { trustBundle } from "./trust-bundle.ts";
 import type { ProvenChain, TrustRoots } from "./trust-roots.ts";
 
 /** What metrics and readiness show. */
@@ -48,7 +49,9 @@ export interface IdentityClientOptions {
 
 const defaultTimeout = 5000;
 const lookInterval = 60_000;
-/** How soon a certificate that new anchors wait for is asked for again, ms. */
+/** When a certificate of a new issuer is asked for, ms: after everybody has heard of its anchors, and not all at once. */
+const issuerDelay = { least: 5000, spread: 25_000 };
+/** How soon a certificate that new anchors or a new issuer wait for is asked for again, ms. */
 const pendingBackoff = { min: 5000, max: 600_000, jitter: 0.2 };
 const defaultBackoff = { min: 100, max: 3000, jitter: 0.1 };
 
@@ -76,6 +79,10 @@ export class IdentityClient {
   /** Counts attempts, so that the answer of one that was given up is ignored. */
   private attempt = 0;
   private running = false;
+  /** The issuer of the moment, as the service says: its fingerprint; empty while it says nothing. */
+  private issuer = "";
+  /** When the next renewal is due, ms since 1970; while one is tried there is none. */
+  private renewal = Number.NEGATIVE_INFINITY;
 
   constructor(options: IdentityClientOptions) {
     this.options = options;
@@ -105,15 +112,19 @@ export class IdentityClient {
   }
 
   /**
-   * Takes a trust bundle from the identity service. One that our certificate does not hold against is adopted with the
-   * next certificate that does, which is asked for at once.
+   * Takes a trust bundle from the identity service, and who signs certificates now. A bundle that our certificate does not
+   * hold against is adopted with the next certificate that does, which is asked for at once. A certificate of another
+   * issuer is renewed soon, so that the old issuer's root can go.
    */
-  offerAnchors(pem: string): void {
+  offerAnchors({ bundlePem, issuerSha256 }: { readonly bundlePem: string; readonly issuerSha256: string }): void {
     if (this.chain === null || !this.running) return;
+    this.issuer = issuerSha256;
     this.pending.reset();
-    this.options.roots.offer(pem, this.chain).then(
+    this.options.roots.offer(bundlePem, this.chain).then(
       (settled) => {
-        if (!settled && this.running) this.schedule(0);
+        if (!this.running) return;
+        if (!settled) this.schedule(0);
+        else if (this.chain !== null && !this.isOfIssuer(this.chain)) this.renewSoon();
       },
       (error: unknown) => {
         this.options.log.error("A trust bundle could not be checked", {}, error);
@@ -121,7 +132,28 @@ export class IdentityClient {
     );
   }
 
+  private isOfIssuer({ leaf, intermediates }: ProvenChain): boolean {
+    if (this.issuer === "") return true;
+    const [signer] = intermediates;
+    // Without an intermediate one of the anchors signed.
+    const { anchors } = this.options.roots.current.get();
+    const signers = signer === undefined ? anchors.map(({ certificate }) => certificate) : [signer];
+    return trustBundle(signers).anchors.some(
+      ({ fingerprint, certificate }) =>
+        fingerprint === this.issuer && Buffer.compare(certificate.subject, leaf.issuer) === 0,
+    );
+  }
+
+  private renewSoon(): void {
+    const { clock, random, log } = this.options;
+    const time = clock.wall() + issuerDelay.least + random.next() * issuerDelay.spread;
+    if (time >= this.renewal) return;
+    log.info("The issuer has changed, our certificate is renewed soon");
+    this.renewAt(time);
+  }
+
   private request(): void {
+    this.renewal = Number.NEGATIVE_INFINITY;
     const attempt = ++this.attempt;
     const { clock, timeout = defaultTimeout } = this.options;
     // The client has its own deadline; this one holds even if that one fails.
@@ -175,7 +207,7 @@ export class IdentityClient {
     // First the anchors: the new certificate may hold against the new ones only.
     roots.certified(chain);
     let delay = renewalDelay(clock.wall(), validUntil, limits);
-    if (roots.pending) delay = Math.min(delay, this.pending.next());
+    if (roots.pending || !this.isOfIssuer(chain)) delay = Math.min(delay, this.pending.next());
     this.renewAt(clock.wall() + delay);
     const { refreshes, failures } = this.state.get();
     log.debug("Certified", {
@@ -208,6 +240,7 @@ export class IdentityClient {
   /** Looks at the time of day every minute: a machine that slept has missed its timers, not its certificate's end. */
   private renewAt(time: number): void {
     const { clock } = this.options;
+    this.renewal = time;
     this.timer?.cancel();
     this.timer = clock.after(Math.min(time - clock.wall(), lookInterval), () => {
       if (clock.wall() >= time) this.request();
@@ -216,6 +249,7 @@ export class IdentityClient {
   }
 
   private schedule(delay: number): void {
+    this.renewal = Number.NEGATIVE_INFINITY;
     this.timer?.cancel();
     this.timer = this.options.clock.after(delay, () => this.request());
   }

@@ -9,11 +9,12 @@ import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { certificatePem, isIssuedBy, parseCertificates } from "#lib/x509/certificate.ts";
 import { createCsr, parseCsr } from "#lib/x509/csr.ts";
 import { createKey } from "#lib/x509/key.ts";
-import { createIssuer, createRoot, signCertificate, validFor } from "#lib/x509/sign.ts";
+import { createIssuer, createRoot, signCertificate, validFor, type Authority } from "#lib/x509/sign.ts";
 import type { CertifyRequest, CertifyResponse } from "./credentials.ts";
 import { IdentityClient, readTokenFile } from "./identity-client.ts";
 import { openKeyStore } from "./key-store.ts";
 import { renewalDelay } from "./renewal.ts";
+import { trustBundle } from "./trust-bundle.ts";
 import { TrustRoots } from "./trust-roots.ts";
 
 const second = 1000;
@@ -115,7 +116,7 @@ describe("the key store", () => {
 const keys = await openKeyStore("/nonexistent", name, memoryLog().log);
 
 /** A client with a scripted identity service. */
-function setUp(options: { life?: number } = {}) {
+function setUp(options: { life?: number; next?: number } = {}) {
   const clock = new FakeClock();
   const root = createRoot("root.test", validFor(clock.wall(), 365 * day));
   const issuer = createIssuer(root, "issuer.test", validFor(clock.wall(), 300 * day));
@@ -157,7 +158,7 @@ function setUp(options: { life?: number } = {}) {
     certify,
     limits,
     clock,
-    random: { next: () => 0 },
+    random: { next: () => options.next ?? 0 },
     log,
   });
   return { clock, client, service, requests, roots, lines, keys, root };
@@ -307,7 +308,7 @@ describe("the identity client", () => {
     const before = client.credentials.get();
     const next = createRoot("root.test", validFor(clock.wall(), day));
     const more = certificatePem(root.certificate) + certificatePem(next.certificate);
-    client.offerAnchors(more);
+    client.offerAnchors({ bundlePem: more, issuerSha256: "" });
     await settle();
     expect(client.credentials.get()).toEqual({ ...(before as NonNullable<typeof before>), anchorsPem: more });
     expect([client.status.get().refreshes, roots.counts.get().adopted]).toEqual([1, 1]);
@@ -320,7 +321,7 @@ describe("the identity client", () => {
     await settle();
     const next = createRoot("root.test", validFor(clock.wall(), 365 * day));
     service.issuer = createIssuer(next, "issuer.test", validFor(clock.wall(), 300 * day));
-    client.offerAnchors(certificatePem(next.certificate));
+    client.offerAnchors({ bundlePem: certificatePem(next.certificate), issuerSha256: "" });
     await settle();
     expect(client.credentials.get()?.anchorsPem).toBe(certificatePem(root.certificate));
     clock.advance(0);
@@ -344,7 +345,7 @@ describe("the identity client", () => {
     client.start();
     await settle();
     const next = createRoot("root.test", validFor(clock.wall(), 365 * day));
-    client.offerAnchors(certificatePem(next.certificate));
+    client.offerAnchors({ bundlePem: certificatePem(next.certificate), issuerSha256: "" });
     await settle();
     const times: number[] = [];
     for (let step = 0; step < 6000; step++) {
@@ -363,6 +364,50 @@ describe("the identity client", () => {
       await settle();
     }
     expect(client.credentials.get()?.anchorsPem).toBe(certificatePem(next.certificate));
+    client.stop();
+  });
+
+  test("renews soon, but not at once, when the service has another issuer now", async () => {
+    const { client, clock, service, requests, root, roots } = setUp({ next: 0.5 });
+    client.start();
+    await settle();
+    const bundlePem = certificatePem(root.certificate);
+    const say = async (issuer: Authority): Promise<void> => {
+      const [anchor] = trustBundle([issuer.certificate]).anchors;
+      client.offerAnchors({ bundlePem, issuerSha256: anchor?.fingerprint ?? "" });
+      await settle();
+    };
+    await say(service.issuer);
+    clock.advance(60_000);
+    await settle();
+    expect(requests).toHaveLength(1);
+    service.issuer = createIssuer(root, "issuer.test", validFor(clock.wall(), 300 * day));
+    await say(service.issuer);
+    clock.advance(17_499);
+    await settle();
+    expect(requests).toHaveLength(1);
+    clock.advance(1);
+    await settle();
+    expect(requests).toHaveLength(2);
+    clock.advance(hour);
+    await settle();
+    expect(requests).toHaveLength(2);
+    expect(roots.counts.get()).toEqual({ adopted: 0, refused: 0, deferred: 0 });
+    client.stop();
+  });
+
+  test("asks ever less often while another replica still certifies by the old issuer", async () => {
+    const { client, clock, requests, root } = setUp();
+    client.start();
+    await settle();
+    client.offerAnchors({ bundlePem: certificatePem(root.certificate), issuerSha256: "ab".repeat(32) });
+    await settle();
+    for (let second = 0; second < 3600; second++) {
+      clock.advance(1000);
+      if (second % 5 === 0) await settle();
+    }
+    expect(requests.length).toBeGreaterThan(5);
+    expect(requests.length).toBeLessThan(16);
     client.stop();
   });
 
