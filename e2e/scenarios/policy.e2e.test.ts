@@ -1,0 +1,181 @@
+/**
+ * Who may talk to whom, and where requests go: the YAML that users write, refused where it is wrong, in force at once where it
+ * is right, and seen in statuses. Needs kubectl.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { applyFile, emojivotoFile, installControlPlane, waitForDeployments } from "../../scripts/mesh.ts";
+import { eventually, hasKubectl, ok, startCluster, toolboxImage, type TestCluster } from "../harness/cluster.ts";
+
+const client = `
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: client, namespace: emojivoto}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: client, namespace: emojivoto}
+spec:
+  selector: {matchLabels: {app: client}}
+  template:
+    metadata: {labels: {app: client}}
+    spec:
+      serviceAccountName: client
+      containers: [{name: shell, image: "${toolboxImage}", command: [sleep, infinity]}]
+`;
+const server = `
+apiVersion: policy.linkerd.io/v1beta1
+kind: Server
+metadata: {name: voting-http, namespace: emojivoto}
+spec: {podSelector: {matchLabels: {app: voting}}, port: 8080, proxyProtocol: HTTP/1}
+`;
+const permission = `
+apiVersion: policy.linkerd.io/v1alpha1
+kind: MeshTLSAuthentication
+metadata: {name: allowed, namespace: emojivoto}
+spec: {identities: ["*.emojivoto.serviceaccount.identity.linkerd.cluster.local"]}
+---
+apiVersion: policy.linkerd.io/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: voting-allow, namespace: emojivoto}
+spec:
+  targetRef: {group: policy.linkerd.io, kind: Server, name: voting-http}
+  requiredAuthenticationRefs:
+    - {group: policy.linkerd.io, kind: MeshTLSAuthentication, name: allowed}
+    - {kind: ServiceAccount, name: client, namespace: emojivoto}
+`;
+
+describe.skipIf(!hasKubectl)("policy and routes", () => {
+  let cluster: TestCluster;
+
+  beforeAll(async () => {
+    cluster = await startCluster("policy");
+    await installControlPlane(cluster.client);
+    await waitForDeployments(cluster.client, "linkerd", 90_000);
+    await applyFile(cluster.client, emojivotoFile);
+    await apply(client);
+    await waitForDeployments(cluster.client, "emojivoto", 90_000);
+  }, 200_000);
+  afterAll(async () => {
+    await cluster?.stop();
+  });
+
+  const apply = (yaml: string) => ok(cluster.kubectl(["apply", "-f", "-"], yaml));
+  const remove = (...what: string[]) => ok(cluster.kubectl(["delete", "-n", "emojivoto", ...what]));
+
+  /** How often each status came, of so many requests from the client's pod to the voting Service. */
+  async function ask(times: number): Promise<Record<string, number>> {
+    const loop = `i=0; while [ $i -lt ${times} ]; do curl -s -o /dev/null -m 5 -w '%{http_code}\\n' http://voting:8080/api/leaderboard; i=$((i+1)); done`;
+    const out = await ok(
+      cluster.kubectl(["exec", "-n", "emojivoto", "deploy/client", "-c", "shell", "--", "sh", "-c", loop]),
+    );
+    const counts: Record<string, number> = {};
+    for (const status of out.trim().split(/\s+/)) counts[status] = (counts[status] ?? 0) + 1;
+    return counts;
+  }
+  const only = (status: string) =>
+    eventually(`every answer is ${status}`, 10_000, async () => ((await ask(3))[status] === 3 ? true : null));
+
+  test("what is wrong is refused with its place, what says nothing is warned of", async () => {
+    const refused = async (yaml: string): Promise<string> => {
+      const { code, err } = await cluster.kubectl(["apply", "-f", "-"], yaml);
+      expect(code).not.toBe(0);
+      return err;
+    };
+    expect(
+      await refused(`
+apiVersion: policy.linkerd.io/v1alpha1
+kind: NetworkAuthentication
+metadata: {name: bad, namespace: emojivoto}
+spec: {networks: [{cidr: 10.0.0.0/8, except: [10.0.0.0/8]}]}`),
+    ).toContain('spec.networks[0].except[0]: "10.0.0.0/8" leaves nothing of its network');
+    expect(
+      await refused(`
+apiVersion: linkerd.io/v1alpha2
+kind: ServiceProfile
+metadata: {name: voting.emojivoto.svc.cluster.local, namespace: emojivoto}
+spec: {routes: [{name: a, condition: {pathRegex: "(?=x)"}}]}`),
+    ).toContain("is not a regular expression of RE2 syntax");
+    const annotated = await cluster.kubectl([
+      "annotate",
+      "-n",
+      "emojivoto",
+      "service/voting",
+      "retry.linkerd.io/limit=often",
+    ]);
+    expect(annotated.code).toBe(0);
+    expect(annotated.err).toContain('"often" is not a whole number up to 65535; it has no effect');
+    await ok(cluster.kubectl(["annotate", "-n", "emojivoto", "service/voting", "retry.linkerd.io/limit-"]));
+  });
+
+  test("a Server closes its port, a policy opens it for those whom it names, and all of it can be taken back", async () => {
+    await only("200");
+    await apply(server);
+    await only("403");
+    await apply(permission);
+    await only("200");
+    await remove("authorizationpolicy/voting-allow");
+    await only("403");
+    await apply(permission.replace("name: client, namespace", "name: somebody-else, namespace"));
+    await only("403");
+    await remove("server/voting-http", "authorizationpolicy/voting-allow", "meshtlsauthentication/allowed");
+    await only("200");
+  }, 90_000);
+
+  test("an HTTPRoute shares requests by weight, and its status says that it counts", async () => {
+    await apply(`
+apiVersion: policy.linkerd.io/v1beta3
+kind: HTTPRoute
+metadata: {name: split, namespace: emojivoto}
+spec:
+  parentRefs: [{group: core, kind: Service, name: voting, port: 8080}]
+  rules: [{backendRefs: [{name: voting, port: 8080, weight: 3}, {name: emoji, port: 8080, weight: 1}]}]`);
+    const conditions = async (): Promise<string> =>
+      await ok(
+        cluster.kubectl([
+          "get",
+          "-n",
+          "emojivoto",
+          "httproutes.policy.linkerd.io/split",
+          "-o",
+          "jsonpath={range .status.parents[0].conditions[*]}{.type}={.reason} {end}",
+        ]),
+      );
+    await eventually("the status", 15_000, async () =>
+      (await conditions()) === "Accepted=Accepted ResolvedRefs=ResolvedRefs " ? true : null,
+    );
+    await eventually("both backends", 10_000, async () => ((await ask(10))["404"] === undefined ? null : true));
+    // The emoji service has no leaderboard.
+    const { "200": voting = 0, "404": emoji = 0 } = await ask(400);
+    expect(voting + emoji).toBe(400);
+    expect(emoji).toBeWithin(60, 141);
+    await apply(`
+apiVersion: policy.linkerd.io/v1beta3
+kind: HTTPRoute
+metadata: {name: split, namespace: emojivoto}
+spec:
+  parentRefs: [{group: core, kind: Service, name: voting, port: 8080}]
+  rules: [{backendRefs: [{name: gone, port: 8080}]}]`);
+    await eventually("the status", 15_000, async () =>
+      (await conditions()) === "Accepted=Accepted ResolvedRefs=BackendNotFound " ? true : null,
+    );
+    await only("500");
+    await remove("httproutes.policy.linkerd.io/split");
+    await only("200");
+  }, 90_000);
+
+  test("a TrafficSplit moves a Service's requests from one backend to the other", async () => {
+    const split = (voting: number, emoji: number) =>
+      apply(`
+apiVersion: split.smi-spec.io/v1alpha1
+kind: TrafficSplit
+metadata: {name: rollout, namespace: emojivoto}
+spec: {service: voting, backends: [{service: voting, weight: ${voting}}, {service: emoji, weight: ${emoji}}]}`);
+    await split(950, 50);
+    const counts = await ask(300);
+    expect(Object.keys(counts).toSorted().join()).toMatch(/^200(,404)?$/);
+    await split(0, 1000);
+    await only("404");
+    await remove("trafficsplit/rollout");
+    await only("200");
+  }, 90_000);
+});
