@@ -55,9 +55,8 @@ export const okSuites: readonly Suite[] = [
   ),
 ];
 
-/** Real sockets in network namespaces, the charts by the real helm (skipped without it: charts/tools), then scenarios on the local cluster. */
+/** Real sockets in network namespaces, then scenarios on the local cluster. */
 export const e2eSuites: readonly Suite[] = [
-  tests("charts", 300, "--timeout=30000", ".tools.test.ts"),
   tests("namespaces", 300, "--timeout=60000", ".netns.test.ts"),
   tests("e2e", 900, "--timeout=180000", "e2e/scenarios"),
 ];

@@ -95,6 +95,11 @@ describe("installing", () => {
     await golden("install-half-issuer", ["install", "--ignore-cluster", "--identity-issuer-key-file", "k.pem"]);
   });
 
+  test("install says which values have no effect", async () => {
+    const { code, err } = await runCli(["install", "--ignore-cluster", "--set", "kubeAPI.clientQPS=5"]);
+    expect([code, err]).toEqual([0, expect.stringContaining('‼ Value "kubeAPI" has no effect here: ')]);
+  });
+
   test("upgrade without a change renders what is installed, with the same certificates", async () => {
     const api = keep(installedCluster({ layers: [{ controllerReplicas: 2 }] }));
     const { out, err, code } = await runCli(["upgrade", "-o", "json"], { api });

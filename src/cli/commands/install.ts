@@ -9,6 +9,7 @@ import { configMapName, installedValues } from "../control-plane.ts";
 import { missingCrds } from "../crds-present.ts";
 import type { Context } from "../globals.ts";
 import { addInstallOptions, type InstallOptions, installLayers } from "../install-options.ts";
+import { noteIgnored } from "../output/ignored-values.ts";
 import { printManifests } from "../output/manifests.ts";
 import { apiServerPorts, refuseDockerRuntime } from "../runtime-check.ts";
 import type { Register } from "../shell.ts";
@@ -52,12 +53,13 @@ Examples:
         }
         const layers = [clusterLayer, ...installLayers(options, context.terminal)];
         refuseHalfTrust(layers);
-        const { manifests } = renderInstall({
+        const { manifests, ignored } = renderInstall({
           version,
           namespace,
           layers,
           now: Date.now(),
         });
+        noteIgnored(context, ignored);
         printManifests(context, manifests, options.output);
       }),
     );

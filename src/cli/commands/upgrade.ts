@@ -16,6 +16,7 @@ import { addInstallOptions, type InstallOptions, installLayers } from "../instal
 import { type Installation, manifestReader, overridesName, readInstallation } from "../installation.ts";
 import { meshedPods, podsThatRefuse } from "../meshed-trust.ts";
 import { isNewer } from "../newer.ts";
+import { noteIgnored } from "../output/ignored-values.ts";
 import { printManifests } from "../output/manifests.ts";
 import { refuseDockerRuntime } from "../runtime-check.ts";
 import type { Register } from "../shell.ts";
@@ -67,7 +68,7 @@ Examples:
         const layers = [...storedLayers(installation, Date.now()), ...installLayers(options, context.terminal)];
         noteDropped(context, installation.dropped);
         refuseForeignIssuer(installation, options);
-        const { manifests, values } = renderInstall({
+        const { manifests, values, ignored } = renderInstall({
           version,
           namespace,
           layers,
@@ -80,6 +81,7 @@ Examples:
           if (options.force !== true) await refuseUntrustedIssuer(client, namespace, values, installation.trust);
         }
         if (options.identityTrustAnchorsFile !== undefined) noteNewAnchors(context);
+        noteIgnored(context, ignored);
         printManifests(context, manifests, options.output);
       }),
     );
