@@ -5,6 +5,7 @@ import { renderCni, resolveCniValues } from "#manifests/cni.ts";
 import { renderInstall } from "#manifests/render-install.ts";
 import { isJsonObject, type Json } from "#manifests/json.ts";
 import { parseYaml } from "#manifests/yaml.ts";
+import { programs } from "#cli/programs.ts";
 import { linkerdImages, sampleImages } from "./images.ts";
 
 const layers = new Map();
@@ -37,6 +38,13 @@ test("There is an image, with its tag, for everything that installs name, also f
 test("There is an image for the sample application's manifests", () => {
   const yaml = readFileSync(new URL("../../examples/emojivoto/emojivoto.yaml", import.meta.url), "utf8");
   expect(sampleImages({ version, layers }).map(({ name }) => name)).toEqual(wanted(parseYaml(yaml, "emojivoto.yaml")));
+});
+
+test("Every entrypoint names a program that the executable has, or none", () => {
+  const images = [...linkerdImages({ registry: undefined, version, layers }), ...sampleImages({ version, layers })];
+  const words = images.map(({ settings }) => settings.entrypoint[1]).filter((word) => word !== undefined);
+  expect(words.length).toBeGreaterThan(5);
+  expect(Object.keys(programs)).toEqual(expect.arrayContaining(words));
 });
 
 test("Entrypoints name the program, and users are numbers, which runAsNonRoot needs", () => {

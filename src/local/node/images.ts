@@ -24,8 +24,6 @@ export const linkerdEntrypoints: Readonly<Record<string, readonly string[]>> = {
   controller: ["controller"],
   "policy-controller": ["controller", "policy"],
   "metrics-api": ["metrics-api"],
-  tap: ["tap"],
-  web: ["web"],
   "cni-plugin": ["cni"],
   cli: [],
 };
