@@ -1,15 +1,22 @@
 /** Route matches of the proxy API in the form that `route/` decides on. */
 import type { HttpMethod } from "#rpc/gen/http_types_pb.ts";
 import { HttpMethod_Registered } from "#rpc/gen/http_types_pb.ts";
-import type { HostMatch as HostMessage, HttpRouteMatch, PathMatch as PathMessage } from "#rpc/gen/http_route_pb.ts";
+import type { GrpcRouteMatch } from "#rpc/gen/grpc_route_pb.ts";
+import type {
+  HeaderMatch,
+  HostMatch as HostMessage,
+  HttpRouteMatch,
+  PathMatch as PathMessage,
+} from "#rpc/gen/http_route_pb.ts";
 import type { HostMatch, NamedMatch, PathMatch, RequestMatch, ValueMatch } from "../route/match.ts";
+import { nothing, wholeText } from "../route/pattern.ts";
 
 const registeredMethods: ReadonlyMap<number, string> = new Map(
   Object.entries(HttpMethod_Registered).map(([name, value]) => [value, name]),
 );
 
-/** Longer patterns are refused: they match nothing, which shows at once. */
-const maxPattern = 1024;
+/** Stands for a kind of match that is newer than we are: never for a wider one. */
+const never: RequestMatch = { path: { kind: "regex", pattern: nothing }, method: null, headers: [], query: [] };
 
 export function hostMatches(messages: readonly HostMessage[]): HostMatch[] {
   const out: HostMatch[] = [];
@@ -23,55 +30,66 @@ export function hostMatches(messages: readonly HostMessage[]): HostMatch[] {
 }
 
 export function requestMatch(message: HttpRouteMatch): RequestMatch {
-  const headers: NamedMatch[] = [];
-  for (const { name, value } of message.headers) {
-    const match: ValueMatch =
-      value.case === "exact"
-        ? { kind: "exact", value: Buffer.from(value.value).toString("latin1") }
-        : { kind: "regex", pattern: anchored(value.value ?? "") };
-    headers.push({ name: name.toLowerCase(), value: match });
-  }
-  const query: NamedMatch[] = message.queryParams.map(({ name, value }) => ({
-    name,
-    value:
-      value.case === "exact"
-        ? { kind: "exact", value: value.value }
-        : { kind: "regex", pattern: anchored(value.value ?? "") },
-  }));
+  const path = message.path === undefined ? null : pathMatch(message.path);
+  const method = message.method === undefined ? null : methodName(message.method);
+  if (path === undefined || method === undefined) return never;
   return {
-    path: message.path === undefined ? null : pathMatch(message.path),
-    method: message.method === undefined ? null : methodName(message.method),
-    headers,
-    query,
+    path,
+    method,
+    headers: headerMatches(message.headers),
+    query: firstOfName(
+      message.queryParams.map(({ name, value }) => ({
+        name,
+        value: value.case === "exact" ? { kind: "exact", value: value.value } : regex(value.value),
+      })),
+    ),
   };
 }
 
-function pathMatch({ kind }: PathMessage): PathMatch | null {
+/** A gRPC method is the path /package.Service/Method. */
+export function rpcMatch({ rpc, headers }: GrpcRouteMatch): RequestMatch {
+  const { service = "", method = "" } = rpc ?? {};
+  const path: PathMatch | null =
+    service === "" && method === "" ? null : { kind: "rpc", service: service || null, method: method || null };
+  return { path, method: null, headers: headerMatches(headers), query: [] };
+}
+
+function headerMatches(messages: readonly HeaderMatch[]): NamedMatch[] {
+  return firstOfName(
+    messages.map(({ name, value }) => ({
+      name: name.toLowerCase(),
+      value:
+        value.case === "exact"
+          ? { kind: "exact", value: Buffer.from(value.value).toString("latin1") }
+          : regex(value.value),
+    })),
+  );
+}
+
+/** Of several entries for one name the first counts (Gateway API). */
+function firstOfName(matches: readonly NamedMatch[]): NamedMatch[] {
+  return matches.filter(({ name }, at) => matches.findIndex((other) => other.name === name) === at);
+}
+
+function regex(source: string | undefined): ValueMatch {
+  return { kind: "regex", pattern: source === undefined ? nothing : wholeText(source) };
+}
+
+/** Undefined for a kind that is not known. */
+function pathMatch({ kind }: PathMessage): PathMatch | undefined {
   switch (kind.case) {
     case "exact":
       return { kind: "exact", path: kind.value };
     case "prefix":
       return { kind: "prefix", path: kind.value };
     case "regex":
-      return { kind: "regex", pattern: anchored(kind.value) };
+      return { kind: "regex", pattern: wholeText(kind.value) };
     default:
-      return null;
+      return undefined;
   }
 }
 
-/** Matches the whole text. A pattern that does not compile or is too long matches nothing. */
-function anchored(pattern: string): RegExp {
-  const never = /(?!)/;
-  if (pattern.length > maxPattern) return never;
-  try {
-    return new RegExp(`^(?:${pattern})$`);
-  } catch {
-    // The control plane has checked it with another engine's syntax; nothing else can be done with it here.
-    return never;
-  }
-}
-
-function methodName({ type }: HttpMethod): string | null {
-  if (type.case === "registered") return registeredMethods.get(type.value) ?? null;
-  return type.case === "unregistered" ? type.value : null;
+function methodName({ type }: HttpMethod): string | undefined {
+  if (type.case === "registered") return registeredMethods.get(type.value);
+  return type.case === "unregistered" ? type.value : undefined;
 }

@@ -10,7 +10,8 @@ import type {
   Origin,
   ServerPolicy,
 } from "../policy/server-policy.ts";
-import { hostMatches, requestMatch } from "./route-messages.ts";
+import type { RequestMatch } from "../route/match.ts";
+import { hostMatches, requestMatch, rpcMatch } from "./route-messages.ts";
 
 /** `detectTimeout`: when the message has none, ms. */
 export function serverPolicy(message: Server, detectTimeout: number): ServerPolicy {
@@ -47,25 +48,34 @@ export function serverPolicy(message: Server, detectTimeout: number): ServerPoli
 
 /** Null when there are none: then the built-in route takes every request. */
 function routes(messages: readonly HttpRoute[]): InboundRoute[] | null {
-  if (messages.length === 0) return null;
-  return messages.map((message) => ({
-    origin: metadataOrigin(message.metadata),
-    match: {
-      hosts: hostMatches(message.hosts),
-      requests: message.rules.flatMap((rule) => rule.matches.map(requestMatch)),
-    },
-    authorizations: message.authorizations.flatMap(authorization),
-  }));
+  return routesOf(messages, requestMatch);
 }
 
-/** A gRPC method is the path /package.Service/Method. */
 function grpcRoutes(messages: readonly GrpcRoute[]): InboundRoute[] | null {
+  return routesOf(messages, rpcMatch);
+}
+
+/** What the two kinds of routes have in common. */
+interface RouteMessage<M> {
+  readonly metadata?: Metadata | undefined;
+  readonly hosts: HttpRoute["hosts"];
+  readonly authorizations: readonly Authz[];
+  readonly rules: ReadonlyArray<{ readonly matches: readonly M[] }>;
+}
+
+/** Each rule is a route of its own here. */
+function routesOf<M>(
+  messages: ReadonlyArray<RouteMessage<M>>,
+  match: (message: M) => RequestMatch,
+): InboundRoute[] | null {
   if (messages.length === 0) return null;
-  return messages.map((message) => ({
-    origin: metadataOrigin(message.metadata),
-    match: { hosts: hostMatches(message.hosts), requests: [] },
-    authorizations: message.authorizations.flatMap(authorization),
-  }));
+  return messages.flatMap(({ metadata, hosts, authorizations, rules }) => {
+    const common = { origin: metadataOrigin(metadata), authorizations: authorizations.flatMap(authorization) };
+    return rules.map((rule) => ({
+      ...common,
+      match: { hosts: hostMatches(hosts), requests: rule.matches.map(match) },
+    }));
+  });
 }
 
 /** None when it can't be understood: what is unclear permits nobody. */

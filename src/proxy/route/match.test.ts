@@ -1,7 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import type { RequestHead } from "#wire/http1/head.ts";
 import { parseRequestHead } from "#wire/http1/parse-request.ts";
-import { findRoute, matchesEverything, RouteFinder, type RequestMatch, type RouteMatchers } from "./match.ts";
+import {
+  findRoute,
+  matchedPrefix,
+  matchesEverything,
+  RouteFinder,
+  type RequestMatch,
+  type RouteMatchers,
+} from "./match.ts";
 
 const head = (more: {
   path?: string;
@@ -89,6 +96,58 @@ describe("findRoute", () => {
   test("takes the first of equals", () => {
     const routes = [route("first", { requests: [prefix("/")] }), route("second", { requests: [prefix("/")] })];
     expect(findRoute(routes, head({}))?.name).toBe("first");
+  });
+});
+
+describe("headers and hosts", () => {
+  const beta = route("beta", {
+    requests: [request({ headers: [{ name: "x-v", value: { kind: "exact", value: "b" } }] })],
+  });
+  test("a repeated header is all of its values, so one of them can't stand for the rest", () => {
+    const twice = parseRequestHead("GET / HTTP/1.1\r\nhost: web\r\nx-v: b\r\nx-v: a\r\n");
+    expect(findRoute([beta], twice)).toBeNull();
+    expect(findRoute([beta], head({ headers: ["X-V", "b"] }))?.name).toBe("beta");
+  });
+  test("a host is the same with the root's dot", () => {
+    const routes = [route("exact", { hosts: [{ kind: "exact", host: "web.ns.svc" }] }), route("rest", {})];
+    expect(findRoute(routes, head({ authority: "WEB.ns.svc.:80" }))?.name).toBe("exact");
+  });
+});
+
+describe("gRPC methods", () => {
+  const rpc = (name: string, service: string | null, method: string | null) =>
+    route(name, { requests: [request({ path: { kind: "rpc", service, method } })] });
+  const routes = [
+    rpc("any", null, null),
+    rpc("method", null, "Get"),
+    rpc("service", "a.Books", null),
+    rpc("both", "a.Books", "Get"),
+  ];
+  test("rank by the service's characters, then by the method's", () => {
+    const rows: Array<[string, string | null]> = [
+      ["/a.Books/Get", "both"],
+      ["/a.Books/List", "service"],
+      ["/b.Films/Get", "method"],
+      ["/b.Films/List", "any"],
+      ["/a.Books/Get/x", null],
+      ["/a.Books", null],
+      ["/a.Bookshop/Get", "method"],
+      ["/a.Books/%47et", null],
+    ];
+    for (const [path, name] of rows)
+      expect([path, findRoute(routes, head({ path, method: "POST" }))?.name ?? null]).toEqual([path, name]);
+  });
+});
+
+describe("matchedPrefix", () => {
+  test("is the longest prefix that matches, without a slash at its end", () => {
+    const { match } = route("a", { requests: [prefix("/"), prefix("/a/"), prefix("/a/b"), exact("/a/x")] });
+    expect(["/a/b/c", "/a?x", "/z", "/a/x"].map((path) => matchedPrefix(match, head({ path })))).toEqual([
+      "/a/b",
+      "/a",
+      "",
+      "",
+    ]);
   });
 });
 

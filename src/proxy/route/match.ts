@@ -2,7 +2,13 @@
  * Finds the route of a request: hosts, then path, method, headers and query as the Gateway API ranks them
  * (https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule).
  */
-import { header, type RequestHead } from "#wire/http1/head.ts";
+import type { FlatHeaders, RequestHead } from "#wire/http1/head.ts";
+import { otherReadings } from "./readings.ts";
+
+/** A regular expression for a whole text, in time linear to it (`pattern.ts`). */
+export interface Pattern {
+  test(text: string): boolean;
+}
 
 export type HostMatch =
   | { readonly kind: "exact"; readonly host: string }
@@ -13,12 +19,14 @@ export type PathMatch =
   | { readonly kind: "exact"; readonly path: string }
   /** Whole segments: "/a" matches "/a" and "/a/b", not "/ab". */
   | { readonly kind: "prefix"; readonly path: string }
-  /** Anchored at both ends. */
-  | { readonly kind: "regex"; readonly pattern: RegExp };
+  /** The whole path. */
+  | { readonly kind: "regex"; readonly pattern: Pattern }
+  /** "/service/method" of gRPC; null: any. */
+  | { readonly kind: "rpc"; readonly service: string | null; readonly method: string | null };
 
 export type ValueMatch =
   | { readonly kind: "exact"; readonly value: string }
-  | { readonly kind: "regex"; readonly pattern: RegExp };
+  | { readonly kind: "regex"; readonly pattern: Pattern };
 
 export interface NamedMatch {
   /** Header names in lower case; query names as they are. */
@@ -44,15 +52,32 @@ export interface RouteMatchers {
 /** Higher is more specific; compared number by number. */
 type Rank = readonly number[];
 
-/** The most specific route for a request; of equals the first one. Null when none matches. */
+/**
+ * The most specific route for a request; of equals the first one. Null when none matches, or when servers could take the
+ * path for one of another route.
+ */
 export function findRoute<T extends { readonly match: RouteMatchers }>(
   routes: readonly T[],
   head: RequestHead,
 ): T | null {
+  const question = head.path.indexOf("?");
+  const path = question < 0 ? head.path : head.path.slice(0, question);
+  const best = bestFor(routes, head, path);
+  if (!routes.some(({ match }) => looksAtPath(match))) return best;
+  const others = otherReadings(path);
+  if (others === null) return null;
+  return others.every((other) => bestFor(routes, head, other) === best) ? best : null;
+}
+
+function bestFor<T extends { readonly match: RouteMatchers }>(
+  routes: readonly T[],
+  head: RequestHead,
+  path: string,
+): T | null {
   let best: T | null = null;
   let bestRank: Rank = [];
   for (const route of routes) {
-    const rank = rankOf(route.match, head);
+    const rank = rankOf(route.match, head, path);
     if (rank !== null && (best === null || compare(rank, bestRank) > 0)) {
       best = route;
       bestRank = rank;
@@ -84,6 +109,24 @@ export class RouteFinder<T extends { readonly match: RouteMatchers }> {
   }
 }
 
+/** The prefix by which a request matches, which filters may replace: "" when it is "/" or none. */
+export function matchedPrefix(match: RouteMatchers, head: RequestHead): string {
+  const path = head.path.split("?", 1)[0] ?? "";
+  let best: Rank | null = null;
+  let prefix = "";
+  for (const request of match.requests) {
+    const rank = requestRank(request, head, path);
+    if (rank === null || (best !== null && compare(rank, best) <= 0)) continue;
+    best = rank;
+    prefix = request.path?.kind === "prefix" ? request.path.path.replace(/\/$/, "") : "";
+  }
+  return prefix;
+}
+
+function looksAtPath(match: RouteMatchers): boolean {
+  return match.requests.some(({ path }) => path !== null && !(path.kind === "prefix" && path.path === "/"));
+}
+
 /** Whether no request can miss it, so that nobody needs to look. */
 export function matchesEverything(match: RouteMatchers): boolean {
   if (match.hosts.length > 0) return false;
@@ -105,22 +148,23 @@ function compare(a: Rank, b: Rank): number {
   return 0;
 }
 
-function rankOf(match: RouteMatchers, head: RequestHead): Rank | null {
+function rankOf(match: RouteMatchers, head: RequestHead, path: string): Rank | null {
   const host = match.hosts.length === 0 ? 0 : hostRank(match.hosts, hostOf(head.authority));
   if (host === null) return null;
   if (match.requests.length === 0) return [host];
   let best: Rank | null = null;
   for (const request of match.requests) {
-    const rank = requestRank(request, head);
+    const rank = requestRank(request, head, path);
     if (rank !== null && (best === null || compare(rank, best) > 0)) best = rank;
   }
   return best === null ? null : [host, ...best];
 }
 
-/** The host of "host:port" or "[ip]:port". */
-function hostOf(authority: string): string {
+/** The host of "host:port" or "[ip]:port". "a.b." is "a.b": the root of all names need not be written. */
+export function hostOf(authority: string): string {
   const colon = authority.lastIndexOf(":");
-  return colon > authority.lastIndexOf("]") ? authority.slice(0, colon) : authority;
+  const host = colon > authority.lastIndexOf("]") ? authority.slice(0, colon) : authority;
+  return host.endsWith(".") ? host.slice(0, -1) : host;
 }
 
 function hostRank(hosts: readonly HostMatch[], host: string): number | null {
@@ -135,16 +179,15 @@ function hostRank(hosts: readonly HostMatch[], host: string): number | null {
   return best;
 }
 
-function requestRank(match: RequestMatch, head: RequestHead): Rank | null {
-  const question = head.path.indexOf("?");
-  const path = question < 0 ? head.path : head.path.slice(0, question);
+function requestRank(match: RequestMatch, head: RequestHead, path: string): Rank | null {
   const pathRank = match.path === null ? [0, 0] : rankPath(match.path, path);
   if (pathRank === null) return null;
   if (match.method !== null && match.method !== head.method) return null;
   for (const { name, value } of match.headers) {
-    if (!matchesValue(value, header(head.headers, name))) return null;
+    if (!matchesValue(value, joined(head.headers, name))) return null;
   }
   if (match.query.length > 0) {
+    const question = head.path.indexOf("?");
     const query = new URLSearchParams(question < 0 ? "" : head.path.slice(question + 1));
     for (const { name, value } of match.query) {
       if (!matchesValue(value, query.get(name))) return null;
@@ -164,7 +207,27 @@ function rankPath(match: PathMatch, path: string): Rank | null {
     }
     case "regex":
       return match.pattern.test(path) ? [2, 0] : null;
+    case "rpc":
+      return rankRpc(match, path);
   }
+}
+
+/** As GRPCRoute ranks: more characters of the service, then of the method. */
+function rankRpc({ service, method }: Extract<PathMatch, { kind: "rpc" }>, path: string): Rank | null {
+  const slash = path.indexOf("/", 1);
+  if (!path.startsWith("/") || slash < 0 || path.includes("/", slash + 1)) return null;
+  if (service !== null && path.slice(1, slash) !== service) return null;
+  if (method !== null && path.slice(slash + 1) !== method) return null;
+  return [service?.length ?? 0, method?.length ?? 0];
+}
+
+/** All values of a field in one, as RFC 9110 §5.3 joins them: one of several can't stand for all. */
+function joined(headers: FlatHeaders, name: string): string | null {
+  let value: string | null = null;
+  for (let at = 0; at < headers.length; at += 2) {
+    if (headers[at] === name) value = value === null ? (headers[at + 1] ?? "") : `${value}, ${headers[at + 1]}`;
+  }
+  return value;
 }
 
 function matchesValue(match: ValueMatch, value: string | null): boolean {
