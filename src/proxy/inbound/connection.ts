@@ -177,7 +177,7 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
       this.pooled = true;
       const session = new InboundHttpSession(shared, facts, policy, pool, (error) => this.end(error));
       const extra = tls.kind === "meshed" ? ["l5d-client-id", tls.clientId] : [];
-      const handler = shared.options.accessLog?.wrap(session, facts) ?? session;
+      const handler = shared.options.accessLog?.wrap(session, facts, 1) ?? session;
       this.http = new ServerConnection(socket, shared.http, handler, verdict.source, extra);
       this.http.start(initial, ended);
       if (shared.options.drain.draining) this.http.finish();
@@ -188,7 +188,7 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
       this.pooled = true;
       const handler = (): RequestHandler => {
         const session = new InboundHttpSession(shared, facts, policy, pool, nothingToDo);
-        return shared.options.accessLog?.wrap(session, facts) ?? session;
+        return shared.options.accessLog?.wrap(session, facts, 2) ?? session;
       };
       const extra = tls.kind === "meshed" ? ["l5d-client-id", tls.clientId] : [];
       const over = (error: MeshError | null): void => this.end(error);

@@ -69,6 +69,9 @@ export interface RequestVerdict {
 
 /** Writes a line per request. */
 export interface AccessLog {
-  /** Stands between a connection and what decides about its requests; once per connection. */
-  wrap(session: RequestHandler, connection: InboundConnection): RequestHandler;
+  /**
+   * Stands between requests and what decides about them: for an HTTP/1 connection once, for one of HTTP/2 per request.
+   * @param major the version of HTTP
+   */
+  wrap(session: RequestHandler, connection: InboundConnection, major: 1 | 2): RequestHandler;
 }

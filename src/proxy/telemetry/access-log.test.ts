@@ -13,7 +13,7 @@ const get = request("GET /a?b=1 HTTP/1.1", "Host: web");
 const connection = {} as RequestControl;
 const plain: ClientTls = { kind: "none", reason: "no_tls_from_remote" };
 
-function setUp(format: AccessLogFormat, tls: ClientTls = plain, ip = "10.0.0.7") {
+function setUp(format: AccessLogFormat, tls: ClientTls = plain, ip = "10.0.0.7", major: 1 | 2 = 1) {
   const clock = new FakeClock(Date.UTC(2026, 10, 24, 9, 8, 7));
   const lines: string[] = [];
   const writer = new LineWriter((text, done) => {
@@ -31,7 +31,7 @@ function setUp(format: AccessLogFormat, tls: ClientTls = plain, ip = "10.0.0.7")
     onClosed: () => void calls.push("closed"),
   };
   const facts = { client: { ip, port: 40_000 }, target: { ip: "10.1.1.1", port: 8080 }, tls };
-  const handler = createAccessLog(format, writer, clock).wrap(inner, facts);
+  const handler = createAccessLog(format, writer, clock).wrap(inner, facts, major);
   const taken = (): string[] => {
     clock.advance(50);
     return lines.splice(0);
@@ -95,6 +95,13 @@ describe("The access log", () => {
     ]);
   });
 
+  test("has the whole URI of a request that came by HTTP/2", () => {
+    const t = setUp("apache", plain, "10.0.0.7", 2);
+    t.handler.onRequest(connection, get);
+    t.handler.onResponse(response("HTTP/1.1 200 OK"));
+    expect(t.taken()[0]).toEndWith('"GET http://web/a?b=1 HTTP/2.0" 200');
+  });
+
   test("has the proxy's own answer, and one line without a status for a client that left", () => {
     const t = setUp("apache");
     t.inner.onRequest = () => t.handler.onExchangeEnd(403, "complete", -1);
@@ -153,7 +160,7 @@ test("the last lines of a process go out at its exit", async () => {
     const log = stderrAccessLog("apache", clock);
     const facts = { client: { ip: "10.0.0.7", port: 1 }, tls: { kind: "none" } };
     const inner = { onRequest() {}, onResponse() {} };
-    const handler = log.wrap(inner, facts);
+    const handler = log.wrap(inner, facts, 1);
     handler.onRequest(null, { method: "GET", target: "/", minor: 1 });
     handler.onResponse({ status: 200 });
     process.exit(3);`;

@@ -24,6 +24,8 @@ export interface AccessEntry {
   /** ms since 1970, when the request's head came. */
   readonly time: number;
   readonly request: RequestHead;
+  /** Of HTTP. */
+  readonly major: 1 | 2;
   /** Null: there was no response. */
   readonly status: number | null;
   /** Content-Length of the response, or null. */
@@ -38,11 +40,13 @@ const traceHeaders = ["x-b3-traceid", "x-request-id", "x-amzn-trace-id"];
 
 /** One line, without its end. Values come from clients: nothing in them can begin another line. */
 export function formatAccess(format: AccessLogFormat, entry: AccessEntry): string {
-  const { client, clientId, request, status } = entry;
+  const { client, clientId, request, major, status } = entry;
   const timestamp = new Date(entry.time).toISOString();
-  const version = `HTTP/1.${request.minor}`;
+  const version = major === 2 ? "HTTP/2.0" : `HTTP/1.${request.minor}`;
+  // HTTP/2 has no request line: Linkerd writes the whole URI there.
+  const uri = major === 2 ? `http://${request.authority}${request.path}` : request.target;
   if (format === "apache") {
-    const line = `${client} ${clientId} - [${timestamp}] "${request.method} ${request.target} ${version}"`;
+    const line = `${client} ${clientId} - [${timestamp}] "${request.method} ${uri} ${version}"`;
     return status === null ? line : `${line} ${status}`;
   }
   const { headers } = request;
@@ -57,7 +61,7 @@ export function formatAccess(format: AccessLogFormat, entry: AccessEntry): strin
     "client.id": clientId,
     timestamp,
     method: request.method,
-    uri: request.target,
+    uri,
     version,
     trace_id: trace ?? "",
     request_bytes: header(headers, "content-length") ?? "",
@@ -78,6 +82,7 @@ class LoggedRequests implements RequestHandler {
   private readonly clock: Clock;
   private readonly client: string;
   private readonly clientId: string;
+  private readonly major: 1 | 2;
   /** Null once its line is written. */
   private request: RequestHead | null = null;
   private time = 0;
@@ -87,12 +92,14 @@ class LoggedRequests implements RequestHandler {
   constructor(
     inner: RequestHandler,
     { client, tls }: InboundConnection,
+    major: 1 | 2,
     clock: Clock,
     write: (entry: AccessEntry) => void,
   ) {
     this.inner = inner;
     this.write = write;
     this.clock = clock;
+    this.major = major;
     this.client = formatSocketAddr(client);
     this.clientId = tls.kind === "meshed" ? tls.clientId : "-";
   }
@@ -135,7 +142,7 @@ class LoggedRequests implements RequestHandler {
   }
 
   private log(status: number | null, responseBytes: number | null): void {
-    const { request, client, clientId, time, processing } = this;
+    const { request, client, clientId, major, time, processing } = this;
     if (request === null) return;
     this.request = null;
     this.processing = 0;
@@ -145,6 +152,7 @@ class LoggedRequests implements RequestHandler {
       clientId,
       time,
       request,
+      major,
       status,
       responseBytes,
       total,
@@ -216,7 +224,7 @@ export class LineWriter {
 /** Writes to `lines`. */
 export function createAccessLog(format: AccessLogFormat, lines: LineWriter, clock: Clock): AccessLog {
   const write = (entry: AccessEntry): void => lines.write(formatAccess(format, entry));
-  return { wrap: (session, connection) => new LoggedRequests(session, connection, clock, write) };
+  return { wrap: (session, connection, major) => new LoggedRequests(session, connection, major, clock, write) };
 }
 
 /** The log of a process: on standard error, flushed at its end. */
