@@ -33,7 +33,14 @@ export class PolicyIndex {
   readonly profiles: ObjectIndex<ServiceProfileRecord>;
   readonly splits: ObjectIndex<TrafficSplitRecord>;
 
-  constructor(touch: Touch) {
+  /** Sorted by age, until one of the topic's objects changes: endpoints of a big Service ask for the same list each. */
+  private readonly sorted = new Map<string, readonly PolicyRecord[]>();
+
+  constructor(announce: Touch) {
+    const touch: Touch = (topic) => {
+      this.sorted.delete(topic);
+      announce(topic);
+    };
     this.servers = inOneNamespace("servers", touch);
     this.serverAuthorizations = inOneNamespace("server-authorizations", touch);
     this.authorizationPolicies = inOneNamespace("authorization-policies", touch);
@@ -51,21 +58,30 @@ export class PolicyIndex {
   }
 
   /** Of a namespace, the oldest first. */
-  serversIn(namespace: string, track: Track): ServerRecord[] {
-    return inNamespace(this.servers, `servers:${namespace}`, track);
+  serversIn(namespace: string, track: Track): readonly ServerRecord[] {
+    return this.inNamespace(this.servers, `servers:${namespace}`, track);
   }
-  serverAuthorizationsIn(namespace: string, track: Track): ServerAuthorizationRecord[] {
-    return inNamespace(this.serverAuthorizations, `server-authorizations:${namespace}`, track);
+  serverAuthorizationsIn(namespace: string, track: Track): readonly ServerAuthorizationRecord[] {
+    return this.inNamespace(this.serverAuthorizations, `server-authorizations:${namespace}`, track);
   }
-  authorizationPoliciesIn(namespace: string, track: Track): AuthorizationPolicyRecord[] {
-    return inNamespace(this.authorizationPolicies, `authorization-policies:${namespace}`, track);
+  authorizationPoliciesIn(namespace: string, track: Track): readonly AuthorizationPolicyRecord[] {
+    return this.inNamespace(this.authorizationPolicies, `authorization-policies:${namespace}`, track);
   }
-  rateLimitsIn(namespace: string, track: Track): RateLimitRecord[] {
-    return inNamespace(this.rateLimits, `rate-limits:${namespace}`, track);
+  rateLimitsIn(namespace: string, track: Track): readonly RateLimitRecord[] {
+    return this.inNamespace(this.rateLimits, `rate-limits:${namespace}`, track);
   }
 
-  egressNetworksIn(namespace: string, track: Track): EgressNetworkRecord[] {
-    return inNamespace(this.egressNetworks, `egress-networks:${namespace}`, track);
+  egressNetworksIn(namespace: string, track: Track): readonly EgressNetworkRecord[] {
+    return this.inNamespace(this.egressNetworks, `egress-networks:${namespace}`, track);
+  }
+
+  private inNamespace<T extends PolicyRecord>(index: ObjectIndex<T>, topic: string, track: Track): readonly T[] {
+    track(topic);
+    const known = this.sorted.get(topic);
+    if (known !== undefined) return known as readonly T[];
+    const found = index.find(topic).sort(byAge);
+    this.sorted.set(topic, found);
+    return found;
   }
 
   meshTlsAuthentication(namespace: string, name: string, track: Track): MeshTlsAuthenticationRecord | undefined {
@@ -128,11 +144,6 @@ function byName<T extends PolicyRecord>(what: string, touch: Touch): ObjectIndex
 
 function byParent<T extends RouteRecord>(touch: Touch): ObjectIndex<T> {
   return new ObjectIndex<T>(({ parents }) => [...new Set(parents.map(routesTopic))], touch);
-}
-
-function inNamespace<T extends PolicyRecord>(index: ObjectIndex<T>, topic: string, track: Track): T[] {
-  track(topic);
-  return index.find(topic).sort(byAge);
 }
 
 function routesTopic({ group, kind, namespace, name }: ObjectRef): string {
