@@ -306,6 +306,72 @@ describe("OutboundDiscovery", () => {
     expect(found[0]?.tcp.wait({ onEndpoint() {}, onRefused() {} })).toBe("failfast");
   });
 
+  test("sends each method of gRPC where its route says, and answers for those that it refuses", () => {
+    const { lookup, found, profiles, policies, endpoints, registry } = setup();
+    lookup();
+    profiles.open
+      .get("10.96.0.1:80")
+      ?.onMessage(create(DestinationProfileSchema, { fullyQualifiedName: "web.ns.svc.cluster.local" }));
+    const to = (path: string) => ({
+      kind: {
+        case: "firstAvailable",
+        value: {
+          backends: [
+            {
+              backend: {
+                kind: { case: "balancer", value: { discovery: { kind: { case: "dst", value: { path } } } } },
+              },
+            },
+          ],
+        },
+      },
+    });
+    const rpc = (service: string, method: string) => [{ rpc: { service, method } }];
+    const denied = { kind: { case: "failureInjector", value: { code: 7, message: "No" } } };
+    const policy = {
+      protocol: {
+        kind: {
+          case: "grpc",
+          value: {
+            routes: [
+              {
+                metadata: { kind: { case: "resource", value: { kind: "GRPCRoute", name: "votes", namespace: "ns" } } },
+                rules: [
+                  { matches: rpc("Vote", "Cat"), backends: to("cats.ns.svc.cluster.local:80") },
+                  { matches: rpc("Vote", "Dog"), filters: [denied], backends: to("x.ns.svc.cluster.local:80") },
+                  { matches: rpc("Vote", ""), backends: to("votes.ns.svc.cluster.local:80") },
+                ],
+              },
+            ],
+          },
+        },
+      },
+    };
+    policies.open
+      .get("10.96.0.1:80")
+      ?.onMessage(create(OutboundPolicySchema, policy as MessageInitShape<typeof OutboundPolicySchema>));
+    const [target] = found;
+    expect(target?.protocol).toBe("http2");
+    endpoints.open.get("cats.ns.svc.cluster.local:80")?.onMessage(add(addr("10.1.0.1")));
+    endpoints.open.get("votes.ns.svc.cluster.local:80")?.onMessage(add(addr("10.1.0.2")));
+    const where = (path: string): string | undefined => {
+      const route = target?.route(parseRequestHead(`POST ${path} HTTP/1.1\r\nhost: web\r\n`));
+      if (route?.kind === "refuse") return route.cause;
+      route?.requests.ended(200, 0, 1, null);
+      return route?.balancer.pick()?.addr.ip;
+    };
+    expect(["/Vote/Cat", "/Vote/Dog", "/Vote/Other", "/Else/Cat"].map(where)).toEqual([
+      "10.1.0.1",
+      "unauthorized",
+      "10.1.0.2",
+      "route-not-found",
+    ]);
+    expect(text(registry)).toContain('outbound_grpc_route_backend_requests_total{backend_group="core"');
+    expect(text(registry)).toMatch(
+      /outbound_grpc_route_request_statuses_total\{.*grpc_status="OK".*route_name="votes".*\} 2/,
+    );
+  });
+
   test("splits requests over the overrides of a ServiceProfile by weight", () => {
     const { lookup, found, profiles, policies, endpoints } = setup();
     lookup();

@@ -3,15 +3,16 @@ import type { SocketAddr } from "#lib/net/socket.ts";
 import { formatSocketAddr } from "#lib/net-addr.ts";
 import { milliseconds } from "#rpc/address.ts";
 import type { DestinationProfile } from "#rpc/gen/destination_pb.ts";
-import type { Backend, HttpRoute, OpaqueRoute, OutboundPolicy, TlsRoute } from "#rpc/gen/outbound_pb.ts";
+import type { Metadata } from "#rpc/gen/meta_pb.ts";
+import type { Backend, GrpcRoute, HttpRoute, OpaqueRoute, OutboundPolicy, TlsRoute } from "#rpc/gen/outbound_pb.ts";
 import { defaultWeight, type EndpointInfo } from "../balance/endpoint.ts";
 import type { FailureCause } from "../http/ports.ts";
 import type { OutboundProtocol } from "../outbound/ports.ts";
-import type { RouteMatchers } from "../route/match.ts";
+import type { RequestMatch, RouteMatchers } from "../route/match.ts";
 import type { ResourceRef } from "../telemetry/labels.ts";
 import { endpointInfo, type TranslateOptions } from "./endpoint-set.ts";
 import { defaultRef, resourceRef, serviceRef } from "./resource-ref.ts";
-import { hostMatches, requestMatch } from "./route-messages.ts";
+import { hostMatches, requestMatch, rpcMatch } from "./route-messages.ts";
 
 /** Where traffic can go. */
 export type BackendPlan =
@@ -127,12 +128,10 @@ function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan 
         : { protocol: kind.case, detectTimeout: options.detectTimeout, http, grpc: false, tcp, parent };
     }
     case "grpc": {
-      // Its routes choose by method, which needs the bytes read; without that the first backend serves all.
-      const backends = kind.value.routes.flatMap((route) => route.rules.map((rule) => rule.backends));
-      const first = backends.map((distribution) => choice(distribution, options)).find((found) => found !== null);
-      return first === undefined || first === null
-        ? null
-        : { ...fromChoice("http2", options.detectTimeout, first, parent), grpc: true };
+      const http = grpcRoutes(kind.value.routes, options);
+      const tcp = firstOf(http);
+      if (tcp === null) return null;
+      return { protocol: "http2", detectTimeout: options.detectTimeout, http, grpc: true, tcp, parent };
     }
     case "opaque":
     case "tls": {
@@ -147,21 +146,50 @@ function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan 
 }
 
 function httpRoutes(routes: readonly HttpRoute[], options: PlanOptions): PlannedRoute[] {
+  return plannedRoutes(routes, "http", requestMatch, options, ({ kind }) =>
+    kind.case === "failureInjector" ? refusal(kind.value.status === 403, kind.value.message) : null,
+  );
+}
+
+function grpcRoutes(routes: readonly GrpcRoute[], options: PlanOptions): PlannedRoute[] {
+  return plannedRoutes(routes, "grpc", rpcMatch, options, ({ kind }) =>
+    kind.case === "failureInjector" ? refusal(kind.value.code === permissionDenied, kind.value.message) : null,
+  );
+}
+
+/** gRPC's PERMISSION_DENIED. */
+const permissionDenied = 7;
+
+function refusal(denied: boolean, message: string): Choice {
+  return { kind: "refuse", cause: denied ? "unauthorized" : "unexpected", message };
+}
+
+/** What routes of HTTP and of gRPC have in common. */
+interface RouteMessage<M, F> {
+  readonly metadata?: Metadata | undefined;
+  readonly hosts: HttpRoute["hosts"];
+  readonly rules: ReadonlyArray<{
+    readonly matches: readonly M[];
+    readonly filters: readonly F[];
+    readonly backends?: DistributionMessage | undefined;
+  }>;
+}
+
+/** `refuse`: what a filter answers instead of a backend, or null. */
+function plannedRoutes<M, F>(
+  routes: ReadonlyArray<RouteMessage<M, F>>,
+  unnamed: string,
+  match: (message: M) => RequestMatch,
+  options: PlanOptions,
+  refuse: (filter: F) => Choice | null,
+): PlannedRoute[] {
   const out: PlannedRoute[] = [];
   for (const route of routes) {
     const hosts = hostMatches(route.hosts);
-    const ref = resourceRef(route.metadata) ?? defaultRef("http");
+    const ref = resourceRef(route.metadata) ?? defaultRef(unnamed);
     for (const rule of route.rules) {
-      const injector = rule.filters.map(({ kind }) => kind).find((kind) => kind.case === "failureInjector");
-      const found: Choice | null =
-        injector?.case === "failureInjector"
-          ? {
-              kind: "refuse",
-              cause: injector.value.status === 403 ? "unauthorized" : "unexpected",
-              message: injector.value.message,
-            }
-          : choice(rule.backends, options);
-      if (found !== null) out.push({ match: { hosts, requests: rule.matches.map(requestMatch) }, ref, choice: found });
+      const found = rule.filters.map(refuse).find((refused) => refused !== null) ?? choice(rule.backends, options);
+      if (found !== null) out.push({ match: { hosts, requests: rule.matches.map(match) }, ref, choice: found });
     }
   }
   return out;
