@@ -20,6 +20,9 @@ import { applyChange, copyExecutable, readTexts, writeWhole } from "./node-files
 const lookEvery = 5000;
 /** ms after a change in the folder: files are often written in several steps. */
 const settle = 100;
+/** So many changes of the configuration within a minute mean that another program undoes them: no race with it then. */
+const contestedAt = 5;
+const contestedWithin = 60_000;
 
 export interface InstallerDeps {
   readonly clock: Clock;
@@ -41,6 +44,8 @@ export class Installer {
   private stopped = false;
   /** The last thing said about the state, so that a state is said once. */
   private said = "";
+  /** When the configuration was changed, by the clock, newest last. */
+  private changed: number[] = [];
 
   constructor(config: InstallerConfig, deps: InstallerDeps) {
     this.config = config;
@@ -89,7 +94,7 @@ export class Installer {
   private watch(): void {
     try {
       this.watcher = watch(this.config.netDir, () => {
-        if (!this.stopped) this.schedule(settle);
+        if (!this.stopped) this.schedule(this.contested() ? lookEvery : settle);
       });
       this.watcher.on("error", (error) =>
         this.deps.log.warn("Watching the folder failed, looking from time to time", {}, error),
@@ -125,6 +130,7 @@ export class Installer {
     const { netDir, hostNetDir, rules, excludeNamespaces, logLevel } = this.config;
     const entry = pluginEntry({ kubeconfig: join(hostNetDir, kubeconfigName), rules, excludeNamespaces, logLevel });
     const plan = planInstallation(readTexts(netDir), entry);
+    if (plan.changes.length > 0) this.changed = [...this.changed, this.deps.clock.now()].slice(-contestedAt);
     for (const change of plan.changes) {
       applyChange(netDir, change);
       this.writes.cell({ file: "configuration" }).value += 1;
@@ -132,9 +138,23 @@ export class Installer {
     return plan;
   }
 
+  private contested(): boolean {
+    const since = this.deps.clock.now() - contestedWithin;
+    return this.changed.filter((at) => at >= since).length >= contestedAt;
+  }
+
   private report({ active, unreadable, changes }: Plan): void {
     const { log } = this.deps;
     this.ready.set(active !== null);
+    if (this.contested()) {
+      this.say("contested", () =>
+        log.warn(
+          "Another program takes our plugin out of the network configuration again and again; tell it to leave the file alone (Cilium: cni.exclusive=false)",
+          { file: active },
+        ),
+      );
+      return;
+    }
     if (changes.length > 0) log.info("The network configuration has our plugin now", { file: active });
     const broken = unreadable.map(({ name, reason }) => `"${name}": ${reason}`).join("; ");
     this.say(`${active} ${broken}`, () => {

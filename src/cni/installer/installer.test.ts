@@ -114,6 +114,23 @@ test("A half-written configuration is waited for and not touched", () => {
   installer.stop();
 });
 
+test("A program that undoes every change is not raced, and said once", () => {
+  const { installer, clock, lines } = start(access);
+  const undo = (): void => writeFileSync(join(net, "10-a.conflist"), JSON.stringify(bridge));
+  for (let time = 0; time < 8; time++) {
+    undo();
+    installer.look();
+    clock.advance(1000);
+  }
+  expect(lines.filter((line) => line.includes("cni.exclusive"))).toHaveLength(1);
+  undo();
+  clock.advance(1000);
+  expect(types("10-a.conflist")).toEqual(["bridge"]);
+  clock.advance(5000);
+  expect(types("10-a.conflist")).toEqual(["bridge", "linkerd-cni"]);
+  installer.stop();
+});
+
 test("A folder that can't be used makes it unready and is tried again", () => {
   const { installer, clock, lines } = start(() => {
     throw new MeshError("environment", "The ServiceAccount token is not mounted");
