@@ -109,7 +109,10 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(() => {
-  if (able) run(["ip", "netns", "del", name]);
+  if (!able) return rmSync(folder, { recursive: true, force: true });
+  // Only there when a test failed or ran out of time.
+  Bun.spawnSync(["runc", "delete", "--force", `${name}-proxy`]);
+  run(["ip", "netns", "del", name]);
   rmSync(folder, { recursive: true, force: true });
 });
 
