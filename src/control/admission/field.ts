@@ -35,6 +35,11 @@ export class Field {
     return new Field(this.path === "" ? key : `${this.path}.${key}`, member, this.findings);
   }
 
+  /** An annotation of an object's metadata; its key is full of dots. */
+  annotation(key: string): Field {
+    return new Field(`${this.path}.annotations["${key}"]`, this.at("annotations").at(key).value, this.findings);
+  }
+
   /** Whether it is an object. `known`: the members that it may have. */
   object(known?: readonly string[]): boolean {
     if (!this.present) return false;

@@ -6,11 +6,10 @@ import { warnOfServiceAnnotations } from "./traffic-annotations.ts";
 /** Service (core): only warnings, for annotations of the mesh that don't say anything. */
 export const checkService: Rule = ({ metadata, spec }) => {
   warnOfServiceAnnotations(metadata);
-  const opaque = metadata.at("annotations").at("config.linkerd.io/opaque-ports");
+  const opaque = metadata.annotation("config.linkerd.io/opaque-ports");
   if (typeof opaque.value !== "string") return;
   const { invalid } = readPortList(opaque.value, portNames(spec));
-  const path = 'metadata.annotations["config.linkerd.io/opaque-ports"]';
-  for (const part of invalid) opaque.findings.warning(path, `"${part}" is neither a port nor a range of ports`);
+  for (const part of invalid) opaque.warning(`"${part}" is neither a port nor a range of ports`);
 };
 
 function portNames(spec: Field): Record<string, number> {

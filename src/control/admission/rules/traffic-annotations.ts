@@ -1,122 +1,100 @@
 /** The annotations that shape traffic: retries, timeouts and balancing of Services and routes. */
-import { parseDuration } from "#lib/duration.ts";
+import {
+  type Read,
+  readAccrual,
+  readDecimal,
+  readDuration,
+  readFlag,
+  readGrpcStatuses,
+  readHttpStatuses,
+  readWhole,
+} from "../../policy/outbound/annotation-values.ts";
+import {
+  consecutivePrefix,
+  failureAccrualOf,
+  honorRetryAfterKey,
+  limits,
+  successRatePrefix,
+} from "../../policy/outbound/traffic-annotations.ts";
 import type { Field } from "../field.ts";
 
-/** Says what is wrong with a value, or null. */
-type Check = (value: string) => string | null;
-
-/** Whole numbers with one unit, as these annotations write durations. */
-const duration: Check = (value) =>
-  /^(0|\d{1,15}(ms|s|m|h|d))$/.test(value) ? null : "is not a duration such as 300ms, 5s, 1m, 2h or 1d";
-
-const flag: Check = (value) => (value === "true" || value === "false" ? null : "is neither true nor false");
+type Reader = (text: string) => Read<unknown>;
 
 const whole =
-  (max: number): Check =>
-  (value) =>
-    /^\d{1,9}$/.test(value) && Number(value) <= max ? null : `is not a whole number up to ${max}`;
-
+  (max: number): Reader =>
+  (text) =>
+    readWhole(text, max);
 const decimal =
-  (max: number): Check =>
-  (value) =>
-    /^\d+(\.\d+)?$/.test(value) && Number(value) <= max ? null : `is not a number from 0 to ${max}`;
+  (max: number): Reader =>
+  (text) =>
+    readDecimal(text, max);
 
-const accrual: Check = (value) =>
-  value === "consecutive" || value === "unified" ? null : 'is neither "consecutive" nor "unified"';
-
-const httpStatuses: Check = (value) => {
-  for (const part of value.split(",").map((text) => text.trim())) {
-    if (part === "5xx" || part === "gateway-error") continue;
-    const match = /^(\d{3})(?:-(\d{3}))?$/.exec(part);
-    const from = Number(match?.[1] ?? 0);
-    const to = Number(match?.[2] ?? from);
-    if (match === null || from < 100 || to > 599 || from > to) {
-      return `lists "${part}", which is none of 5xx, gateway-error, a status such as 503 and a range such as 500-504`;
-    }
-  }
-  return null;
+const retriesAndTimeouts: Readonly<Record<string, Reader>> = {
+  "retry.linkerd.io/http": readHttpStatuses,
+  "retry.linkerd.io/grpc": readGrpcStatuses,
+  "retry.linkerd.io/limit": whole(limits.retries),
+  "retry.linkerd.io/timeout": readDuration,
+  "timeout.linkerd.io/request": readDuration,
+  "timeout.linkerd.io/response": readDuration,
+  "timeout.linkerd.io/idle": readDuration,
 };
 
-const grpcCodes = ["cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"];
-const grpcStatuses: Check = (value) => {
-  for (const part of value.split(",").map((text) => text.trim())) {
-    if (!grpcCodes.includes(part)) return `lists "${part}", which is none of ${grpcCodes.join(", ")}`;
-  }
-  return null;
+const balancing: Readonly<Record<string, Reader>> = {
+  "balancer.linkerd.io/failure-accrual": readAccrual,
+  [`${consecutivePrefix}-max-failures`]: whole(limits.failures),
+  [`${consecutivePrefix}-min-penalty`]: readDuration,
+  [`${consecutivePrefix}-max-penalty`]: readDuration,
+  [`${consecutivePrefix}-jitter-ratio`]: decimal(limits.jitter),
+  [`${successRatePrefix}-threshold`]: decimal(limits.rate),
+  [`${successRatePrefix}-window`]: readDuration,
+  [`${successRatePrefix}-min-requests`]: whole(limits.requests),
+  [honorRetryAfterKey]: readFlag,
+  "balancer.alpha.linkerd.io/penalize-failures": readFlag,
+  "balancer.alpha.linkerd.io/load-biaser-penalty": readDuration,
+  "balancer.alpha.linkerd.io/load-biaser-max-retry-after": readDuration,
 };
 
-const retriesAndTimeouts: Readonly<Record<string, Check>> = {
-  "retry.linkerd.io/http": httpStatuses,
-  "retry.linkerd.io/grpc": grpcStatuses,
-  "retry.linkerd.io/limit": whole(65_535),
-  "retry.linkerd.io/timeout": duration,
-  "timeout.linkerd.io/request": duration,
-  "timeout.linkerd.io/response": duration,
-  "timeout.linkerd.io/idle": duration,
-};
-
-const consecutive = "balancer.linkerd.io/failure-accrual-consecutive";
-const successRate = "balancer.alpha.linkerd.io/failure-accrual-success-rate";
-const balancing: Readonly<Record<string, Check>> = {
-  "balancer.linkerd.io/failure-accrual": accrual,
-  [`${consecutive}-max-failures`]: whole(0x3fff_ffff),
-  [`${consecutive}-min-penalty`]: duration,
-  [`${consecutive}-max-penalty`]: duration,
-  [`${consecutive}-jitter-ratio`]: decimal(100),
-  [`${successRate}-threshold`]: decimal(1),
-  [`${successRate}-window`]: duration,
-  [`${successRate}-min-requests`]: whole(1_000_000),
-  "balancer.alpha.linkerd.io/failure-accrual-honor-retry-after": flag,
-  "balancer.alpha.linkerd.io/penalize-failures": flag,
-  "balancer.alpha.linkerd.io/load-biaser-penalty": duration,
-  "balancer.alpha.linkerd.io/load-biaser-max-retry-after": duration,
-};
+/** What is wrong with a value, or null. */
+function wrongIn(readers: Readonly<Record<string, Reader>>, key: string, text: string): string | null {
+  const found = Object.hasOwn(readers, key) ? readers[key]?.(text) : undefined;
+  return found !== undefined && "wrong" in found ? found.wrong : null;
+}
 
 const prefix = /^(retry|timeout|balancer|balancer\.alpha)\.linkerd\.io\//;
 
 /** A malformed value here makes a route do something else than was written: it is refused. */
 export function checkRouteAnnotations(metadata: Field): void {
-  each(metadata, (key, value, field) => {
-    const wrong = retriesAndTimeouts[key]?.(value) ?? null;
-    if (wrong !== null) field.problem(`"${value}" ${wrong}`);
+  for (const { key, text, field } of texts(metadata)) {
+    const wrong = wrongIn(retriesAndTimeouts, key, text);
+    if (wrong !== null) field.problem(`"${text}" ${wrong}`);
     else if (prefix.test(key) && !Object.hasOwn(retriesAndTimeouts, key)) field.warning("has no effect on a route");
-  });
+  }
 }
 
 /** Services belong to others too: what is malformed is said, never refused. Such a value counts as not set. */
 export function warnOfServiceAnnotations(metadata: Field): void {
   const known = { ...retriesAndTimeouts, ...balancing };
-  const given = new Map<string, string>();
-  each(metadata, (key, value, field) => {
-    given.set(key, value);
-    if (!prefix.test(key)) return;
-    if (!Object.hasOwn(known, key)) {
-      field.warning("is not known and has no effect");
-      return;
-    }
-    const wrong = known[key]?.(value) ?? null;
-    if (wrong !== null) field.warning(`"${value}" ${wrong}; it has no effect`);
-  });
-  const [min, max] = [given.get(`${consecutive}-min-penalty`), given.get(`${consecutive}-max-penalty`)];
-  if (milliseconds(min ?? "1s") > milliseconds(max ?? "60s")) {
-    annotation(metadata, `${consecutive}-min-penalty`).warning("is longer than the maximum penalty");
+  const all = texts(metadata);
+  for (const { key, text, field } of all) {
+    if (!prefix.test(key)) continue;
+    const wrong = wrongIn(known, key, text);
+    if (!Object.hasOwn(known, key)) field.warning("is not known and has no effect");
+    else if (wrong !== null) field.warning(`"${text}" ${wrong}; it has no effect`);
+  }
+  const annotations = Object.fromEntries(all.map(({ key, text }) => [key, text]));
+  const { minPenalty = 0 } =
+    failureAccrualOf({ ...annotations, "balancer.linkerd.io/failure-accrual": "unified" }) ?? {};
+  const most = readDuration(annotations[`${consecutivePrefix}-max-penalty`] ?? "60s");
+  if ("value" in most && minPenalty > most.value) {
+    metadata.annotation(`${consecutivePrefix}-min-penalty`).warning("is longer than the maximum penalty");
   }
 }
 
-/** 0 for what is no duration. */
-const milliseconds = (text: string): number => parseDuration(text) ?? 0;
-
-function annotation(metadata: Field, key: string): Field {
-  const field = metadata.at("annotations").at(key);
-  return Object.assign(Object.create(Object.getPrototypeOf(field) as object) as Field, field, {
-    path: `metadata.annotations["${key}"]`,
-  });
-}
-
-function each(metadata: Field, look: (key: string, value: string, field: Field) => void): void {
+/** All annotations that are texts. */
+function texts(metadata: Field): Array<{ readonly key: string; readonly text: string; readonly field: Field }> {
   const annotations = metadata.at("annotations");
-  if (!annotations.object()) return;
-  for (const [key, value] of Object.entries(annotations.value as Record<string, unknown>)) {
-    if (typeof value === "string") look(key, value, annotation(metadata, key));
-  }
+  if (!annotations.object()) return [];
+  return Object.entries(annotations.value as Record<string, unknown>).flatMap(([key, text]) =>
+    typeof text === "string" ? [{ key, text, field: metadata.annotation(key) }] : [],
+  );
 }

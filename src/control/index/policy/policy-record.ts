@@ -47,7 +47,8 @@ export function validSpec<T>(object: KubeObject, group: string, rule: Rule): T {
   return spec.value as T;
 }
 
-interface Selector {
+/** The selector form of policy resources. */
+export interface SelectorSpec {
   readonly matchLabels?: Readonly<Record<string, string>>;
   readonly matchExpressions?: ReadonlyArray<{
     readonly key: string;
@@ -55,5 +56,3 @@ interface Selector {
     readonly values?: readonly string[];
   }>;
 }
-
-export type { Selector as SelectorSpec };
