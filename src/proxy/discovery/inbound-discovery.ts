@@ -98,9 +98,11 @@ export class InboundDiscovery implements InboundPolicies {
   }
 
   private livePolicy(port: number, policy: ServerPolicy, onHolders: (held: boolean) => void): LivePortPolicy {
-    const { metrics, log, requireIdentityPorts, requireTlsPorts } = this.options;
+    const { clock, metrics, log, requireIdentityPorts, requireTlsPorts } = this.options;
     return new LivePortPolicy(policy, {
       port,
+      clock,
+      random: this.options.stream.random,
       metrics,
       log,
       requireIdentity: requireIdentityPorts,

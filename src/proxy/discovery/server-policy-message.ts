@@ -1,6 +1,6 @@
 /** The policy API's Server message in the form that `policy/` decides on. */
 import { cidr, milliseconds } from "#rpc/address.ts";
-import type { Authn, Authz, GrpcRoute, HttpRoute, Server } from "#rpc/gen/inbound_pb.ts";
+import type { Authn, Authz, GrpcRoute, HttpLocalRateLimit, HttpRoute, Server } from "#rpc/gen/inbound_pb.ts";
 import type { Metadata } from "#rpc/gen/meta_pb.ts";
 import type {
   Authorization,
@@ -10,7 +10,10 @@ import type {
   Origin,
   ServerPolicy,
 } from "../policy/server-policy.ts";
+import type { RateLimit } from "../policy/rate-limit.ts";
+import { FilterChain } from "../route/filter.ts";
 import type { RequestMatch } from "../route/match.ts";
+import { filters, type FilterMessage } from "./filter-messages.ts";
 import { hostMatches, requestMatch, rpcMatch } from "./route-messages.ts";
 
 /** `detectTimeout`: when the message has none, ms. */
@@ -20,6 +23,7 @@ export function serverPolicy(message: Server, detectTimeout: number): ServerPoli
     detectTimeout,
     authorizations: message.authorizations.flatMap(authorization),
     routes: null,
+    rateLimit: null,
     origin: labelledOrigin(message.labels),
   };
   switch (kind.case) {
@@ -29,11 +33,22 @@ export function serverPolicy(message: Server, detectTimeout: number): ServerPoli
         protocol: "detect",
         detectTimeout: milliseconds(kind.value.timeout, detectTimeout),
         routes: routes(kind.value.httpRoutes),
+        rateLimit: rateLimit(kind.value.httpLocalRateLimit),
       };
     case "http1":
-      return { ...base, protocol: "http1", routes: routes(kind.value.routes) };
+      return {
+        ...base,
+        protocol: "http1",
+        routes: routes(kind.value.routes),
+        rateLimit: rateLimit(kind.value.localRateLimit),
+      };
     case "http2":
-      return { ...base, protocol: "http2", routes: routes(kind.value.routes) };
+      return {
+        ...base,
+        protocol: "http2",
+        routes: routes(kind.value.routes),
+        rateLimit: rateLimit(kind.value.localRateLimit),
+      };
     case "grpc":
       return { ...base, protocol: "grpc", routes: grpcRoutes(kind.value.routes) };
     case "opaque":
@@ -60,7 +75,7 @@ interface RouteMessage<M> {
   readonly metadata?: Metadata | undefined;
   readonly hosts: HttpRoute["hosts"];
   readonly authorizations: readonly Authz[];
-  readonly rules: ReadonlyArray<{ readonly matches: readonly M[] }>;
+  readonly rules: ReadonlyArray<{ readonly matches: readonly M[]; readonly filters: readonly FilterMessage[] }>;
 }
 
 /** Each rule is a route of its own here. */
@@ -71,11 +86,25 @@ function routesOf<M>(
   if (messages.length === 0) return null;
   return messages.flatMap(({ metadata, hosts, authorizations, rules }) => {
     const common = { origin: metadataOrigin(metadata), authorizations: authorizations.flatMap(authorization) };
-    return rules.map((rule) => ({
-      ...common,
-      match: { hosts: hostMatches(hosts), requests: rule.matches.map(match) },
-    }));
+    return rules.map((rule) => {
+      const matchers = { hosts: hostMatches(hosts), requests: rule.matches.map(match) };
+      const chain = new FilterChain(filters(rule.filters), matchers);
+      return { ...common, match: matchers, filters: chain.passesRequests ? null : chain };
+    });
   });
+}
+
+function rateLimit(message: HttpLocalRateLimit | undefined): RateLimit | null {
+  if (message === undefined) return null;
+  return {
+    origin: metadataOrigin(message.metadata),
+    total: message.total?.requestsPerSecond ?? null,
+    identity: message.identity?.requestsPerSecond ?? null,
+    overrides: message.overrides.map(({ limit, clients }) => ({
+      limit: limit?.requestsPerSecond ?? 0,
+      identities: new Set(clients?.identities.map(({ name }) => name)),
+    })),
+  };
 }
 
 /** None when it can't be understood: what is unclear permits nobody. */

@@ -19,6 +19,7 @@ const grpc = {
   notFound: 5,
   permissionDenied: 7,
   resourceExhausted: 8,
+  failedPrecondition: 9,
   internal: 13,
   unavailable: 14,
 };
@@ -34,6 +35,7 @@ const table = {
   identityRequired: { http: 502, grpc: grpc.unavailable, close: true, label: "identity required" },
   requestTimeout: { http: 504, grpc: grpc.deadlineExceeded, close: false, label: "response timeout" },
   badResponse: { http: 502, grpc: grpc.unavailable, close: true, label: "unexpected" },
+  injected: { http: 500, grpc: grpc.failedPrecondition, close: false, label: "fault injected" },
   unexpected: { http: 500, grpc: grpc.internal, close: true, label: "unexpected" },
 } satisfies Record<string, StatusOf>;
 
@@ -59,6 +61,8 @@ export function statusOf(cause: FailureCause): StatusOf {
       return table.requestTimeout;
     case "bad-response":
       return table.badResponse;
+    case "injected":
+      return table.injected;
     case "unexpected":
       return table.unexpected;
     default:

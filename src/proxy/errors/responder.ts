@@ -23,7 +23,7 @@ export function createErrorResponder(options: ResponderOptions): ErrorResponder 
   );
   return {
     respond(failure: Failure): ErrorAnswer {
-      const status = statusOf(failure.cause);
+      const status = { ...statusOf(failure.cause), ...failure.status };
       http.cell({ error: status.label }).value++;
       const tell = options.informationalHeaders && (direction === "outbound" || failure.meshed);
       const message = headerValue(failure.message);
@@ -36,6 +36,8 @@ export function createErrorResponder(options: ResponderOptions): ErrorResponder 
         headers.push("l5d-proxy-error", message);
         if (status.close) headers.push("l5d-proxy-connection", "close");
       }
+      // A second's worth of requests may come at once, so a second is always enough.
+      if (failure.cause === "rate-limited") headers.push("retry-after", "1");
       return { status: failure.grpc ? 200 : status.http, headers, close: status.close };
     },
     tcpFailed(cause: FailureCause, error: MeshError | null): void {

@@ -20,6 +20,8 @@ export type FailureCause =
   | "request-timeout"
   /** The server's answer breaks HTTP. */
   | "bad-response"
+  /** A filter of the route answers; `Failure.status` says with what. */
+  | "injected"
   | "unexpected";
 
 export interface Failure {
@@ -28,6 +30,8 @@ export interface Failure {
   readonly message: string;
   /** The request's content-type starts with application/grpc. */
   readonly grpc: boolean;
+  /** Instead of the cause's own. */
+  readonly status?: { readonly http: number; readonly grpc: number };
   /** The client proved a mesh identity. Always false outbound. */
   readonly meshed: boolean;
 }

@@ -16,6 +16,8 @@ export type ExchangeEnd =
 export interface RequestControl {
   /** Replaces Host; null: as it came. Set it before `send`. */
   authority: string | null;
+  /** Sends this head on instead of the one that came; it has the same body. */
+  replace(head: RequestHead): void;
   /** Sends the request by a connection of `pool`. */
   send(pool: UpstreamPool): void;
   /** Answers it. */

@@ -128,6 +128,10 @@ export class ServerConnection implements Downstream, RequestControl, SocketHandl
     if (this.phase !== "closed" && this.phase !== "tunnel") this.socket.terminate();
   }
 
+  replace(head: RequestHead): void {
+    this.head = head;
+  }
+
   /** Sends the request under way by a connection of `pool`. */
   send(pool: UpstreamPool): void {
     if (this.phase === "closed") return;

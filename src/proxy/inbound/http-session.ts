@@ -1,11 +1,12 @@
 import type { MeshError } from "#lib/errors.ts";
 import { header, type RequestHead } from "#wire/http1/head.ts";
+import { changeRequest } from "../http/edit-head.ts";
 import { BlockRequest } from "../http/h2/heads.ts";
-import type { FailureCause, HttpCells } from "../http/ports.ts";
+import type { Failure, FailureCause, HttpCells } from "../http/ports.ts";
 import type { ExchangeEnd, RequestControl, RequestHandler } from "../http/request-handler.ts";
 import type { AppPool } from "./app-pools.ts";
 import type { InboundShared } from "./options.ts";
-import type { InboundConnection, PortPolicy } from "./ports.ts";
+import type { InboundConnection, PortPolicy, RequestFilters } from "./ports.ts";
 
 /** Requests, one at a time (those of an HTTP/1 connection, or one of an HTTP/2 connection): authorize each, send it to the application, report the outcome. */
 export class InboundHttpSession implements RequestHandler {
@@ -44,8 +45,24 @@ export class InboundHttpSession implements RequestHandler {
       this.fail(connection, verdict.kind, refusals[verdict.kind]);
     } else if (shared.inFlight > shared.options.maxInFlight) {
       this.fail(connection, "load-shed", "Too many requests at a time");
-    } else {
+    } else if (verdict.filters === null || this.filter(connection, head, verdict.filters)) {
       connection.send(this.speaksHttp2(head) ? this.pool.http2 : this.pool.http1);
+    }
+  }
+
+  /** Whether the request goes on; else it was answered. */
+  private filter(connection: RequestControl, head: RequestHead, filters: RequestFilters): boolean {
+    const filtered = filters.apply(head, "http");
+    switch (filtered.kind) {
+      case "pass":
+        if (filtered.changes !== null) connection.replace(changeRequest(head, filtered.changes));
+        return true;
+      case "redirect":
+        connection.answer({ status: filtered.status, headers: ["location", filtered.location], close: false });
+        return false;
+      case "failure":
+        this.fail(connection, "injected", filtered.message, { http: filtered.status, grpc: filtered.grpc });
+        return false;
     }
   }
 
@@ -78,11 +95,11 @@ export class InboundHttpSession implements RequestHandler {
     this.onOver(error);
   }
 
-  private fail(connection: RequestControl, cause: FailureCause, message: string): void {
+  private fail(connection: RequestControl, cause: FailureCause, message: string, status?: Failure["status"]): void {
     const grpc =
       this.head !== null && (header(this.head.headers, "content-type")?.startsWith("application/grpc") ?? false);
     const meshed = this.facts.tls.kind === "meshed";
-    connection.answer(this.shared.options.errors.respond({ cause, message, grpc, meshed }));
+    connection.answer(this.shared.options.errors.respond({ cause, message, grpc, meshed, ...(status && { status }) }));
   }
 }
 

@@ -4,6 +4,7 @@ import type { SocketAddr } from "#lib/net/socket.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
 import type { DetectCells } from "../detect/detection.ts";
 import type { HttpCells, TransportCells } from "../http/ports.ts";
+import type { Filtered } from "../route/filter.ts";
 import type { RequestHandler } from "../http/request-handler.ts";
 
 /** What the TLS layer of an accepted connection established. */
@@ -62,9 +63,17 @@ export interface ConnectionVerdict {
   readonly destination: TransportCells;
 }
 
+/** What a route does to a request that may pass. */
+export interface RequestFilters {
+  /** @param scheme of the request */
+  apply(head: RequestHead, scheme: string): Filtered;
+}
+
 export interface RequestVerdict {
   readonly kind: "allow" | "unauthorized" | "route-not-found" | "rate-limited";
   readonly http: HttpCells;
+  /** Null: nothing. */
+  readonly filters: RequestFilters | null;
 }
 
 /** Writes a line per request. */

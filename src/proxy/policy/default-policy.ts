@@ -30,6 +30,7 @@ export function defaultPolicy(options: DefaultPolicyOptions): ServerPolicy {
     detectTimeout: options.detectTimeout,
     authorizations: options.name === "deny" ? [] : [authorization],
     routes: null,
+    rateLimit: null,
     origin,
   };
 }

@@ -22,6 +22,7 @@ export class PolicyMetrics {
   readonly httpAllow: Family;
   readonly httpDeny: Family;
   readonly routeNotFound: Family;
+  readonly rateLimited: Family;
   readonly transport: TrafficMetrics["transport"];
   readonly http: TrafficMetrics["http"];
   readonly detect: TrafficMetrics["detect"];
@@ -56,6 +57,10 @@ export class PolicyMetrics {
     this.routeNotFound = counter(
       "inbound_http_route_not_found_total",
       "The total number of inbound HTTP requests that could not be associated with a route",
+    );
+    this.rateLimited = counter(
+      "inbound_http_local_ratelimit_total",
+      "The total number of inbound HTTP requests that a rate limit refused",
     );
   }
 

@@ -2,6 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { memoryLog } from "#lib/log.ts";
 import { Registry } from "#lib/metrics/registry.ts";
 import { text } from "#lib/metrics/text.ts";
+import { seededRandom } from "#lib/random.ts";
+import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { parseCidr, parseIp } from "#lib/net-addr.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
 import { parseRequestHead } from "#wire/http1/parse-request.ts";
@@ -48,6 +50,8 @@ function portPolicy(policy: ServerPolicy, more: { requireIdentity?: boolean; req
   const here = [{ from: 8080, to: 8080 }];
   const subject = new LivePortPolicy(policy, {
     port: 8080,
+    clock: new FakeClock(),
+    random: seededRandom(1),
     metrics,
     log: memoryLog().log,
     requireIdentity: more.requireIdentity === true ? here : [],
@@ -183,6 +187,7 @@ describe("LivePortPolicy", () => {
     const route = (name: string, path: string, clients: Authorization["clients"] | null): InboundRoute => ({
       origin: { group: "policy.linkerd.io", kind: "HTTPRoute", name },
       match: { hosts: [], requests: [{ path: { kind: "prefix", path }, method: null, headers: [], query: [] }] },
+      filters: null,
       authorizations:
         clients === null
           ? []

@@ -4,10 +4,12 @@
  * Decisions are made once per client and kept as ready-made verdicts with their metric cells, so that a request costs a
  * look-up. A change of policy drops what was kept and tells whoever watches.
  */
+import type { Clock } from "#lib/clock.ts";
 import { LazyCounter, type Labels } from "#lib/metrics/registry.ts";
 import type { Log } from "#lib/log.ts";
 import { formatSocketAddr, parseIp } from "#lib/net-addr.ts";
 import { includesPort, type PortRange } from "#lib/port-list.ts";
+import type { Random } from "#lib/random.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
 import type { DetectCells } from "../detect/detection.ts";
 import type { HttpCells } from "../http/ports.ts";
@@ -17,15 +19,20 @@ import type {
   InboundConnection,
   InboundProtocol,
   PortPolicy,
+  RequestFilters,
   RequestVerdict,
 } from "../inbound/ports.ts";
 import { matchesEverything, RouteFinder } from "../route/match.ts";
 import { findAuthorization, type Client } from "./authorize.ts";
+import type { FilterChain } from "../route/filter.ts";
 import type { PolicyMetrics } from "./policy-metrics.ts";
+import { RateLimiter, type ClientLimit, type LimitScope } from "./rate-limit.ts";
 import { builtIn, originLabels, type Authorization, type InboundRoute, type ServerPolicy } from "./server-policy.ts";
 
 export interface PortPolicyOptions {
   readonly port: number;
+  readonly clock: Clock;
+  readonly random: Random;
   readonly metrics: PolicyMetrics;
   readonly log: Log;
   /** Ports that take only clients with a mesh identity, or only TLS, whatever the policy says. */
@@ -49,6 +56,9 @@ interface ClientState {
   /** The answer to every request when the routes can't make a difference. */
   readonly always: RequestVerdict | null;
   readonly byRoute: Map<InboundRoute | null, RequestVerdict>;
+  /** Null: no limit. */
+  readonly limit: ClientLimit | null;
+  readonly limited: Map<LimitScope, RequestVerdict>;
 }
 
 /** What tells two clients of the same kind of TLS apart. */
@@ -91,6 +101,7 @@ export class LivePortPolicy implements PortPolicy {
   detect: DetectCells;
   private policy: ServerPolicy;
   private finder: RouteFinder<InboundRoute>;
+  private limiter: RateLimiter | null;
   private readonly options: PortPolicyOptions;
   private clients = new Map<string, ClientState>();
   /** Of each connection, so that a request does not build a key. Emptied by a change of policy. */
@@ -104,6 +115,7 @@ export class LivePortPolicy implements PortPolicy {
     this.policy = policy;
     this.finder = new RouteFinder(policy.routes ?? []);
     this.options = options;
+    this.limiter = policy.rateLimit === null ? null : new RateLimiter(policy.rateLimit, options.clock);
     this.detect = this.detectCells();
   }
 
@@ -122,6 +134,11 @@ export class LivePortPolicy implements PortPolicy {
   update(policy: ServerPolicy): void {
     this.policy = policy;
     this.finder = new RouteFinder(policy.routes ?? []);
+    const { rateLimit } = policy;
+    // What was counted stays counted as long as the limit is the same.
+    if (rateLimit === null) this.limiter = null;
+    else if (this.limiter === null || !Bun.deepEquals(this.limiter.limit, rateLimit))
+      this.limiter = new RateLimiter(rateLimit, this.options.clock);
     this.detect = this.detectCells();
     this.clients = new Map();
     this.byConnection = new WeakMap();
@@ -140,21 +157,44 @@ export class LivePortPolicy implements PortPolicy {
       state.terminations.count();
     } else {
       state.denies.count();
-      this.options.log.info("Connection denied", {
-        client: formatSocketAddr(connection.client),
-        target: formatSocketAddr(connection.target),
-        policy: this.policy.origin.name,
-        tls: connection.tls.kind,
-      });
+      // Where a route permits more than its server, requests are still judged one by one, and say so themselves.
+      const routed = this.policy.routes?.some(({ authorizations }) => authorizations.length > 0) ?? false;
+      if (!routed)
+        this.options.log.info("Connection denied", {
+          client: formatSocketAddr(connection.client),
+          target: formatSocketAddr(connection.target),
+          policy: this.policy.origin.name,
+          tls: connection.tls.kind,
+        });
     }
     return verdict;
   }
 
   authorizeRequest(connection: InboundConnection, head: RequestHead): RequestVerdict {
     const state = this.byConnection.get(connection) ?? this.stateOf(connection);
-    if (state.always !== null) return state.always;
+    const verdict = state.always ?? this.ofRoute(state, head);
+    if (state.limit === null || verdict.kind !== "allow") return verdict;
+    const scope = state.limit.refuses();
+    return scope === null ? verdict : this.limited(state, scope);
+  }
+
+  private ofRoute(state: ClientState, head: RequestHead): RequestVerdict {
     const route = this.finder.find(head);
     return state.byRoute.get(route) ?? this.decide(state, route);
+  }
+
+  private limited(state: ClientState, scope: LimitScope): RequestVerdict {
+    let verdict = state.limited.get(scope);
+    if (verdict === undefined) {
+      const { metrics } = this.options;
+      const { group, kind, name } = this.limiter?.limit.origin ?? builtInRoute;
+      const limit = { ratelimit_group: group, ratelimit_kind: kind, ratelimit_name: name, ratelimit_scope: scope };
+      const counter = new LazyCounter(metrics.rateLimited, { ...state.labels, ...limit });
+      const http = metrics.http.cells({ ...state.labels, direction: "inbound" });
+      verdict = { kind: "rate-limited", http: new CountedCells(http, counter), filters: null };
+      state.limited.set(scope, verdict);
+    }
+    return verdict;
   }
 
   watch(onChange: () => void): () => void {
@@ -219,6 +259,8 @@ export class LivePortPolicy implements PortPolicy {
       terminations: new LazyCounter(metrics.tcpTerminate, labels),
       always: null,
       byRoute: new Map(),
+      limit: this.limiter?.of(tls) ?? null,
+      limited: new Map(),
     };
     if (authorization?.origin.name === "audit") {
       options.log.info("Connection allowed by the audit policy", {
@@ -255,6 +297,7 @@ export class LivePortPolicy implements PortPolicy {
       return {
         kind: "route-not-found",
         http: new CountedCells(http, new LazyCounter(metrics.routeNotFound, state.labels)),
+        filters: null,
       };
     }
     const labels = { ...state.labels, ...originLabels("route", route?.origin ?? builtInRoute) };
@@ -263,11 +306,18 @@ export class LivePortPolicy implements PortPolicy {
       (route === null ? null : this.permit(state.client, route.authorizations));
     if (authorization === null) {
       const http = metrics.http.cells({ ...labels, direction: "inbound" });
-      return { kind: "unauthorized", http: new CountedCells(http, new LazyCounter(metrics.httpDeny, labels)) };
+      const counted = new CountedCells(http, new LazyCounter(metrics.httpDeny, labels));
+      return { kind: "unauthorized", http: counted, filters: null };
     }
     const all = { ...labels, ...originLabels("authz", authorization.origin) };
     const http = metrics.http.cells({ ...all, direction: "inbound" });
-    return { kind: "allow", http: new CountedCells(http, new LazyCounter(metrics.httpAllow, all)) };
+    const counted = new CountedCells(http, new LazyCounter(metrics.httpAllow, all));
+    return { kind: "allow", http: counted, filters: this.filtersOf(route?.filters ?? null) };
+  }
+
+  private filtersOf(chain: FilterChain | null): RequestFilters | null {
+    const { random } = this.options;
+    return chain === null ? null : { apply: (head, scheme) => chain.apply(head, scheme, random) };
   }
 
   private permit(client: Client, authorizations: readonly Authorization[]): Authorization | null {

@@ -2,7 +2,9 @@
 import type { Labels } from "#lib/metrics/registry.ts";
 import type { Cidr } from "#lib/net-addr.ts";
 import type { InboundProtocol } from "../inbound/ports.ts";
+import type { FilterChain } from "../route/filter.ts";
 import type { RouteMatchers } from "../route/match.ts";
+import type { RateLimit } from "./rate-limit.ts";
 
 /** Where a policy, route or authorization comes from. Built-in ones have kind "default" and an empty group. */
 export interface Origin {
@@ -38,6 +40,8 @@ export interface InboundRoute {
   readonly match: RouteMatchers;
   /** Besides those of the server. */
   readonly authorizations: readonly Authorization[];
+  /** Null: none. */
+  readonly filters: FilterChain | null;
 }
 
 export interface ServerPolicy {
@@ -48,6 +52,8 @@ export interface ServerPolicy {
   readonly authorizations: readonly Authorization[];
   /** Null: every request is of the one built-in route. */
   readonly routes: readonly InboundRoute[] | null;
+  /** Of HTTP requests; null: no limit. */
+  readonly rateLimit: RateLimit | null;
   readonly origin: Origin;
 }
 

@@ -34,7 +34,7 @@ interface Piece {
  */
 export class ServerStream implements Downstream, RequestControl, StreamHandler {
   authority: string | null = null;
-  readonly request: RequestHead;
+  request: RequestHead;
   private readonly stream: Http2Stream;
   private readonly context: StreamContext;
   private readonly handler: RequestHandler;
@@ -76,6 +76,10 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
   }
   get blocked(): boolean {
     return this.stream.queued > 0;
+  }
+
+  replace(head: RequestHead): void {
+    this.request = head;
   }
 
   send(pool: UpstreamPool): void {
