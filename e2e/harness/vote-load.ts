@@ -1,22 +1,20 @@
 /** The sample application under a known load, and what its visitor counted: the measure of "no request was lost". */
+import { readFileSync } from "node:fs";
 import type { Pod } from "#kube/types/core.ts";
 import { resources } from "#kube/resource.ts";
-import { applyFile, emojivotoFile, waitForDeployments } from "../../scripts/mesh.ts";
+import { emojivotoFile, waitForDeployments } from "../../scripts/mesh.ts";
 import { eventually, ok, type TestCluster } from "./cluster.ts";
 
 /** Applies the sample application, meshed, with `replicas` of each service and `rate` votes a second. */
 export async function startVotes(cluster: TestCluster, options: { rate: number; replicas: number }): Promise<void> {
-  await applyFile(cluster.client, emojivotoFile);
-  for (const name of ["web", "emoji", "voting"]) {
-    await cluster.client.patch(resources.deployments, { name, namespace: "emojivoto" }, "merge", {
-      spec: { replicas: options.replicas },
-    });
-  }
+  const manifest = readFileSync(emojivotoFile, "utf8")
+    .replaceAll("replicas: 1", `replicas: ${options.replicas}`)
+    // The visitor comes last, so that it counts nothing that was not in place.
+    .replace(/(name: vote-bot\n[^]*?)replicas: \d+/, "$1replicas: 0")
+    .replace(/REQUESTS_PER_SECOND, value: "\d+"/, `REQUESTS_PER_SECOND, value: "${options.rate}"`);
+  await ok(cluster.kubectl(["apply", "-f", "-"], manifest));
   await waitForDeployments(cluster.client, "emojivoto", 90_000);
-  // Last, so that its count starts with everything in place.
-  await ok(
-    cluster.kubectl(["set", "env", "-n", "emojivoto", "deploy/vote-bot", `REQUESTS_PER_SECOND=${options.rate}`]),
-  );
+  await ok(cluster.kubectl(["scale", "-n", "emojivoto", "deploy/vote-bot", "--replicas=1"]));
   await waitForDeployments(cluster.client, "emojivoto", 90_000);
 }
 

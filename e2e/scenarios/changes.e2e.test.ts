@@ -17,7 +17,7 @@ import { startVotes, votes, votesFromNowOn } from "../harness/vote-load.ts";
 
 const rate = 100;
 /** Certificates are renewed after 70 % of it, so that a change shows within seconds. */
-const certificateLifetime = "30s";
+const certificateLifetime = "20s";
 /** An anchor that was removed is trusted this much longer, s. */
 const anchorGrace = 60;
 

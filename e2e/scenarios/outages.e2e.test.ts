@@ -85,11 +85,16 @@ describe.skipIf(!hasKubectl)(`under ${rate} votes a second`, () => {
     );
   }
 
-  test("all votes arrived in the end", async () => {
+  test("all votes arrived in the end, and no index was found to differ from the server", async () => {
     const { sent, failures } = await votesFromNowOn(cluster);
     console.log(`${sent} votes, ${failures.length} failed`);
     expect(failures).toEqual([]);
     expect(sent).toBeGreaterThan(1000);
+    const metrics = await ok(cluster.linkerd(["diagnostics", "controller-metrics"]));
+    const differences = [...metrics.matchAll(/^index_differences_total(?:\{[^}]*\})? (\d+)/gm)].map(([, n]) =>
+      Number(n),
+    );
+    expect(differences.every((count) => count === 0)).toBe(true);
   });
 
   /** A Service without pods, whose addresses are written by hand. */
