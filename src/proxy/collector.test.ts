@@ -18,32 +18,32 @@ function setUp() {
   return { pace, clock, done, read };
 }
 
-test("a collection follows after 300 reads, and each fifth one is a full one", () => {
+test("a collection follows after 600 reads, and each eighth one is a full one", () => {
   const { done, read } = setUp();
-  read(299);
+  read(599);
   expect(done).toEqual([]);
   read(1);
   expect(done).toEqual(["young"]);
-  read(300 * 5);
-  expect(done).toEqual(["young", "young", "young", "young", "all", "young"]);
+  read(600 * 8);
+  expect(done).toEqual([...Array.from({ length: 7 }, () => "young"), "all", "young"]);
 });
 
 test("new connections count for more than reads, large chunks not at all", () => {
   const { pace, done, read } = setUp();
   read(10_000, 100_000);
   expect(done).toEqual([]);
-  for (let i = 0; i < 6; i++) pace.onOpened();
+  for (let i = 0; i < 12; i++) pace.onOpened();
   expect(done).toEqual(["young"]);
 });
 
 test("memory is given back once, in the first quiet moment after a busy time", () => {
   const { clock, done, read } = setUp();
   clock.advance(30_000);
-  read(3000);
+  read(6000);
   done.length = 0;
   clock.advance(10_000);
   expect(done).toEqual([]);
-  read(300);
+  read(600);
   done.length = 0;
   clock.advance(60_000);
   expect(done).toEqual(["shrink"]);

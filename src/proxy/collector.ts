@@ -20,13 +20,13 @@ export interface Collector {
 export const runtimeCollector: Collector = { young: edenGC, all: fullGC, shrink: () => void Bun.gc(true) };
 
 /** Garbage of a read is the unit, about 1 KB. */
-const unitsPerCollection = 300;
+const unitsPerCollection = 600;
 /** An opened connection or a finished handshake makes about as much as so many reads. */
 const unitsPerOpening = 50;
 /** Longer chunks are not counted, bytes. */
 const largeChunk = 16_384;
 /** Every so many collections are full ones. */
-const fullEvery = 5;
+const fullEvery = 8;
 /** How often it looks whether it is quiet, ms, and below how many collections since then it is. */
 const quietInterval = 10_000;
 /** When a proxy has its certificate and has seen its first streams, ms. */

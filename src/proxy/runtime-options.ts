@@ -12,18 +12,24 @@ export const runtimeOptions: Readonly<Record<string, string>> = {
   // Compiled code and bytecode of what ran only at the start is let go of at the next full collections: 3 MB.
   BUN_JSC_useEagerCodeBlockJettisonTiming: "1",
   BUN_JSC_useUnlinkedCodeBlockJettisoning: "1",
-  // Only what is really hot is compiled, and not by the last tier, whose code is large: 4 MB.
+  // Only what is really hot is compiled, by one thread, and not by the last tier, whose code is large: 4 MB.
   BUN_JSC_useFTLJIT: "0",
-  BUN_JSC_thresholdForJITAfterWarmUp: "3000",
-  BUN_JSC_thresholdForOptimizeAfterWarmUp: "10000",
-  BUN_JSC_thresholdForOptimizeAfterLongWarmUp: "10000",
-  BUN_JSC_thresholdForOptimizeSoon: "10000",
+  BUN_JSC_thresholdForJITAfterWarmUp: "10000",
+  BUN_JSC_thresholdForOptimizeAfterWarmUp: "40000",
+  BUN_JSC_thresholdForOptimizeAfterLongWarmUp: "40000",
+  BUN_JSC_thresholdForOptimizeSoon: "40000",
+  BUN_JSC_minNumberOfWorklistThreads: "1",
+  BUN_JSC_maxNumberOfWorklistThreads: "1",
   // The heap begins small and may grow by 30 % between collections instead of doubling. Less would make large bodies dear:
   // each of their chunks counts as garbage at once.
   BUN_JSC_smallHeapSize: "262144",
   BUN_JSC_smallHeapGrowthFactor: "1.3",
-  // 32 blocks of 16 KiB kept ready for bursts.
+  // No 32 blocks of 16 KiB kept ready for bursts; fewer sizes of cells and blocks that are filled to the end: 0.7 MB.
   BUN_JSC_useWarmUpMarkedBlocks: "0",
+  BUN_JSC_sizeClassProgression: "2",
+  BUN_JSC_minMarkedBlockUtilization: "0.98",
+  // Collections are so short that a thread of their own costs more than it saves.
+  BUN_JSC_useConcurrentGC: "0",
 };
 
 /** Starts this program again with {@link runtimeOptions}, unless it has them. Answers why not when that is impossible. */

@@ -18,15 +18,16 @@ export const codeLengths: readonly number[] = [
 
 const eos = 256;
 
-/** The code of each symbol, by the canonical rule. */
+/** The code of each symbol, by the canonical rule: in order of length, then of symbol. */
 export function huffmanCodes(): readonly number[] {
   const codes = new Array<number>(codeLengths.length).fill(0);
+  // Symbols by length in one pass, rather than a pass for each of 30 lengths.
+  const byLength: number[][] = [];
+  for (let symbol = 0; symbol < codeLengths.length; symbol++) (byLength[codeLengths[symbol]!] ??= []).push(symbol);
   let next = 0;
   for (let length = 1; length <= 30; length++) {
     next *= 2;
-    for (let symbol = 0; symbol < codeLengths.length; symbol++) {
-      if (codeLengths[symbol] === length) codes[symbol] = next++;
-    }
+    for (const symbol of byLength[length] ?? []) codes[symbol] = next++;
   }
   return codes;
 }
@@ -77,13 +78,15 @@ function transition(tree: [number, number][], accepting: Set<number>, state: num
   return node | emitted | (accepting.has(node) ? accepts : 0);
 }
 
-const transitions = buildTransitions();
+/** Built by the first block that needs it: 16 KB, and a millisecond. */
+const built: { transitions: Uint32Array | null } = { transitions: null };
 
 /**
  * Decodes `bytes[start, end)` into `scratch`, which must hold 8/5 of the input.
  * @returns the number of bytes written, or -1 when the input is not a valid encoding.
  */
 export function huffmanDecode(bytes: Uint8Array, start: number, end: number, scratch: Uint8Array): number {
+  const transitions = (built.transitions ??= buildTransitions());
   let state = 0;
   let step = accepts;
   let written = 0;
