@@ -5,13 +5,26 @@ import type { ControlPlaneSettings } from "./control-plane.ts";
 import { hopOf, type Contender } from "./peers.ts";
 import type { Pki } from "./pki.ts";
 import type { Kind, Ports } from "./ports.ts";
-import { start, waitForPort, type Started } from "./process.ts";
+import { run, start, waitForPort, type Started } from "./process.ts";
 import { appPort, client, echoPort, proxyUid, server } from "./world.ts";
 
 const repository = resolve(import.meta.dir, "../..");
 
-/** `profile`: writes a CPU profile into that folder when the proxy ends. */
-export function linkerd(folder: string, pki: Pki, profile: string | null = null): Contender {
+export interface LinkerdOptions {
+  /** The compiled executable, which is what users and pods run; null: the sources. */
+  readonly executable: string | null;
+  /** Writes a CPU profile into that folder when the proxy ends; needs the sources. Null: none. */
+  readonly profile: string | null;
+}
+
+/** Compiles the executable into `folder`; its path. */
+export async function compileLinkerd(folder: string): Promise<string> {
+  const out = join(folder, "linkerd");
+  await run([process.execPath, join(repository, "scripts/executable.ts"), "--out", out]);
+  return out;
+}
+
+export function linkerd(folder: string, pki: Pki, options: LinkerdOptions): Contender {
   return {
     name: "linkerd",
     async start(kind, ports) {
@@ -23,7 +36,7 @@ export function linkerd(folder: string, pki: Pki, profile: string | null = null)
         const control = startControlPlane(folder, pki, kind, pod, ports);
         helpers.push(control);
         await waitForPort(pod.namespace, ports.control, control);
-        started.push(startProxy(folder, pki, kind, pod, ports, profile));
+        started.push(startProxy(folder, pki, kind, pod, ports, options));
       }
       for (const [index, pod] of pods.entries()) await waitUntilReady(pod.namespace, ports.admin, started[index]!);
       const hop = await hopOf(started[0]!, started[1] ?? null, ports);
@@ -83,7 +96,7 @@ function startProxy(
   kind: Kind,
   { side, namespace, identity }: Pod,
   ports: Ports,
-  profile: string | null,
+  { executable, profile }: LinkerdOptions,
 ): Started {
   const dir = join(folder, `identity-${kind}-${side}`);
   mkdirSync(dir, { recursive: true });
@@ -108,16 +121,16 @@ function startProxy(
   };
   const profiling =
     profile === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${side}.cpuprofile`];
-  return start(
-    `linkerd ${side}`,
-    [process.execPath, "--smol", ...profiling, join(repository, "src/cli/main.ts"), "proxy"],
-    {
-      namespace,
-      uid: proxyUid,
-      cwd: repository,
-      env: Object.fromEntries(Object.entries(settings).map(([name, value]) => [`LINKERD2_PROXY_${name}`, value])),
-    },
-  );
+  const program =
+    executable === null
+      ? [process.execPath, "--smol", ...profiling, join(repository, "src/cli/main.ts")]
+      : [executable];
+  return start(`linkerd ${side}`, [...program, "proxy"], {
+    namespace,
+    uid: proxyUid,
+    cwd: repository,
+    env: Object.fromEntries(Object.entries(settings).map(([name, value]) => [`LINKERD2_PROXY_${name}`, value])),
+  });
 }
 
 async function waitUntilReady(namespace: string, port: number, proxy: Started): Promise<void> {

@@ -12,8 +12,16 @@ export interface WrkResult {
 
 const url = (path: string): string => `http://${server.ip}:${appPort}${path}`;
 
-export async function wrk(path: string, connections: number, seconds: number): Promise<WrkResult> {
-  const text = await run(["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, url(path)], client.namespace);
+/** `nearEnd` is called a little before the load ends. */
+export async function wrk(
+  path: string,
+  connections: number,
+  seconds: number,
+  nearEnd?: () => void,
+): Promise<WrkResult> {
+  const timer = nearEnd === undefined ? null : setTimeout(nearEnd, seconds * 900);
+  const argv = ["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, url(path)];
+  const text = await run(argv, client.namespace).finally(() => clearTimeout(timer ?? undefined));
   const requests = Number(/(\d+) requests in/.exec(text)?.[1] ?? 0);
   const socketErrors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text);
   const broken = socketErrors === null ? 0 : socketErrors.slice(1).reduce((sum, count) => sum + Number(count), 0);

@@ -2,10 +2,11 @@
 import { join } from "node:path";
 import { paths } from "./app.ts";
 import { paced, wrk } from "./load.ts";
+import { mappingLine } from "./mappings.ts";
 import type { Contender, Hop } from "./peers.ts";
 import { portsOf, type Kind, type Ports } from "./ports.ts";
 import { anonymousKib, cpuSeconds, start, type Started } from "./process.ts";
-import { combine, ratio, type LatencyMeasure, type Measure, type MemoryMeasure } from "./results.ts";
+import { combine, median, ratio, type LatencyMeasure, type Measure, type MemoryMeasure } from "./results.ts";
 import { client, echoPort, redirect, server } from "./world.ts";
 
 /** A contender that runs, and where. */
@@ -166,18 +167,29 @@ export async function measureMemory(contenders: readonly Contender[], plan: Plan
     await redirect(ports.outbound);
     await Bun.sleep(1000);
     note(contender.name, "fresh, client's side", anonymousKib(hop.out.pid));
-    let [out, inner] = [0, 0];
+    const sides = [
+      { side: "client's", program: hop.out, samples: [] as number[] },
+      ...(hop.in === null ? [] : [{ side: "server's", program: hop.in, samples: [] as number[] }]),
+    ];
     const sample = setInterval(() => {
-      out = Math.max(out, anonymousKib(hop.out.pid));
-      inner = Math.max(inner, hop.in === null ? 0 : anonymousKib(hop.in.pid));
+      for (const { program, samples } of sides) samples.push(anonymousKib(program.pid));
     }, 200);
+    let busy = "";
     try {
-      await wrk(paths.small, 100, plan.busySeconds);
+      await wrk(paths.small, 100, plan.busySeconds, () => {
+        if (contender.name === "linkerd") busy = mappingLine(hop.out.pid);
+      });
     } finally {
       clearInterval(sample);
     }
-    note(contender.name, "100 busy connections, peak, client's side", out);
-    note(contender.name, "100 busy connections, peak, server's side", inner);
+    for (const { side, samples } of sides) {
+      // The first half is the warm-up.
+      note(contender.name, `100 busy connections, steady, ${side} side`, median(samples.slice(samples.length / 2)));
+    }
+    for (const { side, samples } of sides) {
+      note(contender.name, `100 busy connections, peak, ${side} side`, Math.max(...samples));
+    }
+    if (busy !== "") say(`where it is, client's side: ${busy}`);
     await hop.stop();
   }
   // nginx passes no raw TCP in its standard build.

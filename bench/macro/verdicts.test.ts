@@ -15,12 +15,12 @@ const cost = (contender: string, kind: "hop" | "pair", cpuPerRequest: number): M
 test("verdicts() judges what was measured and nothing else", () => {
   const cpu = [cost("HAProxy", "pair", 10), cost("linkerd", "pair", 12), cost("linkerd", "hop", 1)];
   const memory = [
-    { contender: "linkerd", what: "100 busy connections, client's side", kib: 9000 },
-    { contender: "linkerd", what: "100 busy connections, server's side", kib: 11_000 },
-    { contender: "HAProxy", what: "100 busy connections, client's side", kib: 99_000 },
+    { contender: "linkerd", what: "100 busy connections, steady, client's side", kib: 9000 },
+    { contender: "linkerd", what: "100 busy connections, steady, server's side", kib: 11_000 },
+    { contender: "HAProxy", what: "100 busy connections, steady, client's side", kib: 99_000 },
   ];
   expect(verdicts(cpu, memory).map(verdictLine)).toEqual([
     "√ CPU per request, mTLS pair, 16 connections, to HAProxy's: 1.20× (limit 1.3×)",
-    "× private memory with 100 busy connections: 11.3 MB (limit 10 MB)",
+    "× private memory with 100 busy connections, median under load: 11.3 MB (limit 10 MB)",
   ]);
 });
