@@ -13,7 +13,7 @@ export function httpRoutesOfServer(
   server: ServerRecord,
   track: Track,
 ): Array<InboundRoute<HttpMatch>> {
-  return index.policy.httpRoutesOf(parentOf(server), track).map((route) => ({
+  return ofNamespace(server, index.policy.httpRoutesOf(parentOf(server), track)).map((route) => ({
     ...base(index, scope, route, track),
     rules: route.rules.map(({ matches, filters }) => ({ matches, filters })),
   }));
@@ -25,7 +25,7 @@ export function grpcRoutesOfServer(
   server: ServerRecord,
   track: Track,
 ): Array<InboundRoute<GrpcMatch>> {
-  return index.policy.grpcRoutesOf(parentOf(server), track).map((route) => ({
+  return ofNamespace(server, index.policy.grpcRoutesOf(parentOf(server), track)).map((route) => ({
     ...base(index, scope, route, track),
     rules: route.rules.map(({ matches, filters }) => ({ matches, filters })),
   }));
@@ -33,6 +33,11 @@ export function grpcRoutesOfServer(
 
 function parentOf({ namespace, name }: ServerRecord) {
   return { group: "policy.linkerd.io", kind: "server", namespace, name };
+}
+
+/** A route of another namespace brings that one's AuthorizationPolicies along: it could let anybody in here. */
+function ofNamespace<R extends RouteRecord>(server: ServerRecord, routes: readonly R[]): R[] {
+  return routes.filter(({ namespace }) => namespace === server.namespace);
 }
 
 function base(

@@ -238,6 +238,26 @@ describe("Routes of a Server", () => {
     ]);
   });
 
+  test("of another namespace are nobody's here, whatever they and their policies say", () => {
+    const foreign = { namespace: "evil" };
+    const parents = "parentRefs: [{group: policy.linkerd.io, kind: Server, name: srv, namespace: web}]";
+    const stolen = policyObject("HTTPRoute", "stolen", `{${parents}, rules: [{}]}`, foreign);
+    const stolenRpc = policyObject("GRPCRoute", "stolen", `{${parents}, rules: [{}]}`, foreign);
+    const open = (kind: string) =>
+      policyObject(
+        "AuthorizationPolicy",
+        `open-${kind}`,
+        `{targetRef: {group: gateway.networking.k8s.io, kind: ${kind}, name: stolen}, requiredAuthenticationRefs: []}`,
+        foreign,
+      );
+    expect(routesOf(world(server(), stolen, open("HTTPRoute"))).map(({ origin }) => origin.name)).toEqual([
+      "probe",
+      "default",
+    ]);
+    const rpc = server("{podSelector: {}, port: 8080, proxyProtocol: gRPC}");
+    expect(routesOf(world(rpc, stolenRpc, open("GRPCRoute"))).map(({ origin }) => origin.name)).toEqual(["default"]);
+  });
+
   test("are of both groups, the older first", () => {
     const own = route("[{}]", "own", { apiVersion: "policy.linkerd.io/v1beta3", created: "2025-01-01T00:00:00Z" });
     const names = routesOf(world(server(), route("[{}]"), own)).map(({ origin }) => `${origin.group} ${origin.name}`);
