@@ -61,7 +61,10 @@ export interface Workload extends IndexedObject {
   readonly terminating: boolean;
   /** Succeeded or failed: it has given up its address. */
   readonly finished: boolean;
+  /** Of containers and sidecars; of several with one name the first. */
   readonly namedPorts: Readonly<Record<string, number>>;
+  /** The others: a name belongs to one container alone, and the next may have a port of that name, too. */
+  readonly moreNamedPorts: ReadonlyArray<{ readonly name: string; readonly port: number }>;
   /** Null: not meshed. */
   readonly proxy: ProxyFacts | null;
   readonly probes: readonly ProbePath[];
@@ -84,7 +87,10 @@ export function decodeWorkload(object: KubeObject): Workload {
     for (const { ip } of status.podIPs ?? []) ips.add(ip);
   }
   const owner = pod.metadata.ownerReferences?.find((reference) => reference.controller === true);
-  const namedPorts = portNames(spec.containers);
+  // Of init containers only those that stay (sidecars) listen on ports and are probed.
+  const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");
+  const lasting = [...spec.containers, ...sidecars];
+  const { namedPorts, moreNamedPorts } = portNames(lasting);
   return {
     metadata: { namespace, name, resourceVersion: pod.metadata.resourceVersion ?? "" },
     namespace,
@@ -103,17 +109,26 @@ export function decodeWorkload(object: KubeObject): Workload {
     terminating: pod.metadata.deletionTimestamp !== undefined,
     finished: status.phase === "Succeeded" || status.phase === "Failed",
     namedPorts,
+    moreNamedPorts,
     proxy: proxyFacts(spec, labels, annotations, namedPorts),
-    probes: probePaths(spec.containers, spec.initContainers ?? [], namedPorts),
+    probes: probePaths(lasting, namedPorts),
   };
 }
 
-function portNames(containers: readonly Container[]): Record<string, number> {
-  const names: Record<string, number> = {};
+/** Shared by nearly all pods. */
+const noPorts: Workload["moreNamedPorts"] = [];
+
+function portNames(containers: readonly Container[]): Pick<Workload, "namedPorts" | "moreNamedPorts"> {
+  const namedPorts: Record<string, number> = {};
+  const more: Array<{ name: string; port: number }> = [];
   for (const container of containers) {
-    for (const port of container.ports ?? []) if (port.name !== undefined) names[port.name] ??= port.containerPort;
+    for (const { name, containerPort: port } of container.ports ?? []) {
+      if (name === undefined || namedPorts[name] === port) continue;
+      if (Object.hasOwn(namedPorts, name)) more.push({ name, port });
+      else namedPorts[name] = port;
+    }
   }
-  return names;
+  return { namedPorts, moreNamedPorts: more.length === 0 ? noPorts : more };
 }
 
 function proxyFacts(
@@ -155,11 +170,7 @@ function initArgument(container: Container | undefined, flag: string): string {
   return args.find((arg) => arg.startsWith(`${flag}=`))?.slice(flag.length + 1) ?? "";
 }
 
-function probePaths(
-  containers: readonly Container[],
-  initContainers: readonly Container[],
-  namedPorts: Readonly<Record<string, number>>,
-): ProbePath[] {
+function probePaths(containers: readonly Container[], namedPorts: Readonly<Record<string, number>>): ProbePath[] {
   const found = new Map<string, ProbePath>();
   const add = (probe: Probe | undefined): void => {
     const get = probe?.httpGet;
@@ -170,9 +181,7 @@ function probePaths(
     const withoutQuery = (path.startsWith("/") ? path : `/${path}`).split("?")[0] ?? "/";
     found.set(`${port}${withoutQuery}`, { port, path: withoutQuery });
   };
-  // Of init containers only those that stay (sidecars) are probed.
-  const sidecars = initContainers.filter(({ restartPolicy }) => restartPolicy === "Always");
-  for (const container of [...containers, ...sidecars]) {
+  for (const container of containers) {
     if (container.name === proxyContainer) continue;
     add(container.livenessProbe);
     add(container.readinessProbe);

@@ -104,6 +104,25 @@ describe("A Server", () => {
     expect(inbound(world(odd))).toMatchObject({ protocol: { kind: "detect" }, authorizations: [] });
   });
 
+  test("that names a port means every port of that name, those of sidecars too", () => {
+    const ports = (containerPort: number) => [{ name: "http", containerPort }];
+    const cluster = new TestCluster()
+      .pods(
+        pod({
+          name: "a",
+          labels: { app: "a" },
+          initContainers: [{ name: "sidecar", restartPolicy: "Always", ports: ports(8083) }],
+          containers: [
+            { name: "one", ports: ports(8080) },
+            { name: "two", ports: ports(8081) },
+          ],
+        }),
+      )
+      .policies(server());
+    const names = [8080, 8081, 8083, 8084].map((port) => inbound(cluster, port).origin.name);
+    expect(names).toEqual(["srv", "srv", "srv", "all-unauthenticated"]);
+  });
+
   test("comes and goes while it is watched", () => {
     const cluster = world();
     const lease = watchInbound(cluster.index, settings, { namespace: "web", pod: "a", port: 8080 });

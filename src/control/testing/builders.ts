@@ -21,6 +21,8 @@ export interface PodOptions {
   /** The ReplicaSet that owns it. */
   readonly replicaSet?: string;
   readonly containers?: readonly Container[];
+  /** Besides the mesh's own. */
+  readonly initContainers?: readonly Container[];
   readonly terminating?: boolean;
   readonly phase?: "Running" | "Succeeded";
 }
@@ -67,7 +69,7 @@ export function pod(options: PodOptions): Pod {
       ...(options.subdomain === undefined ? {} : { subdomain: options.subdomain }),
       ...(options.hostNetwork === undefined ? {} : { hostNetwork: options.hostNetwork }),
       containers: options.containers ?? [{ name: "app", ports: [{ name: "http", containerPort: 8080 }] }],
-      initContainers: meshed ? [init, { ...proxy, env }] : [],
+      initContainers: [...(meshed ? [init, { ...proxy, env }] : []), ...(options.initContainers ?? [])],
     },
     status: {
       phase: options.phase ?? "Running",

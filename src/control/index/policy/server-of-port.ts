@@ -8,8 +8,14 @@ import type { Workload } from "../workload.ts";
 export function serverOfPort(index: ClusterIndex, pod: Workload, port: number, track: Track): ServerRecord | null {
   for (const server of index.policy.serversIn(pod.namespace, track)) {
     if (server.selects !== "pods" || !matchesLabels(server.selector, pod.labels)) continue;
-    const selected = typeof server.port === "number" ? server.port : pod.namedPorts[server.port];
-    if (selected === port) return server;
+    if (isMeant(server.port, pod, port)) return server;
   }
   return null;
+}
+
+/** A name is meant wherever it stands: a port that was overlooked would have the default policy. */
+function isMeant(wanted: number | string, pod: Workload, port: number): boolean {
+  if (typeof wanted === "number") return wanted === port;
+  if (pod.namedPorts[wanted] === port) return true;
+  return pod.moreNamedPorts.some((more) => more.name === wanted && more.port === port);
 }
