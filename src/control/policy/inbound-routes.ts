@@ -3,20 +3,35 @@ import type { TrustScope } from "#model/identity.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { Track } from "../index/derivations.ts";
 import type { GrpcMatch, HttpMatch, RouteRecord } from "../index/policy/route.ts";
+import type { RouteFilter } from "../index/policy/route-filter.ts";
 import type { ServerRecord } from "../index/policy/server.ts";
 import { routeAuthorizations } from "./authorizations.ts";
 import type { InboundRoute } from "./inbound-policy.ts";
+
+/** What the routes of a Server say; none: there are no routes. */
+export interface ServerRoutes<M> {
+  readonly valid: ReadonlyArray<InboundRoute<M>>;
+  /** Those that can't be understood. They fail what they are about: left out, they would leave it to wider ones. */
+  readonly broken: ReadonlyArray<InboundRoute<M>>;
+}
 
 export function httpRoutesOfServer(
   index: ClusterIndex,
   scope: TrustScope,
   server: ServerRecord,
   track: Track,
-): Array<InboundRoute<HttpMatch>> {
-  return ofNamespace(server, index.policy.httpRoutesOf(parentOf(server), track)).map((route) => ({
-    ...base(index, scope, route, track),
-    rules: route.rules.map(({ matches, filters }) => ({ matches, filters })),
-  }));
+): ServerRoutes<HttpMatch> {
+  const parent = parentOf(server);
+  return {
+    valid: ofNamespace(server, index.policy.httpRoutesOf(parent, track)).map((route) => ({
+      ...base(index, scope, route, track),
+      rules: route.rules.map(({ matches, filters }) => ({ matches, filters })),
+    })),
+    broken: ofNamespace(server, index.policy.brokenHttpRoutesOf(parent, track)).map((route) => ({
+      ...base(index, scope, route, track),
+      rules: [{ matches: route.about, filters: [failure(route)] }],
+    })),
+  };
 }
 
 export function grpcRoutesOfServer(
@@ -24,11 +39,23 @@ export function grpcRoutesOfServer(
   scope: TrustScope,
   server: ServerRecord,
   track: Track,
-): Array<InboundRoute<GrpcMatch>> {
-  return ofNamespace(server, index.policy.grpcRoutesOf(parentOf(server), track)).map((route) => ({
-    ...base(index, scope, route, track),
-    rules: route.rules.map(({ matches, filters }) => ({ matches, filters })),
-  }));
+): ServerRoutes<GrpcMatch> {
+  const parent = parentOf(server);
+  return {
+    valid: ofNamespace(server, index.policy.grpcRoutesOf(parent, track)).map((route) => ({
+      ...base(index, scope, route, track),
+      rules: route.rules.map(({ matches, filters }) => ({ matches, filters })),
+    })),
+    broken: ofNamespace(server, index.policy.brokenGrpcRoutesOf(parent, track)).map((route) => ({
+      ...base(index, scope, route, track),
+      rules: [{ matches: route.about, filters: [failure(route)] }],
+    })),
+  };
+}
+
+/** Why is for the route's owner, whom its status tells, and not for clients. */
+function failure({ name }: RouteRecord): RouteFilter {
+  return { kind: "failure", status: 500, message: `The route "${name}" is not valid` };
 }
 
 function parentOf({ namespace, name }: ServerRecord) {

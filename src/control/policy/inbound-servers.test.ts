@@ -290,9 +290,36 @@ describe("Routes of a Server", () => {
     ]);
   });
 
-  test("that can't be understood are as if they were not there", () => {
-    const cluster = world(server(), route("[{matches: [{path: {value: no-slash}}]}]"));
-    expect(routesOf(cluster).map(({ origin }) => origin.name)).toEqual(["probe", "default"]);
+  test("that can't be understood fail what they are about, instead of opening it", () => {
+    const [probes, closed, ...none] = routesOf(world(server(), route("[{matches: [{path: {value: no-slash}}]}]")));
+    expect([probes?.origin.name, none]).toEqual(["probe", []]);
+    expect(closed).toMatchObject({
+      origin: { name: "route" },
+      authorizations: [],
+      rules: [
+        {
+          matches: [{ path: { kind: "prefix", value: "/" }, method: null }],
+          filters: [{ kind: "failure", status: 500, message: 'The route "route" is not valid' }],
+        },
+      ],
+    });
+    // Beside others it keeps to its own part, so that a wider one does not get it.
+    const broken = route("[{matches: [{path: {value: /admin}}], timeouts: {request: soon}}]", "broken");
+    expect(routesOf(world(server(), route("[{}]"), broken))).toMatchObject([
+      { origin: { name: "route" }, rules: [{ filters: [] }] },
+      {
+        origin: { name: "broken" },
+        rules: [{ matches: [{ path: { kind: "prefix", value: "/admin" } }], filters: [{ kind: "failure" }] }],
+      },
+    ]);
+    const rpc = policyObject(
+      "GRPCRoute",
+      "rpc",
+      `{${parent}, rules: [{matches: [{method: {service: a.B}}], backendRefs: [{name: 1}]}]}`,
+    );
+    expect(routesOf(world(server("{podSelector: {}, port: 8080, proxyProtocol: gRPC}"), rpc))).toMatchObject([
+      { rules: [{ matches: [{ service: "a.B", method: null }], filters: [{ kind: "failure" }] }] },
+    ]);
   });
 
   test("of gRPC count where the Server says so", () => {

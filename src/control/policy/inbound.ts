@@ -94,15 +94,19 @@ function protocolOf(
     case "tls":
       return { kind: server.protocol };
     case "grpc": {
-      const routes = grpcRoutesOfServer(index, settings, server, track);
+      const { valid, broken } = grpcRoutesOfServer(index, settings, server, track);
+      const routes = [...valid, ...broken];
       return { kind: "grpc", routes: routes.length > 0 ? routes : [defaultGrpcRoute] };
     }
     case "detect":
     case "http1":
     case "http2": {
-      const own = httpRoutesOfServer(index, settings, server, track);
-      // Whoever writes routes decides about probes too.
-      const routes = own.length > 0 ? own : defaultRoutes(settings, pod, port);
+      const { valid, broken } = httpRoutesOfServer(index, settings, server, track);
+      // Whoever writes routes decides about probes too; a slip of the pen must not make the kubelet kill pods.
+      const routes = [
+        ...(valid.length > 0 ? valid : probeRoutes(settings, pod, port)),
+        ...(valid.length + broken.length > 0 ? broken : [defaultHttpRoute]),
+      ];
       return server.protocol === "detect"
         ? { kind: "detect", timeout: detectTimeout, routes }
         : { kind: server.protocol, routes };
@@ -128,7 +132,7 @@ function withoutServer(
     origin: builtIn(name),
     protocol: opaque
       ? { kind: "opaque" }
-      : { kind: "detect", timeout: detectTimeout, routes: defaultRoutes(settings, pod, port) },
+      : { kind: "detect", timeout: detectTimeout, routes: [...probeRoutes(settings, pod, port), defaultHttpRoute] },
     serverIps: pod.ips,
     authorizations: defaultAuthorizations(name, settings.clusterNetworks),
     rateLimit: null,
@@ -160,21 +164,22 @@ const defaultGrpcRoute: InboundRoute<GrpcMatch> = {
   rules: [{ matches: [{ service: null, method: null, headers: [] }], filters: [] }],
 };
 
-/** Every request, and the kubelet's probes, which come without identity and must get through whatever the policy is. */
-function defaultRoutes(settings: InboundSettings, pod: Workload, port: number): Array<InboundRoute<HttpMatch>> {
-  const path = { kind: "prefix", value: "/" } as const;
-  const every: HttpMatch = { path, method: null, headers: [], query: [] };
-  const routes: Array<InboundRoute<HttpMatch>> = [
-    { origin: builtIn("default"), hosts: [], authorizations: [], rules: [{ matches: [every], filters: [] }] },
-  ];
+const everyRequest: HttpMatch = { path: { kind: "prefix", value: "/" }, method: null, headers: [], query: [] };
+
+const defaultHttpRoute: InboundRoute<HttpMatch> = {
+  origin: builtIn("default"),
+  hosts: [],
+  authorizations: [],
+  rules: [{ matches: [everyRequest], filters: [] }],
+};
+
+/** The kubelet's probes, which come without identity and must get through whatever the policy is. */
+function probeRoutes(settings: InboundSettings, pod: Workload, port: number): Array<InboundRoute<HttpMatch>> {
   const matches = pod.probes
     .filter((probe) => probe.port === port)
-    .map((probe): HttpMatch => ({ ...every, path: { kind: "exact", value: probe.path }, method: "GET" }));
-  if (matches.length > 0 && settings.probeNetworks.length > 0) {
-    const networks = settings.probeNetworks.map((net) => ({ net, except: [] }));
-    const authorization = { networks, clients: { kind: "any" }, origin: builtIn("probe") } as const;
-    const rules = [{ matches, filters: [] }];
-    routes.unshift({ origin: builtIn("probe"), hosts: [], authorizations: [authorization], rules });
-  }
-  return routes;
+    .map((probe): HttpMatch => ({ ...everyRequest, path: { kind: "exact", value: probe.path }, method: "GET" }));
+  if (matches.length === 0 || settings.probeNetworks.length === 0) return [];
+  const networks = settings.probeNetworks.map((net) => ({ net, except: [] }));
+  const authorization = { networks, clients: { kind: "any" }, origin: builtIn("probe") } as const;
+  return [{ origin: builtIn("probe"), hosts: [], authorizations: [authorization], rules: [{ matches, filters: [] }] }];
 }

@@ -16,7 +16,7 @@ export const checkGrpcRoute: Rule = (subject) => {
   checkRouteAnnotations(subject.metadata);
   checkParents(subject);
   for (const rule of subject.spec.at("rules").items()) {
-    for (const match of rule.at("matches").items()) checkMatch(match);
+    for (const match of rule.at("matches").items()) checkGrpcMatch(match);
     checkFilters(rule.at("filters"));
     checkBackends(rule, checkFilters);
   }
@@ -26,7 +26,8 @@ export const checkGrpcRoute: Rule = (subject) => {
 const serviceName = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/;
 const methodName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-function checkMatch(match: Field): void {
+/** One of a rule's matches. */
+export function checkGrpcMatch(match: Field): void {
   const method = match.at("method");
   if (method.object()) {
     const type = method.at("type").oneOf(["Exact", "RegularExpression"]) ?? "Exact";

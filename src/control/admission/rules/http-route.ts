@@ -18,14 +18,15 @@ export const checkHttpRoute: Rule = (subject) => {
   checkRouteAnnotations(subject.metadata);
   checkParents(subject);
   for (const rule of subject.spec.at("rules").items()) {
-    for (const match of rule.at("matches").items()) checkMatch(match);
+    for (const match of rule.at("matches").items()) checkHttpMatch(match);
     checkFilters(rule.at("filters"));
     checkBackends(rule, checkFilters);
     checkTimeouts(rule.at("timeouts"));
   }
 };
 
-function checkMatch(match: Field): void {
+/** One of a rule's matches. */
+export function checkHttpMatch(match: Field): void {
   const path = match.at("path");
   if (path.object()) {
     const type = path.at("type").oneOf(["Exact", "PathPrefix", "RegularExpression"]) ?? "PathPrefix";

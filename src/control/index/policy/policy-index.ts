@@ -111,6 +111,12 @@ export class PolicyIndex {
     track(topic);
     return valid([...this.policyHttpRoutes.find(topic), ...this.httpRoutes.find(topic)]);
   }
+  /** Those that can't be understood. */
+  brokenHttpRoutesOf(parent: ObjectRef, track: Track): HttpRouteRecord[] {
+    const topic = routesTopic(parent);
+    track(topic);
+    return broken([...this.policyHttpRoutes.find(topic), ...this.httpRoutes.find(topic)]);
+  }
   tlsRoutesOf(parent: ObjectRef, track: Track): StreamRouteRecord[] {
     const topic = routesTopic(parent);
     track(topic);
@@ -126,10 +132,19 @@ export class PolicyIndex {
     track(topic);
     return valid(this.grpcRoutes.find(topic));
   }
+  brokenGrpcRoutesOf(parent: ObjectRef, track: Track): GrpcRouteRecord[] {
+    const topic = routesTopic(parent);
+    track(topic);
+    return broken(this.grpcRoutes.find(topic));
+  }
 }
 
 function valid<T extends RouteRecord>(routes: T[]): T[] {
   return routes.filter(({ invalid }) => invalid === null).sort(byAge);
+}
+
+function broken<T extends RouteRecord>(routes: T[]): T[] {
+  return routes.filter(({ invalid }) => invalid !== null).sort(byAge);
 }
 
 type Touch = (topic: string) => void;

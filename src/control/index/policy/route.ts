@@ -3,8 +3,8 @@ import { MeshError } from "#lib/errors.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
 import type { Rule } from "../../admission/rule.ts";
 import { concernsUs } from "../../admission/rules/route-parts.ts";
-import { checkGrpcRoute } from "../../admission/rules/grpc-route.ts";
-import { checkHttpRoute } from "../../admission/rules/http-route.ts";
+import { checkGrpcMatch, checkGrpcRoute } from "../../admission/rules/grpc-route.ts";
+import { checkHttpMatch, checkHttpRoute } from "../../admission/rules/http-route.ts";
 import { checkStreamRoute } from "../../admission/rules/stream-route.ts";
 import { Field } from "../../admission/field.ts";
 import { Findings } from "../../admission/findings.ts";
@@ -73,18 +73,22 @@ interface RouteBase extends PolicyRecord {
   readonly annotations: Readonly<Record<string, string>>;
   /** `status.parents` as it is stored, of all controllers. */
   readonly status: readonly unknown[];
-  /** What is wrong with it; it then has no rules, and nothing is attached. Null: nothing is. */
+  /** What is wrong with it; it then has no rules. Null: nothing is. */
   readonly invalid: string | null;
 }
 
 export interface HttpRouteRecord extends RouteBase {
   readonly kind: "HTTPRoute";
   readonly rules: ReadonlyArray<RouteRule<HttpMatch>>;
+  /** Which requests an invalid one is about, as far as that can be read: a Server must not let them pass as another's. */
+  readonly about: readonly HttpMatch[];
 }
 
 export interface GrpcRouteRecord extends RouteBase {
   readonly kind: "GRPCRoute";
   readonly rules: ReadonlyArray<RouteRule<GrpcMatch>>;
+  /** As that of an HTTPRoute. */
+  readonly about: readonly GrpcMatch[];
 }
 
 /** Whole connections: one rule, and for TLS the names in the hello. */
@@ -140,8 +144,12 @@ export function decodeHttpRoute(group: string): (object: KubeObject) => HttpRout
   return (object) => {
     if (!ours(object, group)) return null;
     const { spec, base } = routeSpec<HttpMatchSpec>(object, group, checkHttpRoute);
-    const rules = (spec?.rules ?? [{}]).map((rule) => routeRule(object, rule, httpMatch, anyHttp));
-    return { ...base, kind: "HTTPRoute", rules: spec === null ? [] : rules };
+    if (spec === null) {
+      const about = readableMatches(object, checkHttpMatch, httpMatch, anyHttp);
+      return { ...base, kind: "HTTPRoute", rules: [], about };
+    }
+    const rules = (spec.rules ?? [{}]).map((rule) => routeRule(object, rule, httpMatch, anyHttp));
+    return { ...base, kind: "HTTPRoute", rules, about: [] };
   };
 }
 
@@ -149,8 +157,12 @@ export function decodeGrpcRoute(object: KubeObject): GrpcRouteRecord | null {
   const group = "gateway.networking.k8s.io";
   if (!ours(object, group)) return null;
   const { spec, base } = routeSpec<GrpcMatchSpec>(object, group, checkGrpcRoute);
-  const rules = (spec?.rules ?? [{}]).map((rule) => routeRule(object, rule, grpcMatch, anyGrpc));
-  return { ...base, kind: "GRPCRoute", rules: spec === null ? [] : rules };
+  if (spec === null) {
+    const about = readableMatches(object, checkGrpcMatch, grpcMatch, anyGrpc);
+    return { ...base, kind: "GRPCRoute", rules: [], about };
+  }
+  const rules = (spec.rules ?? [{}]).map((rule) => routeRule(object, rule, grpcMatch, anyGrpc));
+  return { ...base, kind: "GRPCRoute", rules, about: [] };
 }
 
 export function decodeStreamRoute(kind: "TLSRoute" | "TCPRoute"): (object: KubeObject) => StreamRouteRecord | null {
@@ -176,8 +188,28 @@ function routeSpec<M>(
     if (!(thrown instanceof MeshError) || thrown.code !== "invalid-argument") throw thrown;
     const { parentRefs } = (object as KubeObject & { readonly spec: RouteSpec<M> }).spec;
     const named = (parentRefs ?? []).filter((parent) => typeof parent?.name === "string");
-    return { spec: null, base: routeBase(object, { parentRefs: named }, group, thrown.message) };
+    const { hostnames } = (object as KubeObject & { readonly spec: RouteSpec<M> }).spec;
+    const hosts = Array.isArray(hostnames) && hostnames.every((host) => typeof host === "string") ? hostnames : [];
+    return { spec: null, base: routeBase(object, { parentRefs: named, hostnames: hosts }, group, thrown.message) };
   }
+}
+
+/** The matches of a spec with faults; one that can't be read is about everything. */
+function readableMatches<S, M>(object: KubeObject, check: (match: Field) => void, read: (match: S) => M, any: M): M[] {
+  const spec = new Field("spec", (object as KubeObject & { readonly spec?: unknown }).spec, new Findings());
+  const rules = spec.at("rules").items();
+  if (rules.length === 0) return [any];
+  return rules.flatMap((rule) => {
+    const matches = rule.at("matches").items();
+    if (matches.length === 0) return [any];
+    return matches.map(({ path, value }) => {
+      const findings = new Findings();
+      const match = new Field(path, value, findings);
+      if (!match.object()) return any;
+      check(match);
+      return findings.problems.length === 0 ? read(value as S) : any;
+    });
+  });
 }
 
 /** One parent is ours, or may be meant to be. */
