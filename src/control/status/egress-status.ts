@@ -8,14 +8,25 @@ export function egressStatus(
   clusterNetworks: readonly Cidr[],
   now: string,
 ): object | null {
-  const overlap = (network.networks ?? []).some(({ net, except }) =>
-    clusterNetworks.some((cluster) => overlaps(net, cluster) && !except.some((hole) => holds(hole, cluster))),
-  );
+  const overlap =
+    network.invalid === null &&
+    (network.networks ?? []).some(({ net, except }) =>
+      clusterNetworks.some((cluster) => overlaps(net, cluster) && !except.some((hole) => holds(hole, cluster))),
+    );
+  const [reason, message] =
+    network.invalid !== null
+      ? ["UnsupportedValue", `Not valid: ${network.invalid}; what can be read of it counts`]
+      : overlap
+        ? [
+            "EgressReasonNetworkOverlap",
+            "A network overlaps with those of the cluster; addresses of the cluster are never outside",
+          ]
+        : ["Accepted", ""];
   const condition: Condition = {
     type: "Accepted",
-    status: overlap ? "False" : "True",
-    reason: overlap ? "EgressReasonNetworkOverlap" : "Accepted",
-    message: overlap ? "A network overlaps with those of the cluster; addresses of the cluster are never outside" : "",
+    status: reason === "Accepted" ? "True" : "False",
+    reason,
+    message,
     observedGeneration: network.generation,
   };
   const stored = network.status as { readonly conditions?: unknown } | null;

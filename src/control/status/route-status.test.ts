@@ -94,6 +94,7 @@ describe("An EgressNetwork's status", () => {
     ["{trafficPolicy: Allow, networks: [{cidr: 10.1.0.0/16}]}", "EgressReasonNetworkOverlap"],
     ["{trafficPolicy: Allow, networks: [{cidr: 0.0.0.0/0}]}", "EgressReasonNetworkOverlap"],
     ["{trafficPolicy: Allow, networks: [{cidr: 0.0.0.0/0, except: [10.0.0.0/8]}]}", "Accepted"],
+    ["{trafficPolicy: Deny, networks: [{cidr: nonsense}]}", "UnsupportedValue"],
   ])("%s: %s", (spec, reason) => {
     const cluster = world(policyObject("EgressNetwork", "all", spec));
     const [write] = wanted(cluster.index, parseCidrs("10.0.0.0/8"), now);

@@ -16,7 +16,8 @@ export function checkNetworks(networks: Field): void {
   }
 }
 
-function readCidr(field: Field): Cidr | null {
+/** Null when it is absent or none. */
+export function readCidr(field: Field): Cidr | null {
   const text = field.text();
   if (text === null) return null;
   try {

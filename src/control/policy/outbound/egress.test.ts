@@ -41,6 +41,21 @@ describe("EgressNetwork", () => {
     expect(found(outbound([young, everything]))).toBe("web/all");
   });
 
+  test.each([
+    // What it denies stays denied, whatever else is wrong; what it would let out does not go by what can't be read.
+    ["{trafficPolicy: Deny, networks: [{cidr: 192.0.2.0/24}, {cidr: nonsense}]}", "web/broken denies"],
+    ["{trafficPolicy: Deny, networks: [{cidr: 192.0.2.0/24, except: [nonsense]}]}", "web/broken denies"],
+    ["{trafficPolicy: Perhaps, networks: [{cidr: 192.0.2.0/24}]}", "web/broken denies"],
+    ["{trafficPolicy: Allow, networks: [{cidr: 192.0.2.0/24}, {cidr: nonsense}]}", "web/broken allows"],
+    ["{trafficPolicy: Allow, networks: [{cidr: 192.0.2.0/24, except: [nonsense]}]}", "linkerd-egress/global denies"],
+    ["{trafficPolicy: Deny, networks: []}", "linkerd-egress/global denies"],
+    ["{trafficPolicy: Allow, networks: nonsense}", "linkerd-egress/global denies"],
+  ])("with a mistake, %s: %s", (spec, expected) => {
+    const global = network("global", "trafficPolicy: Deny", { namespace: "linkerd-egress" });
+    const policy = outbound([global, network("broken", spec)]);
+    expect(`${found(policy)} ${policy.kind === "egress" && policy.allow ? "allows" : "denies"}`).toBe(expected);
+  });
+
   test("lets traffic out to where the client meant, or refuses it: requests with 403, bytes at once", () => {
     const told = (trafficPolicy: string) => {
       const { protocol } = outboundMessage(outbound([network("all", `trafficPolicy: ${trafficPolicy}`)]), "") ?? {};
