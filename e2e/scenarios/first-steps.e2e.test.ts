@@ -185,14 +185,15 @@ describe.skipIf(!hasKubectl)("first steps", () => {
     const refused = await cluster.linkerd(["uninstall"]);
     expect(refused.code).toBe(1);
     expect(refused.err).toContain("emojivoto/");
+    await ok(cluster.kubectl(["delete", "namespace", "emojivoto", "--wait=false"]));
     await ok(cluster.kubectl(["delete", "-f", "-"], await ok(cluster.linkerd(["viz", "uninstall"]))));
-    await ok(cluster.kubectl(["delete", "namespace", "emojivoto"]));
     await ok(cluster.kubectl(["delete", "deployment", "own", "--grace-period=1"]));
     const list = await eventually("uninstall's list", 60_000, async () => {
       const { code, out } = await cluster.linkerd(["uninstall"]);
       return code === 0 ? out : null;
     });
     await ok(cluster.kubectl(["delete", "-f", "-"], list));
+    await ok(cluster.kubectl(["wait", "namespace/emojivoto", "--for=delete", "--timeout=60s"]));
     const left = await ok(cluster.kubectl(["get", "ns,clusterroles,clusterrolebindings,crds", "-o", "name"]));
     expect(left.split("\n").filter((name) => name.includes("linkerd"))).toEqual([]);
   });
