@@ -26,13 +26,14 @@ function world() {
   const clock = new FakeClock();
   const cluster = new TestCluster().services(service({ name: "api" }));
   const leader = new Watchable(false);
+  const { log, lines } = memoryLog();
   const writer = startStatusWriter({
     index: cluster.index,
     client: new KubeClient(api.access),
     leader,
     registry: new Registry(),
     clock,
-    log: memoryLog().log,
+    log,
     timeout: 5000,
     clusterNetworks: [],
   });
@@ -46,7 +47,7 @@ function world() {
   const until = async (accept: () => boolean): Promise<void> => {
     while (!accept()) await Bun.sleep(1);
   };
-  return { api, clock, cluster, leader, sync, patches, until };
+  return { api, clock, cluster, leader, lines, sync, patches, until };
 }
 const route = (backend: string) =>
   policyObject(
@@ -91,4 +92,24 @@ test("a status that another hand changes is mended, and a conflict is left to th
   await Bun.sleep(1);
   clock.advance(10_000);
   await until(() => api.read<Route>(httpRoutes, "route", "web")?.status?.parents.length === 1);
+});
+
+test("a look that fails is told, and the next one writes", async () => {
+  const { api, clock, cluster, leader, lines, sync, until } = world();
+  leader.set(true);
+  api.put(httpRoutes, route("api"));
+  const { rateLimits } = cluster.index.policy;
+  const values = rateLimits.values.bind(rateLimits);
+  let failures = 0;
+  rateLimits.values = () => {
+    if (failures++ === 0) throw new Error("a bug");
+    return values();
+  };
+  sync();
+  clock.advance(500);
+  await until(() => failures === 1);
+  await Bun.sleep(1);
+  expect(lines.join("")).toContain("Judging statuses failed, trying again");
+  clock.advance(10_000);
+  await until(() => api.read<Route>(httpRoutes, "route", "web")?.status !== undefined);
 });

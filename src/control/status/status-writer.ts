@@ -64,9 +64,13 @@ export function startStatusWriter(options: StatusWriterOptions): StatusWriter {
     // One look at a time: a slow server gets no second one on top.
     if (leader.get() && !busy) {
       busy = true;
-      await writeAll(
-        wanted(index, options.clusterNetworks, new Date(clock.wall()).toISOString().replace(/\.\d+Z$/, "Z")),
-      );
+      try {
+        await writeAll(
+          wanted(index, options.clusterNetworks, new Date(clock.wall()).toISOString().replace(/\.\d+Z$/, "Z")),
+        );
+      } catch (thrown) {
+        log.error("Judging statuses failed, trying again", {}, thrown);
+      }
       busy = false;
     }
     plan(reconcileEvery);
