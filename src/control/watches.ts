@@ -6,7 +6,7 @@ import type { Random } from "#lib/random.ts";
 import { Watchable, type ReadonlyWatchable } from "#lib/watchable.ts";
 import { resources, type Resource } from "#kube/resource.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
-import { type ResourceWatch, type WatchClient, watchResource } from "#kube/watch.ts";
+import { goesWithout, type Optional, type ResourceWatch, type WatchClient, watchResource } from "#kube/watch.ts";
 import type { ClusterIndex } from "./index/cluster-index.ts";
 import type { IndexedObject, ObjectIndex } from "./index/object-index.ts";
 import { decodeAuthorizationPolicy } from "./index/policy/authorization-policy.ts";
@@ -32,8 +32,8 @@ export interface IndexSource {
   readonly start: (client: WatchClient, deps: WatchDeps & { onLag: (seconds: number) => void }) => ResourceWatch;
   /** Only names, labels and owners are read: what pods of a ReplicaSet look like need not travel. */
   readonly metadataOnly: boolean;
-  /** Useful but not needed: where the cluster refuses it, the program goes without. */
-  readonly optional: boolean;
+  /** Where the program goes without; null: never. */
+  readonly optional: Optional | null;
 }
 
 export interface WatchDeps {
@@ -47,13 +47,13 @@ function source<T extends IndexedObject>(
   decode: (object: KubeObject) => T | null,
   index: ObjectIndex<T>,
   options: {
-    readonly optional?: boolean;
+    readonly optional?: Optional;
     readonly metadataOnly?: boolean;
     /** Older versions, for clusters that have no newer one. */
     readonly older?: readonly string[];
   } = {},
 ): IndexSource {
-  const { optional = false, metadataOnly = false } = options;
+  const { optional = null, metadataOnly = false } = options;
   const older = (options.older ?? []).map((version) => ({ ...resource, version }));
   return {
     optional,
@@ -62,27 +62,35 @@ function source<T extends IndexedObject>(
     decode,
     index: index as unknown as ObjectIndex<IndexedObject>,
     start: (client, deps) =>
-      watchResource<T>(client, { resource, older, metadataOnly }, index, { ...deps, decode, optional }),
+      watchResource<T>(client, { resource, older, metadataOnly }, index, {
+        ...deps,
+        decode,
+        ...(optional === null ? {} : { optional }),
+      }),
   };
 }
+
+/** Useful but not needed. */
+const optional = { optional: "always" } as const;
+/** What forbids something: where it may not be read, to go on would be to allow it. It may not be there, or come later. */
+const restricting = { optional: "absent" } as const;
 
 export function indexSources(index: ClusterIndex): readonly IndexSource[] {
   return [
     // Linkerd's own roles leave namespaces out: its injector copies their annotations to pods and Services.
-    source(resources.namespaces, decodeNamespace, index.namespaces, { optional: true, metadataOnly: true }),
+    source(resources.namespaces, decodeNamespace, index.namespaces, { optional: "always", metadataOnly: true }),
     source(resources.nodes, decodeNode, index.nodes, { metadataOnly: true }),
     source(resources.replicaSets, decodeOwner, index.replicaSets, { metadataOnly: true }),
-    source(resources.jobs, decodeOwner, index.jobs, { optional: true, metadataOnly: true }),
+    source(resources.jobs, decodeOwner, index.jobs, { optional: "always", metadataOnly: true }),
     source(resources.pods, decodeWorkload, index.pods),
     source(resources.services, decodeService, index.services),
     source(resources.endpointSlices, decodeSlice, index.slices),
-    source(resources.servers, decodeServer, index.policy.servers, { optional: true }),
+    source(resources.servers, decodeServer, index.policy.servers, restricting),
   ];
 }
 
 /** What only the destination program reads. */
 export function profileSources({ policy }: ClusterIndex): readonly IndexSource[] {
-  const optional = { optional: true };
   return [
     source(resources.serviceProfiles, decodeServiceProfile, policy.profiles, optional),
     source(resources.trafficSplits, decodeTrafficSplit, policy.splits, optional),
@@ -91,22 +99,21 @@ export function profileSources({ policy }: ClusterIndex): readonly IndexSource[]
 
 /** What only the policy program reads. Kinds of the Gateway API are not everywhere; ours come with the mesh, but maybe later. */
 export function policySources({ policy }: ClusterIndex): readonly IndexSource[] {
-  const optional = { optional: true };
   return [
     source(resources.serverAuthorizations, decodeServerAuthorization, policy.serverAuthorizations, optional),
     source(resources.authorizationPolicies, decodeAuthorizationPolicy, policy.authorizationPolicies, optional),
     source(resources.meshTlsAuthentications, decodeMeshTlsAuthentication, policy.meshTls, optional),
     source(resources.networkAuthentications, decodeNetworkAuthentication, policy.networks, optional),
-    source(resources.httpLocalRateLimitPolicies, decodeRateLimit, policy.rateLimits, optional),
-    source(resources.egressNetworks, decodeEgressNetwork, policy.egressNetworks, optional),
-    source(resources.policyHttpRoutes, decodeHttpRoute("policy.linkerd.io"), policy.policyHttpRoutes, optional),
-    source(resources.httpRoutes, decodeHttpRoute("gateway.networking.k8s.io"), policy.httpRoutes, optional),
-    source(resources.grpcRoutes, decodeGrpcRoute, policy.grpcRoutes, optional),
+    source(resources.httpLocalRateLimitPolicies, decodeRateLimit, policy.rateLimits, restricting),
+    source(resources.egressNetworks, decodeEgressNetwork, policy.egressNetworks, restricting),
+    source(resources.policyHttpRoutes, decodeHttpRoute("policy.linkerd.io"), policy.policyHttpRoutes, restricting),
+    source(resources.httpRoutes, decodeHttpRoute("gateway.networking.k8s.io"), policy.httpRoutes, restricting),
+    source(resources.grpcRoutes, decodeGrpcRoute, policy.grpcRoutes, restricting),
     source(resources.tlsRoutes, decodeStreamRoute("TLSRoute"), policy.tlsRoutes, {
-      ...optional,
+      ...restricting,
       older: ["v1alpha3", "v1alpha2"],
     }),
-    source(resources.tcpRoutes, decodeStreamRoute("TCPRoute"), policy.tcpRoutes, optional),
+    source(resources.tcpRoutes, decodeStreamRoute("TCPRoute"), policy.tcpRoutes, restricting),
   ];
 }
 
@@ -130,7 +137,9 @@ export function startWatches(
   const watches = rows.map(({ watch }) => watch);
   const ready = new Watchable(false);
   const look = (): void => {
-    const settled = rows.every(({ watch, optional }) => watch.listed.get() || (optional && watch.refused.get()));
+    const settled = rows.every(
+      ({ watch, optional }) => watch.listed.get() || goesWithout(optional, watch.refused.get()),
+    );
     if (settled && !ready.get()) ready.set(true);
   };
   for (const { listed, refused } of watches) {

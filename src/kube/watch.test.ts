@@ -347,11 +347,11 @@ describe("watchResource", () => {
     let refuse = true;
     api.intercept = () => (refuse ? failure(403, "Forbidden", "pods is forbidden") : null);
     const { watch } = start(api, new Recorder());
-    await until(watch.refused, Boolean);
+    expect(await until(watch.refused, Boolean)).toBe("forbidden");
     expect(watch.listed.get()).toBe(false);
     refuse = false;
     await until(watch.listed, Boolean);
-    expect(watch.refused.get()).toBe(false);
+    expect(watch.refused.get()).toBeNull();
   });
 
   test("a kind that is not there is asked for less and less often, and found when it comes", async () => {
@@ -381,7 +381,7 @@ describe("watchResource", () => {
       clock: new FakeClock(),
       random: { next: () => 0 },
       log,
-      optional: true,
+      optional: "absent",
     });
     cleanups.push(() => watch.stop());
     await until(watch.refused, Boolean);

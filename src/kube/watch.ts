@@ -65,16 +65,26 @@ export interface WatchOptions<T> {
   readonly decode?: (object: KubeObject) => T | null;
   /** Told of each change: seconds since somebody wrote it, by the API server's clock, which tells whole seconds. */
   readonly onLag?: (seconds: number) => void;
-  /** The program can do without: that the server has no such kind, or refuses it, is told but is no warning. */
-  readonly optional?: boolean;
+  /** What the program can do without: a refusal of this sort is told but is no warning. Default: nothing. */
+  readonly optional?: Optional;
+}
+
+/** Why a list is refused: the server has no such kind, or does not let us. */
+export type Refusal = "absent" | "forbidden";
+/** "absent": where the cluster has no such kind; "always": also where it may not be read. */
+export type Optional = "absent" | "always";
+
+/** Whether a program goes without a kind that is refused. */
+export function goesWithout(optional: Optional | null, refusal: Refusal | null): boolean {
+  return refusal === "absent" ? optional !== null : refusal === "forbidden" && optional === "always";
 }
 
 export interface ResourceWatch {
   readonly resource: Resource;
   /** True once the first list was handed over: the program's readiness. Never goes back to false. */
   readonly listed: ReadonlyWatchable<boolean>;
-  /** True while the server refuses the list (no permission, no such kind); it is tried on nevertheless. */
-  readonly refused: ReadonlyWatchable<boolean>;
+  /** Why the server refuses the list, while it does; it is tried on nevertheless. */
+  readonly refused: ReadonlyWatchable<Refusal | null>;
   readonly stats: Readonly<WatchStats>;
   /** Ends it; no handler call follows. */
   stop(): void;
@@ -103,7 +113,10 @@ const doubtAfter = 5;
 const patience = 8;
 const missingPause = 10_000;
 /** What says that a kind is not there, or not for us. */
-const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["permission-denied", "not-found"]);
+const refusals: ReadonlyMap<ErrorCode, Refusal> = new Map<ErrorCode, Refusal>([
+  ["permission-denied", "forbidden"],
+  ["not-found", "absent"],
+]);
 /** A watch that lived this long counts as a success for the backoff, in ms. */
 const steady = 10_000;
 
@@ -133,7 +146,7 @@ export function watchResource<T extends KubeObject>(
 
 class WatchDriver<T extends KubeObject> {
   readonly listed = new Watchable(false);
-  readonly refused = new Watchable(false);
+  readonly refused = new Watchable<Refusal | null>(null);
   readonly stats: WatchStats = { lists: 0, events: 0, failures: 0, skipped: 0, lastSeen: 0, objects: 0 };
   private readonly client: WatchClient;
   private readonly selection: Selection;
@@ -194,14 +207,14 @@ class WatchDriver<T extends KubeObject> {
         } else {
           this.stats.failures++;
           this.report(thrown);
-          const refused = refusals.has(thrown instanceof MeshError ? thrown.code : "unavailable");
+          const refused = refusalOf(thrown);
           if (refused !== this.refused.get()) this.refused.set(refused);
           doubts += doubt(thrown);
           if (doubts >= doubtAfter) this.position = "";
         }
       }
       if (this.stats.events > seen || this.options.clock.now() - started > steady) backoff.reset();
-      refusedInRow = this.refused.get() ? refusedInRow + 1 : 0;
+      refusedInRow = this.refused.get() === null ? 0 : refusedInRow + 1;
       // A kind that the cluster doesn't have may come any day, but hardly in the next second.
       await this.pause(refusedInRow > patience ? missingPause * (1 + this.options.random.next()) : backoff.next());
     }
@@ -209,8 +222,7 @@ class WatchDriver<T extends KubeObject> {
 
   /** One line when it starts to fail and one when it works again; the attempts between are for debugging. */
   private report(thrown: unknown): void {
-    const code = thrown instanceof MeshError ? thrown.code : "unavailable";
-    if (!this.failing && this.options.optional === true && refusals.has(code)) {
+    if (!this.failing && goesWithout(this.options.optional ?? null, refusalOf(thrown))) {
       const error = thrown instanceof Error ? thrown.message : String(thrown);
       this.options.log.info(`Going without ${this.name} until the API server has it`, { error });
     } else if (!this.failing) this.options.log.warn(`Watch on ${this.name} failed, trying again`, {}, thrown);
@@ -225,7 +237,7 @@ class WatchDriver<T extends KubeObject> {
   private works(): void {
     if (this.failing) this.options.log.info(`Watch on ${this.name} works again`);
     this.failing = false;
-    if (this.refused.get()) this.refused.set(false);
+    if (this.refused.get() !== null) this.refused.set(null);
     this.stats.lastSeen = this.options.clock.wall();
   }
 
@@ -401,6 +413,10 @@ class WatchDriver<T extends KubeObject> {
     this.stats.skipped++;
     this.options.log.warn(`Skipped ${what} of ${this.name}`, {}, thrown);
   }
+}
+
+function refusalOf(thrown: unknown): Refusal | null {
+  return (thrown instanceof MeshError ? refusals.get(thrown.code) : undefined) ?? null;
 }
 
 /**
