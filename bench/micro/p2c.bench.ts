@@ -7,6 +7,7 @@ for (const size of [1, 2, 10, 1000]) {
   const balancer = new P2cBalancer({
     clock: systemClock,
     random: systemRandom,
+    accrual: null,
     connectBackoff: { min: 100, max: 1000, jitter: 0 },
     queueCapacity: 100,
     failfastTimeout: 3000,

@@ -207,6 +207,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     const outbound = createOutboundStack({
       ...config.outbound,
       ...common,
+      random,
       credentials: meshTls === null ? null : { client: (peer, alpn) => meshTls.workload(peer, alpn, clock.wall()) },
       log: log.child("outbound"),
       discovery,

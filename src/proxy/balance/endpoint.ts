@@ -6,6 +6,7 @@ import type { SocketAddr } from "#lib/net/socket.ts";
 import type { Random } from "#lib/random.ts";
 import type { TransportCells } from "../http/ports.ts";
 import type { Endpoint, EndpointConnections, EndpointTls } from "../outbound/ports.ts";
+import { Accrual, type AccrualOptions } from "./accrual.ts";
 import { PeakEwma } from "./ewma.ts";
 
 /** What discovery says about an address. */
@@ -24,7 +25,8 @@ export interface EndpointInfo {
  * - ready: anyone may use it.
  * - backoff: the last connection attempt failed; nobody may, until the backoff is over.
  * - probe: the backoff is over; exactly one request may try.
- * - probing: that request is under way; a connection or an answer makes the endpoint ready.
+ * - probing: that request is under way; a connection or an answer makes the endpoint ready. When its failures were what
+ *   took it out of use (`broken`), only a success does.
  */
 type State = "ready" | "backoff" | "probe" | "probing";
 
@@ -35,6 +37,8 @@ export interface EndpointContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly connectBackoff: BackoffOptions;
+  /** Null: requests that fail don't take it out of use. */
+  readonly accrual: AccrualOptions | null;
 }
 
 export class BalancedEndpoint implements Endpoint {
@@ -56,6 +60,9 @@ export class BalancedEndpoint implements Endpoint {
   private readonly perWeight: number;
   private readonly clock: Clock;
   private readonly backoff: Backoff;
+  private readonly accrual: Accrual | null;
+  private readonly penalty: Backoff | null;
+  private broken = false;
   private timer: Timer | null = null;
   private readonly onState: (endpoint: BalancedEndpoint) => void;
 
@@ -76,6 +83,8 @@ export class BalancedEndpoint implements Endpoint {
     this.load = new PeakEwma(context.clock.now());
     this.perWeight = defaultWeight / Math.max(1, info.weight);
     this.backoff = new Backoff(context.connectBackoff, context.random);
+    this.accrual = context.accrual === null ? null : new Accrual(context.accrual);
+    this.penalty = context.accrual === null ? null : new Backoff(context.accrual.backoff, context.random);
     this.onState = onState;
   }
 
@@ -105,6 +114,30 @@ export class BalancedEndpoint implements Endpoint {
     if (this.state === "probing") this.connected();
   }
 
+  judged(failed: boolean): void {
+    const { accrual } = this;
+    if (accrual === null) return;
+    if (!this.broken) {
+      if (accrual.judge(failed, this.clock.now())) this.break();
+      return;
+    }
+    // What was on its way before says nothing about now.
+    if (this.state !== "probing") return;
+    if (failed) {
+      this.break();
+      return;
+    }
+    this.broken = false;
+    accrual.reset();
+    this.penalty?.reset();
+    this.become("ready");
+  }
+
+  private break(): void {
+    this.broken = true;
+    this.pauseFor(this.penalty?.next() ?? 0);
+  }
+
   ended(_failed: boolean): void {
     this.inFlight--;
     // The probe went away without an outcome (its client left): the next request tries again.
@@ -113,6 +146,7 @@ export class BalancedEndpoint implements Endpoint {
 
   connected(): void {
     this.backoff.reset();
+    if (this.broken) return;
     this.timer?.cancel();
     this.timer = null;
     if (this.state !== "ready") this.become("ready");
@@ -121,7 +155,12 @@ export class BalancedEndpoint implements Endpoint {
   connectFailed(_error: MeshError): void {
     // Attempts that were started together fail together: they count once.
     if (this.state === "backoff") return;
-    this.timer = this.clock.after(this.backoff.next(), () => {
+    this.pauseFor(this.backoff.next());
+  }
+
+  private pauseFor(delay: number): void {
+    this.timer?.cancel();
+    this.timer = this.clock.after(delay, () => {
       this.timer = null;
       this.become("probe");
     });

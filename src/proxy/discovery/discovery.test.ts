@@ -356,13 +356,18 @@ describe("OutboundDiscovery", () => {
     endpoints.open.get("votes.ns.svc.cluster.local:80")?.onMessage(add(addr("10.1.0.2")));
     const where = (path: string): string | undefined => {
       const route = target?.route(parseRequestHead(`POST ${path} HTTP/1.1\r\nhost: web\r\n`));
-      if (route?.kind === "refuse") return route.cause;
-      route?.requests.ended(200, 0, 1, null);
-      return route?.balancer.pick()?.addr.ip;
+      if (route?.kind === "refuse" && route.extras === null) return route.cause;
+      for (const chain of route?.extras?.filters ?? []) {
+        const filtered = chain.apply(parseRequestHead("POST / HTTP/1.1\r\nhost: web\r\n"), "http", seededRandom(1));
+        if (filtered.kind === "failure") return `failure ${filtered.grpc}`;
+      }
+      if (route?.kind !== "forward") return undefined;
+      route.requests.ended(200, 0, 1, null);
+      return route.balancer.pick()?.addr.ip;
     };
     expect(["/Vote/Cat", "/Vote/Dog", "/Vote/Other", "/Else/Cat"].map(where)).toEqual([
       "10.1.0.1",
-      "unauthorized",
+      "failure 7",
       "10.1.0.2",
       "route-not-found",
     ]);

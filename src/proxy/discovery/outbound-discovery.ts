@@ -81,6 +81,7 @@ class Destination {
     this.options = options;
     const labels = { direction: "outbound", ...targetLabels(addr) };
     this.target = new LiveTarget(addr, {
+      clock: options.clock,
       random: options.random,
       backends: options.backends,
       detect: options.detect,

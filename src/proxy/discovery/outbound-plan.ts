@@ -2,14 +2,21 @@
 import type { SocketAddr } from "#lib/net/socket.ts";
 import { formatSocketAddr } from "#lib/net-addr.ts";
 import { milliseconds } from "#rpc/address.ts";
+import type { Duration } from "#rpc/protobuf/well-known.ts";
 import type { DestinationProfile } from "#rpc/gen/destination_pb.ts";
 import type { Metadata } from "#rpc/gen/meta_pb.ts";
+import type { Timeouts as TimeoutsMessage } from "#rpc/gen/http_route_pb.ts";
 import type { Backend, GrpcRoute, HttpRoute, OpaqueRoute, OutboundPolicy, TlsRoute } from "#rpc/gen/outbound_pb.ts";
+import type { AccrualOptions } from "../balance/accrual.ts";
 import { defaultWeight, type EndpointInfo } from "../balance/endpoint.ts";
 import type { FailureCause } from "../http/ports.ts";
 import type { OutboundProtocol } from "../outbound/ports.ts";
+import type { Filter } from "../route/filter.ts";
 import type { RequestMatch, RouteMatchers } from "../route/match.ts";
+import { noTimeouts, type RetryRule, type Timeouts } from "../route/rule.ts";
 import type { ResourceRef } from "../telemetry/labels.ts";
+import { filters, type FilterMessage } from "./filter-messages.ts";
+import { accrual, grpcRetry, httpRetry } from "./resilience-messages.ts";
 import { endpointInfo, type TranslateOptions } from "./endpoint-set.ts";
 import { defaultRef, resourceRef, serviceRef } from "./resource-ref.ts";
 import { hostMatches, requestMatch, rpcMatch } from "./route-messages.ts";
@@ -24,6 +31,8 @@ export type BackendPlan =
       readonly ref: ResourceRef;
       /** Null: the proxy's own settings. */
       readonly queue: { readonly capacity: number; readonly failfastTimeout: number } | null;
+      /** Null: requests that fail take no endpoint out of use. */
+      readonly accrual: AccrualOptions | null;
     }
   /** One address. `authority`: label, empty when the address has no name. */
   | { readonly kind: "forward"; readonly info: EndpointInfo; readonly authority: string };
@@ -31,15 +40,35 @@ export type BackendPlan =
 export type Choice =
   | {
       readonly kind: "backends";
-      readonly backends: ReadonlyArray<{ readonly weight: number; readonly plan: BackendPlan }>;
+      readonly backends: readonly PlannedBackend[];
     }
-  | { readonly kind: "refuse"; readonly cause: FailureCause; readonly message: string };
+  | Refusal;
+
+export interface Refusal {
+  readonly kind: "refuse";
+  readonly cause: FailureCause;
+  readonly message: string;
+}
+
+export interface PlannedBackend {
+  readonly weight: number;
+  /** Where its share of the traffic goes. */
+  readonly plan: BackendPlan | Refusal;
+  /** What it is called in metrics. */
+  readonly ref: ResourceRef | null;
+  readonly filters: readonly Filter[];
+  /** Of one try, ms; 0: none. */
+  readonly timeout: number;
+}
 
 export interface PlannedRoute {
   readonly match: RouteMatchers;
   /** The resource that it comes from. */
   readonly ref: ResourceRef;
   readonly choice: Choice;
+  readonly filters: readonly Filter[];
+  readonly timeouts: Timeouts;
+  readonly retry: RetryRule | null;
 }
 
 export interface OutboundPlan {
@@ -96,7 +125,7 @@ function profilePlan(addr: SocketAddr, profile: DestinationProfile, options: Pla
   const parent = resourceRef(profile.parentRef) ?? (authority === "" ? defaultRef("unknown") : serviceRef(authority));
   const overrides = profile.dstOverrides.filter((override) => override.weight > 0);
   if (overrides.length > 0) {
-    const backends = overrides.map(({ authority: path, weight }) => ({ weight, plan: balancer(path) }));
+    const backends = overrides.map(({ authority: path, weight }) => planned(balancer(path), weight));
     return fromChoice(protocol, options.detectTimeout, { kind: "backends", backends }, parent);
   }
   const info = profile.endpoint === undefined ? null : endpointInfo(profile.endpoint, {}, options);
@@ -113,7 +142,7 @@ function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan 
   const parent = resourceRef(policy.metadata) ?? defaultRef("unknown");
   switch (kind?.case) {
     case "detect": {
-      const http = httpRoutes(kind.value.http1?.routes ?? [], options);
+      const http = httpRoutes(kind.value.http1?.routes ?? [], accrual(kind.value.http1?.failureAccrual), options);
       const tcp = tcpChoice(kind.value.opaque?.routes ?? [], options) ?? firstOf(http);
       if (tcp === null) return null;
       const detectTimeout = milliseconds(kind.value.timeout, options.detectTimeout);
@@ -121,14 +150,14 @@ function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan 
     }
     case "http1":
     case "http2": {
-      const http = httpRoutes(kind.value.routes, options);
+      const http = httpRoutes(kind.value.routes, accrual(kind.value.failureAccrual), options);
       const tcp = firstOf(http);
       return tcp === null
         ? null
         : { protocol: kind.case, detectTimeout: options.detectTimeout, http, grpc: false, tcp, parent };
     }
     case "grpc": {
-      const http = grpcRoutes(kind.value.routes, options);
+      const http = grpcRoutes(kind.value.routes, accrual(kind.value.failureAccrual), options);
       const tcp = firstOf(http);
       if (tcp === null) return null;
       return { protocol: "http2", detectTimeout: options.detectTimeout, http, grpc: true, tcp, parent };
@@ -145,54 +174,91 @@ function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan 
   }
 }
 
-function httpRoutes(routes: readonly HttpRoute[], options: PlanOptions): PlannedRoute[] {
-  return plannedRoutes(routes, "http", requestMatch, options, ({ kind }) =>
-    kind.case === "failureInjector" ? refusal(kind.value.status === 403, kind.value.message) : null,
-  );
+function httpRoutes(
+  routes: readonly HttpRoute[],
+  accrued: AccrualOptions | null,
+  options: PlanOptions,
+): PlannedRoute[] {
+  return plannedRoutes(routes, "http", requestMatch, httpRetry, { ...options, accrued });
 }
 
-function grpcRoutes(routes: readonly GrpcRoute[], options: PlanOptions): PlannedRoute[] {
-  return plannedRoutes(routes, "grpc", rpcMatch, options, ({ kind }) =>
-    kind.case === "failureInjector" ? refusal(kind.value.code === permissionDenied, kind.value.message) : null,
-  );
+function grpcRoutes(
+  routes: readonly GrpcRoute[],
+  accrued: AccrualOptions | null,
+  options: PlanOptions,
+): PlannedRoute[] {
+  return plannedRoutes(routes, "grpc", rpcMatch, grpcRetry, { ...options, accrued });
 }
 
-/** gRPC's PERMISSION_DENIED. */
-const permissionDenied = 7;
-
-function refusal(denied: boolean, message: string): Choice {
-  return { kind: "refuse", cause: denied ? "unauthorized" : "unexpected", message };
+interface RouteOptions extends PlanOptions {
+  readonly accrued: AccrualOptions | null;
 }
 
 /** What routes of HTTP and of gRPC have in common. */
-interface RouteMessage<M, F> {
+interface RouteMessage<M, R> {
   readonly metadata?: Metadata | undefined;
   readonly hosts: HttpRoute["hosts"];
   readonly rules: ReadonlyArray<{
     readonly matches: readonly M[];
-    readonly filters: readonly F[];
-    readonly backends?: DistributionMessage | undefined;
+    readonly filters: readonly FilterMessage[];
+    readonly backends?: DistributionMessage<BackendMessage> | undefined;
+    readonly timeouts?: TimeoutsMessage | undefined;
+    readonly requestTimeout?: Duration | undefined;
+    readonly retry?: R | undefined;
   }>;
 }
 
-/** `refuse`: what a filter answers instead of a backend, or null. */
-function plannedRoutes<M, F>(
-  routes: ReadonlyArray<RouteMessage<M, F>>,
+function plannedRoutes<M, R>(
+  routes: ReadonlyArray<RouteMessage<M, R>>,
   unnamed: string,
   match: (message: M) => RequestMatch,
-  options: PlanOptions,
-  refuse: (filter: F) => Choice | null,
+  retry: (message: R) => RetryRule,
+  options: RouteOptions,
 ): PlannedRoute[] {
-  const out: PlannedRoute[] = [];
-  for (const route of routes) {
-    const hosts = hostMatches(route.hosts);
-    const ref = resourceRef(route.metadata) ?? defaultRef(unnamed);
-    for (const rule of route.rules) {
-      const found = rule.filters.map(refuse).find((refused) => refused !== null) ?? choice(rule.backends, options);
-      if (found !== null) out.push({ match: { hosts, requests: rule.matches.map(match) }, ref, choice: found });
-    }
+  return routes.flatMap(({ metadata, hosts: hostMessages, rules }) => {
+    const hosts = hostMatches(hostMessages);
+    const ref = resourceRef(metadata) ?? defaultRef(unnamed);
+    return rules.map((rule) => ({
+      match: { hosts, requests: rule.matches.map(match) },
+      ref,
+      choice: routeChoice(rule.backends, options),
+      filters: filters(rule.filters),
+      timeouts: {
+        request: milliseconds(rule.timeouts?.request ?? rule.requestTimeout, 0),
+        response: milliseconds(rule.timeouts?.response, 0),
+        idle: milliseconds(rule.timeouts?.idle, 0),
+        attempt: 0,
+      },
+      retry: rule.retry === undefined ? null : retry(rule.retry),
+    }));
+  });
+}
+
+/** Like `choice`, with what is wrong kept in its place: its requests fail, and go to no other rule or backend. */
+function routeChoice(distribution: DistributionMessage<BackendMessage> | undefined, options: RouteOptions): Choice {
+  const kind = distribution?.kind;
+  if (kind?.case === "firstAvailable" && kind.value.backends.length > 0) {
+    const [first] = kind.value.backends.map((backend) => routeBackend(backend, 1, options));
+    if (first !== undefined) return { kind: "backends", backends: [first] };
   }
-  return out;
+  if (kind?.case === "randomAvailable") {
+    const backends = kind.value.backends
+      .filter(({ weight }) => weight > 0)
+      .map(({ weight, backend }) => routeBackend(backend, weight, options));
+    if (backends.length > 0) return { kind: "backends", backends };
+  }
+  return { kind: "refuse", cause: "unexpected", message: "The route has no backend" };
+}
+
+function routeBackend(message: BackendMessage | undefined, weight: number, options: RouteOptions): PlannedBackend {
+  const found = backendPlan(message?.backend, options, options.accrued);
+  return {
+    weight,
+    plan: found ?? { kind: "refuse", cause: "unexpected", message: "The backend of the route is invalid" },
+    ref: resourceRef(message?.backend?.metadata),
+    filters: filters(message?.filters ?? []),
+    timeout: milliseconds(message?.requestTimeout, 0),
+  };
 }
 
 function tcpChoice(routes: ReadonlyArray<OpaqueRoute | TlsRoute>, options: PlanOptions): Choice | null {
@@ -209,27 +275,37 @@ function tcpChoice(routes: ReadonlyArray<OpaqueRoute | TlsRoute>, options: PlanO
   return null;
 }
 
+/** What the backends of all kinds of routes have in common */
+interface BackendMessage {
+  readonly backend?: Backend | undefined;
+  readonly filters?: readonly FilterMessage[];
+  readonly requestTimeout?: Duration | undefined;
+}
+
 /** What the three kinds of distribution (HTTP, opaque, TLS) have in common. */
-interface DistributionMessage {
+interface DistributionMessage<B> {
   readonly kind:
     | { readonly case: "empty" }
     | {
         readonly case: "firstAvailable";
-        readonly value: { readonly backends: ReadonlyArray<{ readonly backend?: Backend | undefined }> };
+        readonly value: { readonly backends: readonly B[] };
       }
     | {
         readonly case: "randomAvailable";
         readonly value: {
           readonly backends: ReadonlyArray<{
             readonly weight: number;
-            readonly backend?: { readonly backend?: Backend | undefined } | undefined;
+            readonly backend?: B | undefined;
           }>;
         };
       }
     | { readonly case: undefined };
 }
 
-function choice(distribution: DistributionMessage | undefined, options: PlanOptions): Choice | null {
+function choice(
+  distribution: DistributionMessage<Pick<BackendMessage, "backend">> | undefined,
+  options: PlanOptions,
+): Choice | null {
   const kind = distribution?.kind;
   switch (kind?.case) {
     case "empty":
@@ -241,10 +317,10 @@ function choice(distribution: DistributionMessage | undefined, options: PlanOpti
       return plan === undefined || plan === null ? null : single(plan);
     }
     case "randomAvailable": {
-      const backends: Array<{ weight: number; plan: BackendPlan }> = [];
+      const backends: PlannedBackend[] = [];
       for (const { weight, backend } of kind.value.backends) {
         const plan = backendPlan(backend?.backend, options);
-        if (plan !== null && weight > 0) backends.push({ weight, plan });
+        if (plan !== null && weight > 0) backends.push(planned(plan, weight));
       }
       return backends.length === 0 ? null : { kind: "backends", backends };
     }
@@ -253,7 +329,11 @@ function choice(distribution: DistributionMessage | undefined, options: PlanOpti
   }
 }
 
-function backendPlan(backend: Backend | undefined, options: PlanOptions): BackendPlan | null {
+function backendPlan(
+  backend: Backend | undefined,
+  options: PlanOptions,
+  accrued: AccrualOptions | null = null,
+): BackendPlan | null {
   const kind = backend?.kind;
   switch (kind?.case) {
     case "forward": {
@@ -265,7 +345,13 @@ function backendPlan(backend: Backend | undefined, options: PlanOptions): Backen
       if (path === "") return null;
       const { capacity = 0, failfastTimeout } = backend?.queue ?? {};
       const queue = capacity === 0 ? null : { capacity, failfastTimeout: milliseconds(failfastTimeout, 3000) };
-      return { kind: "balancer", path, ref: resourceRef(backend?.metadata) ?? serviceRef(path), queue };
+      return {
+        kind: "balancer",
+        path,
+        ref: resourceRef(backend?.metadata) ?? serviceRef(path),
+        queue,
+        accrual: accrued,
+      };
     }
     default:
       return null;
@@ -276,19 +362,33 @@ function fromChoice(protocol: OutboundProtocol, detectTimeout: number, tcp: Choi
   return {
     protocol,
     detectTimeout,
-    http: [{ match: anything, ref: defaultRef("http"), choice: tcp }],
+    http: [{ match: anything, ref: defaultRef("http"), choice: tcp, filters: [], timeouts: noTimeouts, retry: null }],
     grpc: false,
     tcp,
     parent,
   };
 }
 
-const balancer = (path: string): BackendPlan => ({ kind: "balancer", path, ref: serviceRef(path), queue: null });
+const balancer = (path: string): BackendPlan => ({
+  kind: "balancer",
+  path,
+  ref: serviceRef(path),
+  queue: null,
+  accrual: null,
+});
 
-const single = (plan: BackendPlan): Choice => ({ kind: "backends", backends: [{ weight: 1, plan }] });
+const single = (plan: BackendPlan): Choice => ({ kind: "backends", backends: [planned(plan, 1)] });
 
+function planned(plan: BackendPlan, weight: number): PlannedBackend {
+  return { weight, plan, ref: plan.kind === "balancer" ? plan.ref : null, filters: [], timeout: 0 };
+}
+
+/** For bytes, which can't be told apart: where the first route's requests go, if they go anywhere. */
 function firstOf(routes: readonly PlannedRoute[]): Choice | null {
-  return routes[0]?.choice ?? null;
+  const [first] = routes;
+  if (first?.filters.some(({ kind }) => kind === "failure" || kind === "redirect"))
+    return { kind: "refuse", cause: "unauthorized", message: "The first route answers by itself" };
+  return first?.choice ?? null;
 }
 
 function plainEndpoint(addr: SocketAddr): EndpointInfo {
@@ -298,8 +398,9 @@ function plainEndpoint(addr: SocketAddr): EndpointInfo {
 /** Backends with the same key are the same. A balancer belongs to one parent: its metrics name both. */
 export function backendKey(plan: BackendPlan, parent: ResourceRef): string {
   if (plan.kind === "balancer") {
-    const { path, queue } = plan;
-    return `${path} ${queue?.capacity ?? ""} ${queue?.failfastTimeout ?? ""} ${Object.values(parent).join("/")}`;
+    const { path, queue, accrual: accrued } = plan;
+    const judged = accrued === null ? "" : JSON.stringify(accrued);
+    return `${path} ${queue?.capacity ?? ""} ${queue?.failfastTimeout ?? ""} ${judged} ${Object.values(parent).join("/")}`;
   }
   const { addr, tls, transportPort, authorityOverride } = plan.info;
   return `=${formatSocketAddr(addr)} ${tls?.identity ?? ""} ${transportPort ?? ""} ${authorityOverride ?? ""} ${plan.authority}`;

@@ -1,4 +1,5 @@
 /** One destination as the outbound stack uses it: the current plan with its backends, exchanged as a whole on change. */
+import type { Clock } from "#lib/clock.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import type { Random } from "#lib/random.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
@@ -12,7 +13,11 @@ import type {
   OutboundTarget,
   PickWaiter,
   RouteCells,
+  RouteExtras,
 } from "../outbound/ports.ts";
+import { FilterChain } from "../route/filter.ts";
+import { defaultBudget, RetryBudget } from "../route/retry-budget.ts";
+import { Shares } from "../route/shares.ts";
 import { matchesEverything, RouteFinder, type RouteMatchers } from "../route/match.ts";
 import { LazyCounter, type Family } from "#lib/metrics/registry.ts";
 import type { DetectCells } from "../detect/detection.ts";
@@ -21,9 +26,10 @@ import { resourceLabels, type ResourceRef } from "../telemetry/labels.ts";
 import type { RouteMetrics } from "../telemetry/route-metrics.ts";
 import type { Backend, Backends } from "./backends.ts";
 import { defaultRef } from "./resource-ref.ts";
-import type { BackendPlan, Choice, OutboundPlan } from "./outbound-plan.ts";
+import type { BackendPlan, Choice, OutboundPlan, PlannedBackend, PlannedRoute } from "./outbound-plan.ts";
 
 export interface TargetOptions {
+  readonly clock: Clock;
   readonly random: Random;
   readonly backends: Backends;
   readonly source: TransportCells;
@@ -38,11 +44,21 @@ export interface TargetOptions {
 }
 
 /** Ready-made answers, drawn by weight. */
-interface LiveRoute {
+class LiveRoute {
   readonly match: RouteMatchers;
-  readonly outcomes: ReadonlyArray<HttpRoute | HttpRefusal>;
-  /** Running sums of the weights; empty when there is one outcome. */
-  readonly sums: readonly number[];
+  /** At least one. */
+  outcomes: ReadonlyArray<HttpRoute | HttpRefusal> = [];
+  /** Null: there is one. */
+  private readonly shares: Shares | null;
+
+  constructor(match: RouteMatchers, shares: Shares | null) {
+    this.match = match;
+    this.shares = shares;
+  }
+
+  next(): HttpRoute | HttpRefusal {
+    return this.outcomes[this.shares === null ? 0 : this.shares.next()]!;
+  }
 }
 
 class ForwardRoute implements HttpRoute {
@@ -50,11 +66,13 @@ class ForwardRoute implements HttpRoute {
   readonly balancer: Balancer;
   readonly unrouted: HttpCells;
   readonly requests: RouteCells;
+  readonly extras: RouteExtras | null;
   private readonly backend: Backend;
 
-  constructor(backend: Backend, requests: RouteCells) {
+  constructor(backend: Backend, requests: RouteCells, extras: RouteExtras | null) {
     this.backend = backend;
     this.requests = requests;
+    this.extras = extras;
     this.balancer = backend.http;
     this.unrouted = backend.unrouted;
   }
@@ -67,19 +85,22 @@ class ForwardRoute implements HttpRoute {
 /** Whole connections over several balancers by weight. */
 class SplitBalancer implements Balancer {
   private readonly balancers: readonly Balancer[];
-  private readonly draw: () => number;
+  private readonly shares: Shares;
+  private drawn: Balancer = nowhere;
 
-  constructor(balancers: readonly Balancer[], draw: () => number) {
+  constructor(balancers: readonly Balancer[], shares: Shares) {
     this.balancers = balancers;
-    this.draw = draw;
+    this.shares = shares;
   }
 
   pick(): Endpoint | null {
-    return this.balancers[this.draw()]?.pick() ?? null;
+    this.drawn = this.balancers[this.shares.next()] ?? nowhere;
+    return this.drawn.pick();
   }
 
+  /** Right after a `pick` that found nothing: for the same one. */
   wait(waiter: PickWaiter): "queued" | "failfast" | "load-shed" {
-    return this.balancers[this.draw()]?.wait(waiter) ?? "failfast";
+    return this.drawn.wait(waiter);
   }
 
   giveUp(waiter: PickWaiter): void {
@@ -105,18 +126,24 @@ export class LiveTarget implements OutboundTarget {
   /** The answer to every request when there is no choice. */
   private always: HttpRoute | HttpRefusal | null = null;
   private held: Backend[] = [];
+  /** Outlives changes of the plan. */
+  private readonly budget: RetryBudget;
   private holders = 0;
 
   /** Nothing can go there before the first {@link update}. */
   constructor(addr: SocketAddr, options: TargetOptions) {
     this.addr = addr;
     this.options = options;
+    this.budget = new RetryBudget(defaultBudget, options.clock);
     this.source = options.source;
     this.notFound = {
       kind: "refuse",
       cause: "route-not-found",
       message: "No route matches the request",
+      status: null,
       unrouted: options.unrouted,
+      requests: null,
+      extras: null,
     };
     this.detect = options.detect.cells(resourceLabels("parent", this.parent));
     this.connections = this.countConnections();
@@ -137,7 +164,7 @@ export class LiveTarget implements OutboundTarget {
     if (!sameRef(parent, plan.parent)) this.detect = this.options.detect.cells(resourceLabels("parent", plan.parent));
     if (!sameRef(parent, plan.parent) || protocol !== plan.protocol) this.connections = this.countConnections();
     this.tcp = this.tcpBalancer(plan.tcp);
-    const routes = plan.http.map(({ match, ref, choice }) => ({ match, ...this.outcomes(choice, ref, plan.grpc) }));
+    const routes = plan.http.map((route) => this.live(route, plan.grpc));
     this.routes = new RouteFinder(routes);
     const [only] = routes;
     const fixed = routes.length === 1 && only?.outcomes.length === 1 && matchesEverything(only.match);
@@ -149,7 +176,7 @@ export class LiveTarget implements OutboundTarget {
     if (this.always !== null) return this.always;
     const route = this.routes.find(head);
     if (route === null) return this.notFound;
-    return route.outcomes[this.draw(route.sums)] ?? this.notFound;
+    return route.next();
   }
 
   hold(): void {
@@ -181,32 +208,64 @@ export class LiveTarget implements OutboundTarget {
 
   private tcpBalancer(choice: Choice): Balancer {
     if (choice.kind === "refuse") return nowhere;
-    const balancers = choice.backends.map(({ plan }) => this.acquire(plan).tcp);
+    const balancers = choice.backends.map(({ plan }) => (plan.kind === "refuse" ? nowhere : this.acquire(plan).tcp));
     const [first] = balancers;
     if (balancers.length === 1 && first !== undefined) return first;
-    const sums = runningSums(choice.backends);
-    return new SplitBalancer(balancers, () => this.draw(sums));
+    const weights = choice.backends.map(({ weight }) => weight);
+    return new SplitBalancer(balancers, new Shares(weights, this.options.random));
   }
 
-  private outcomes(choice: Choice, route: ResourceRef, grpc: boolean): Pick<LiveRoute, "outcomes" | "sums"> {
-    if (choice.kind === "refuse") {
-      const { cause, message } = choice;
-      return { outcomes: [{ kind: "refuse", cause, message, unrouted: this.options.unrouted }], sums: [] };
-    }
-    const { parent } = this;
+  private live(planned: PlannedRoute, grpc: boolean): LiveRoute {
+    const { choice, match } = planned;
+    const backends: readonly PlannedBackend[] =
+      choice.kind === "backends" ? choice.backends : [{ weight: 1, plan: choice, ref: null, filters: [], timeout: 0 }];
+    const weights = backends.map(({ weight }) => weight);
+    const route = new LiveRoute(match, backends.length > 1 ? new Shares(weights, this.options.random) : null);
+    route.outcomes = backends.map((backend) => this.outcome(planned, backend, route, grpc));
+    return route;
+  }
+
+  private outcome(
+    planned: PlannedRoute,
+    backend: PlannedBackend,
+    live: LiveRoute,
+    grpc: boolean,
+  ): HttpRoute | HttpRefusal {
+    const { parent, options } = this;
+    const { plan } = backend;
+    const named = backend.ref ?? (plan.kind === "balancer" ? plan.ref : parent);
+    const requests = options.routes.cells({ parent, route: planned.ref, backend: named }, grpc);
+    const extras = this.extras(planned, backend, live, grpc);
+    if (plan.kind !== "refuse") return new ForwardRoute(this.acquire(plan), requests, extras);
+    const { cause, message } = plan;
+    return { kind: "refuse", cause, message, status: null, unrouted: options.unrouted, requests, extras };
+  }
+
+  /** Null when the rule and the backend want nothing but that requests go there. */
+  private extras(
+    { filters, match, timeouts, retry, ref }: PlannedRoute,
+    backend: PlannedBackend,
+    live: LiveRoute,
+    grpc: boolean,
+  ): RouteExtras | null {
+    const chains = [filters, backend.filters].map((list) => new FilterChain(list, match));
+    const response = chains.flatMap((chain) => chain.response);
+    const times = { ...timeouts, attempt: backend.timeout };
+    const timed = times.request > 0 || times.response > 0 || times.idle > 0 || times.attempt > 0;
+    const retried = retry !== null && retry.limit > 0;
+    const guarded = timed || retried || response.length > 0;
+    const active = chains.filter((chain) => !chain.passesRequests);
+    if (!guarded && active.length === 0) return null;
     return {
-      outcomes: choice.backends.map(({ plan }) => {
-        const backend = plan.kind === "balancer" ? plan.ref : parent;
-        return new ForwardRoute(this.acquire(plan), this.options.routes.cells({ parent, route, backend }, grpc));
-      }),
-      sums: choice.backends.length === 1 ? [] : runningSums(choice.backends),
+      filters: active,
+      response,
+      timeouts: times,
+      retry: retried ? retry : null,
+      retries: retried ? this.options.routes.retries({ parent: this.parent, route: ref }, grpc) : null,
+      budget: this.budget,
+      guarded,
+      again: () => live.next(),
     };
-  }
-
-  private draw(sums: readonly number[]): number {
-    if (sums.length === 0) return 0;
-    const point = this.options.random.next() * (sums.at(-1) ?? 0);
-    return sums.findIndex((sum) => point < sum);
   }
 }
 
@@ -229,9 +288,4 @@ function sameRef(a: ResourceRef, b: ResourceRef): boolean {
     a.port === b.port &&
     a.section === b.section
   );
-}
-
-function runningSums(items: ReadonlyArray<{ readonly weight: number }>): number[] {
-  let sum = 0;
-  return items.map(({ weight }) => (sum += weight));
 }

@@ -1,16 +1,28 @@
-import type { MeshError } from "#lib/errors.ts";
+import { MeshError } from "#lib/errors.ts";
 import { header, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
-import type { FailureCause, HttpCells } from "../http/ports.ts";
+import { changeRequest } from "../http/edit-head.ts";
+import type { ErrorAnswer, Failure, FailureCause, HttpCells } from "../http/ports.ts";
 import type { ExchangeEnd, RequestControl, RequestHandler } from "../http/request-handler.ts";
+import { grpcTimeout } from "../route/rule.ts";
 import { endpointPool, type HttpVersion } from "./endpoint-connect.ts";
+import { GuardedRequest, type GuardOwner } from "./guarded-request.ts";
 import { maxAttempts, type OutboundShared } from "./options.ts";
-import type { Endpoint, HttpRoute, OutboundTarget, PickWaiter, RouteError } from "./ports.ts";
+import type {
+  Endpoint,
+  HttpRefusal,
+  HttpRoute,
+  OutboundTarget,
+  PickWaiter,
+  RouteCells,
+  RouteError,
+  RouteExtras,
+} from "./ports.ts";
 
 /**
  * Requests, one at a time (those of an HTTP/1 connection, or one of an HTTP/2 connection): route, pick an endpoint, send, report the outcome. Holds the
  * state of the request under way itself and is its own waiter, so that nothing is made per request.
  */
-export class OutboundHttpSession implements RequestHandler, PickWaiter {
+export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwner {
   private readonly shared: OutboundShared;
   private readonly target: OutboundTarget;
   private readonly version: HttpVersion;
@@ -18,12 +30,21 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
   private connection: RequestControl | null = null;
   private head: RequestHead | null = null;
   private route: HttpRoute | null = null;
+  private requests: RouteCells | null = null;
+  /** Only while a request needs one. */
+  private guard: GuardedRequest | null = null;
+  /** The answer of ours that waits for the connection to let go. */
+  private pending: PendingAnswer | null = null;
   private endpoint: Endpoint | null = null;
   private cells: HttpCells | null = null;
   private counted = false;
+  /** By the server. */
+  private answered = false;
   /** Why the answer is ours, if it is. */
   private error: RouteError | null = null;
   private startedAt = 0;
+  /** Of the clock; for requests of routes with extras. */
+  private deadline = never;
   private sentAt = 0;
   private attempts = 0;
   private lastError: MeshError | null = null;
@@ -46,22 +67,117 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
     this.connection = connection;
     this.head = head;
     this.counted = false;
+    this.answered = false;
     this.error = null;
     this.attempts = 0;
     this.lastError = null;
     this.startedAt = shared.options.clock.now();
     shared.inFlight++;
     const route = this.target.route(head);
+    this.cells = route.unrouted;
+    this.requests = route.requests;
+    if (shared.inFlight > shared.options.maxInFlight) this.fail("load-shed", "Too many requests at a time");
+    else if (route.extras === null) this.follow(route);
+    else this.begin(route, route.extras, head);
+  }
+
+  private follow(route: HttpRoute | HttpRefusal): void {
     if (route.kind === "refuse") {
-      this.route = null;
-      this.cells = route.unrouted;
-      this.fail(route.cause, route.message);
+      this.refuse(route);
       return;
     }
     this.route = route;
-    this.cells = route.unrouted;
-    if (shared.inFlight > shared.options.maxInFlight) this.fail("load-shed", "Too many requests at a time");
-    else this.pick(route);
+    this.pick(route);
+  }
+
+  private refuse({ cause, message, status }: HttpRefusal): void {
+    this.fail(cause, message, status);
+  }
+
+  private begin(route: HttpRoute | HttpRefusal, extras: RouteExtras, head: RequestHead): void {
+    const grpc = isGrpc(head);
+    const own = extras.timeouts.request;
+    const asked = grpc && extras.guarded ? grpcTimeout(header(head.headers, "grpc-timeout")) : 0;
+    this.deadline = this.startedAt + Math.min(own > 0 ? own : never, asked > 0 ? asked : never);
+    if (!this.filter(extras, head)) return;
+    if (route.kind === "forward" && extras.guarded) {
+      const { clock, random } = this.shared.options;
+      const flush = (): void => this.shared.http.flusher.run();
+      extras.budget.deposit();
+      this.guard = new GuardedRequest(this, extras, grpc, this.deadline, {
+        clock,
+        random,
+        budget: extras.budget,
+        flush,
+      });
+    }
+    this.follow(route);
+  }
+
+  /** Whether the request goes on; else it was answered. */
+  private filter(extras: RouteExtras, head: RequestHead): boolean {
+    let sent = head;
+    for (const chain of extras.filters) {
+      const filtered = chain.apply(sent, "http", this.shared.options.random);
+      if (filtered.kind === "redirect") {
+        this.letClientGo({
+          answer: { status: filtered.status, headers: ["location", filtered.location], close: false },
+        });
+        return false;
+      }
+      if (filtered.kind === "failure") {
+        this.fail("injected", filtered.message, { http: filtered.status, grpc: filtered.grpc });
+        return false;
+      }
+      if (filtered.changes !== null) sent = changeRequest(sent, filtered.changes);
+    }
+    this.connection?.replace(this.deadline < never && isGrpc(head) ? this.withDeadline(sent) : sent);
+    return true;
+  }
+
+  /** What is left of the time, for the server. */
+  private withDeadline(head: RequestHead): RequestHead {
+    const left = Math.max(1, Math.min(99_999_999, Math.floor(this.deadline - this.shared.options.clock.now())));
+    const changes = { set: ["grpc-timeout", `${left}m`], add: [], remove: new Set<string>() };
+    return changeRequest(head, { headers: [changes], path: null, authority: null, known: new WeakMap() });
+  }
+
+  // --- tries
+
+  onTryAgain(): void {
+    const { head, route } = this;
+    const extras = route?.extras ?? null;
+    if (head === null || extras === null) return;
+    const again = extras.again();
+    this.requests = again.requests;
+    this.cells = again.unrouted;
+    if (again.extras === null || this.filter(again.extras, head)) this.follow(again);
+    this.shared.http.flusher.run();
+  }
+
+  onTryEnded(status: number, grpcStatus: number): void {
+    const latency = this.shared.options.clock.now() - this.sentAt;
+    if (status > 0) this.endpoint?.responded(latency, status);
+    this.count();
+    this.cells?.responseEnded(status, latency, status > 0, grpcStatus);
+    this.requests?.tried(status, grpcStatus, latency, status > 0 ? null : "RESPONSE_HEADERS_TIMEOUT");
+    this.endpoint?.judged(true);
+    this.letGo(status === 0);
+    this.counted = false;
+  }
+
+  onTryUnsent(error: MeshError): void {
+    this.unsent(error);
+  }
+
+  onExpired(error: RouteError): void {
+    this.route?.balancer.giveUp(this);
+    this.endpoint?.judged(true);
+    this.fail("request-timeout", expired[error] ?? "The request took too long", null, error);
+  }
+
+  onCut(error: RouteError): void {
+    this.error = error;
   }
 
   private pick(route: HttpRoute): void {
@@ -82,7 +198,9 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
     const { connection } = this;
     if (connection === null) return;
     connection.authority = endpoint.authorityOverride;
-    connection.send(endpointPool(this.shared, endpoint, this.version));
+    const pool = endpointPool(this.shared, endpoint, this.version);
+    if (this.guard === null) connection.send(pool);
+    else this.guard.send(pool, connection);
   }
 
   onEndpoint(endpoint: Endpoint): void {
@@ -102,6 +220,11 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
   }
 
   onUnsent(_connection: RequestControl, error: MeshError): void {
+    if (this.pending === null) this.unsent(error);
+    else this.answerPending(this.pending);
+  }
+
+  private unsent(error: MeshError): void {
     const { route } = this;
     this.lastError = error;
     this.letGo(true);
@@ -112,10 +235,16 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
   }
 
   onNoAnswer(_connection: RequestControl, error: MeshError): void {
+    if (this.pending !== null) {
+      this.answerPending(this.pending);
+      return;
+    }
+    this.endpoint?.judged(true);
     this.fail(error.code === "protocol" ? "bad-response" : "connect-failed", error.message);
   }
 
   onResponse(head: ResponseHead): void {
+    this.answered = true;
     this.count();
     this.endpoint?.responded(this.shared.options.clock.now() - this.sentAt, head.status);
   }
@@ -124,12 +253,20 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
     this.count();
     const latency = this.shared.options.clock.now() - this.startedAt;
     this.cells?.responseEnded(status, latency, end === "complete", grpcStatus);
-    this.route?.requests.ended(status, grpcStatus, latency, end === "complete" ? this.error : errorOfEnd[end]);
+    this.requests?.ended(status, grpcStatus, latency, this.error ?? (end === "complete" ? null : errorOfEnd[end]));
+    if (this.answered && end !== "client-gone")
+      this.endpoint?.judged(end === "broken" || isFailure(status, grpcStatus));
     this.letGo(end === "broken");
     this.shared.inFlight--;
     this.head = null;
     this.route = null;
+    this.requests = null;
     this.cells = null;
+    this.pending = null;
+    if (this.guard !== null) {
+      this.guard.close();
+      this.guard = null;
+    }
   }
 
   onAbandoned(): void {
@@ -153,13 +290,55 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter {
     this.endpoint = null;
   }
 
-  private fail(cause: FailureCause, message: string): void {
-    this.error = errorOfCause[cause] ?? "UNKNOWN";
-    const grpc =
-      this.head !== null && (header(this.head.headers, "content-type")?.startsWith("application/grpc") ?? false);
-    this.connection?.answer(this.shared.options.errors.respond({ cause, message, grpc, meshed: false }));
+  private fail(
+    cause: FailureCause,
+    message: string,
+    status: Failure["status"] | null = null,
+    error?: RouteError,
+  ): void {
+    this.error = error ?? (cause === "injected" ? null : (errorOfCause[cause] ?? "UNKNOWN"));
+    const grpc = this.head !== null && isGrpc(this.head);
+    const failure = { cause, message, grpc, meshed: false, ...(status && { status }) };
+    this.letClientGo({ answer: this.shared.options.errors.respond(failure) });
+  }
+
+  /** Answers, as soon as the connection has let go of what serves the request. */
+  private letClientGo(pending: PendingAnswer): void {
+    const { guard } = this;
+    this.pending = pending;
+    // It calls `onNoAnswer` or `onUnsent`, where the answer is given.
+    if (guard === null || !guard.giveUp(new MeshError("cancelled", "The request is answered by the proxy")))
+      this.answerPending(pending);
+  }
+
+  private answerPending({ answer }: PendingAnswer): void {
+    this.pending = null;
+    this.connection?.answer(answer);
   }
 }
+
+interface PendingAnswer {
+  readonly answer: ErrorAnswer;
+}
+
+function isGrpc(head: RequestHead): boolean {
+  return header(head.headers, "content-type")?.startsWith("application/grpc") ?? false;
+}
+
+/** gRPC's UNKNOWN, DEADLINE_EXCEEDED, PERMISSION_DENIED, INTERNAL, UNAVAILABLE and DATA_LOSS, as Linkerd's failure accrual has it. */
+const grpcFailures: ReadonlySet<number> = new Set([2, 4, 7, 13, 14, 15]);
+
+function isFailure(status: number, grpcStatus: number): boolean {
+  return grpcStatus < 0 ? status >= 500 : grpcFailures.has(grpcStatus);
+}
+
+const expired: Partial<Record<RouteError, string>> = {
+  IDLE_TIMEOUT: "The stream was idle for too long",
+  RESPONSE_STREAM_TIMEOUT: "The response took too long",
+};
+
+/** ms */
+const never = Number.POSITIVE_INFINITY;
 
 const errorOfEnd = { broken: "RESET", "client-gone": "CANCEL" } as const;
 

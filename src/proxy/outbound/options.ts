@@ -3,6 +3,7 @@ import type { DrainSignal } from "#lib/drain.ts";
 import type { Log } from "#lib/log.ts";
 import type { ConnectOptions } from "#lib/net/connect.ts";
 import type { ConnectHandler, PendingConnect } from "#lib/net/socket.ts";
+import type { Random } from "#lib/random.ts";
 import type { ClientTls } from "#lib/net/tls.ts";
 import type { HttpContext } from "../http/exchange.ts";
 import type { ErrorResponder } from "../http/ports.ts";
@@ -20,6 +21,7 @@ export interface EndpointCredentials {
 /** Everything that the outbound stack is made of. Times are ms. */
 export interface OutboundOptions {
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly drain: DrainSignal;
   readonly discovery: Discovery;

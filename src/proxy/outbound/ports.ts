@@ -4,7 +4,10 @@ import type { MeshError } from "#lib/errors.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
 import type { DetectCells } from "../detect/detection.ts";
-import type { FailureCause, HttpCells, TransportCells } from "../http/ports.ts";
+import type { FilterChain, HeaderChanges } from "../route/filter.ts";
+import type { RetryBudget } from "../route/retry-budget.ts";
+import type { RetryRule, Timeouts } from "../route/rule.ts";
+import type { Failure, FailureCause, HttpCells, TransportCells } from "../http/ports.ts";
 
 /** Knows what is behind an original destination. */
 export interface Discovery {
@@ -53,22 +56,67 @@ export interface HttpRoute {
   readonly unrouted: HttpCells;
   /** Counts requests by route and backend. */
   readonly requests: RouteCells;
+  /** Null for nearly every route: it only chooses a backend. */
+  readonly extras: RouteExtras | null;
+}
+
+/** What a rule and the chosen backend want besides. */
+export interface RouteExtras {
+  /** In this order. */
+  readonly filters: readonly FilterChain[];
+  /** To be applied to responses. */
+  readonly response: readonly HeaderChanges[];
+  readonly timeouts: Timeouts;
+  readonly retry: RetryRule | null;
+  readonly retries: RetryCells | null;
+  /** Of the destination: its rules share it. */
+  readonly budget: RetryBudget;
+  /** Whether the exchange has to be watched: there are timeouts, retries or changes to responses. */
+  readonly guarded: boolean;
+  /** Chooses anew, for another try. */
+  again(): HttpRoute | HttpRefusal;
+}
+
+/** Cells of the retries of one route. */
+export interface RetryCells {
+  requested(): void;
+  /** A retry got an answer that asks for no further one. */
+  succeeded(): void;
+  limitExceeded(): void;
+  overBudget(): void;
 }
 
 /** What kept a request from a whole answer, in the words of the metric. */
-export type RouteError = "FAIL_FAST" | "LOAD_SHED" | "REQUEST_TIMEOUT" | "CANCEL" | "RESET" | "IO" | "UNKNOWN";
+export type RouteError =
+  | "FAIL_FAST"
+  | "LOAD_SHED"
+  | "REQUEST_TIMEOUT"
+  | "RESPONSE_HEADERS_TIMEOUT"
+  | "RESPONSE_STREAM_TIMEOUT"
+  | "IDLE_TIMEOUT"
+  | "CANCEL"
+  | "RESET"
+  | "IO"
+  | "UNKNOWN";
 
 /** Cells of what one route sends to one backend. */
 export interface RouteCells {
   /** Once per request. `latency`: ms; `error` null: `status` (or the gRPC status, or -1) is the answer. */
   ended(status: number, grpcStatus: number, latency: number, error: RouteError | null): void;
+  /** A try that was followed by another one: counts for the backend only. */
+  tried(status: number, grpcStatus: number, latency: number, error: RouteError | null): void;
 }
 
 export interface HttpRefusal {
   readonly kind: "refuse";
   readonly cause: FailureCause;
   readonly message: string;
+  /** Instead of the cause's own. */
+  readonly status: Failure["status"] | null;
   readonly unrouted: HttpCells;
+  /** Null: it belongs to no route. */
+  readonly requests: RouteCells | null;
+  readonly extras: RouteExtras | null;
 }
 
 /** Waits for an endpoint: the request or connection itself, so that nothing is allocated for it. */
@@ -114,6 +162,8 @@ export interface Endpoint {
   started(): void;
   /** The first byte of the response came `rtt` ms after the request was sent. `status` 0: a TCP connection was made. */
   responded(rtt: number, status: number): void;
+  /** What became of a request, for whoever takes failing endpoints out of use; before `ended`, and only when it is known. */
+  judged(failed: boolean): void;
   /** Ends what `started` began, exactly once. `failed`: broke before a response, or broke off in the middle. */
   ended(failed: boolean): void;
   /** A connection attempt succeeded or failed; failures take the endpoint out of rotation for a backoff. */

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
+import { seededRandom } from "#lib/random.ts";
 import { Drain } from "#lib/drain.ts";
 import { memoryLog } from "#lib/log.ts";
 import { connect } from "#lib/net/connect.ts";
@@ -46,6 +47,9 @@ class FakeEndpoint implements Endpoint {
   }
   responded(_rtt: number, status: number): void {
     this.log.push(`responded ${status}`);
+  }
+  judged(failed: boolean): void {
+    if (failed) this.log.push("judged failed");
   }
   ended(failed: boolean): void {
     this.log.push(failed ? "failed" : "ended");
@@ -108,6 +112,7 @@ function setup(options: Setup) {
   const ended: string[] = [];
   const requests = {
     ended: (status: number, _grpc: number, _latency: number, error: string | null) => ended.push(`${status} ${error}`),
+    tried: () => {},
   };
   const target: OutboundTarget = {
     addr: { ip: "10.9.9.9", port: 80 },
@@ -117,13 +122,14 @@ function setup(options: Setup) {
     detect: { observe: (result) => detected.push(result) },
     count: () => detected.push("counted"),
     tcp: balancer,
-    route: () => options.refusal ?? { kind: "forward", balancer, cells: () => http, unrouted, requests },
+    route: () => options.refusal ?? { kind: "forward", balancer, cells: () => http, unrouted, requests, extras: null },
     hold: () => holds++,
     release: () => holds--,
   };
   let answerLookup = (): void => {};
   const stack = createOutboundStack({
     clock,
+    random: seededRandom(1),
     log,
     drain,
     discovery: {
@@ -298,7 +304,17 @@ describe("HTTP/1 requests", () => {
 
   test("are refused by the route without closing the connection", async () => {
     const unrouted = new CountingHttp();
-    const t = setup({ refusal: { kind: "refuse", cause: "route-not-found", message: "No route", unrouted } });
+    const t = setup({
+      refusal: {
+        kind: "refuse",
+        cause: "route-not-found",
+        message: "No route",
+        status: null,
+        unrouted,
+        requests: null,
+        extras: null,
+      },
+    });
     const client = await t.client();
     client.send(get + get);
     const text = await client.take((all) => all.split("content-length: 0").length === 3);

@@ -3,8 +3,8 @@
  * Hot file: `started` and `ended` run per request and allocate only for an outcome seen first.
  */
 import type { Cell, HistogramCell } from "#lib/metrics/cell.ts";
-import type { Family, Labels, Registry } from "#lib/metrics/registry.ts";
-import type { RouteCells, RouteError } from "../outbound/ports.ts";
+import { LazyCounter, type Family, type Labels, type Registry } from "#lib/metrics/registry.ts";
+import type { RetryCells, RouteCells, RouteError } from "../outbound/ports.ts";
 import { resourceLabels, type ResourceRef } from "./labels.ts";
 
 /** Linkerd's buckets, seconds: few for the route, more for the backend. */
@@ -38,6 +38,12 @@ interface Families {
   readonly backendRequests: Family;
   readonly responseDuration: Family<HistogramCell>;
   readonly responseStatuses: Family;
+  readonly retries: {
+    readonly requests: Family;
+    readonly successes: Family;
+    readonly limitExceeded: Family;
+    readonly overflow: Family;
+  };
 }
 
 export interface RouteRefs {
@@ -59,6 +65,22 @@ export class RouteMetrics {
   cells(refs: RouteRefs, grpc: boolean): RouteCells {
     return new Cells(grpc ? this.grpc : this.http, refs, grpc);
   }
+
+  /** Cells of the retries of one route. */
+  retries({ parent, route }: Omit<RouteRefs, "backend">, grpc: boolean): RetryCells {
+    const { retries } = grpc ? this.grpc : this.http;
+    const labels = routeLabels(parent, route);
+    const requests = new LazyCounter(retries.requests, labels);
+    const successes = new LazyCounter(retries.successes, labels);
+    const limitExceeded = new LazyCounter(retries.limitExceeded, labels);
+    const overflow = new LazyCounter(retries.overflow, labels);
+    return {
+      requested: () => requests.count(),
+      succeeded: () => successes.count(),
+      limitExceeded: () => limitExceeded.count(),
+      overBudget: () => overflow.count(),
+    };
+  }
 }
 
 function families(registry: Registry, scope: string): Families {
@@ -76,12 +98,34 @@ function families(registry: Registry, scope: string): Families {
       responseBounds,
     ),
     responseStatuses: registry.counter(`${scope}_backend_response_statuses_total`, "Completed responses"),
+    retries: {
+      requests: registry.counter(`${scope}_retry_requests_total`, "The total number of retry requests dispatched"),
+      successes: registry.counter(`${scope}_retry_successes_total`, "Retry requests that were answered successfully"),
+      limitExceeded: registry.counter(
+        `${scope}_retry_limit_exceeded_total`,
+        "Responses that were not retried because the limit of tries was reached",
+      ),
+      overflow: registry.counter(
+        `${scope}_retry_overflow_total`,
+        "Responses that were not retried because the budget of retries was spent",
+      ),
+    },
+  };
+}
+
+function routeLabels(parent: ResourceRef, route: ResourceRef): Labels {
+  return {
+    ...resourceLabels("parent", parent),
+    route_group: route.group,
+    route_kind: route.kind,
+    route_namespace: route.namespace,
+    route_name: route.name,
   };
 }
 
 interface Outcome {
-  readonly request: Cell;
-  readonly response: Cell;
+  readonly request: LazyCounter;
+  readonly response: LazyCounter;
 }
 
 class Cells implements RouteCells {
@@ -102,13 +146,7 @@ class Cells implements RouteCells {
   constructor(made: Families, { parent, route, backend }: RouteRefs, grpc: boolean) {
     this.families = made;
     this.grpc = grpc;
-    this.routeLabels = {
-      ...resourceLabels("parent", parent),
-      route_group: route.group,
-      route_kind: route.kind,
-      route_namespace: route.namespace,
-      route_name: route.name,
-    };
+    this.routeLabels = routeLabels(parent, route);
     this.backendLabels = { ...this.routeLabels, ...resourceLabels("backend", backend) };
   }
 
@@ -119,8 +157,16 @@ class Cells implements RouteCells {
     open.requestDuration.observe(seconds);
     open.responseDuration.observe(seconds);
     const outcome = error === null ? this.ofStatus(this.grpc ? grpcStatus : status) : this.ofError(error);
-    outcome.request.value++;
-    outcome.response.value++;
+    outcome.request.count();
+    outcome.response.count();
+  }
+
+  tried(status: number, grpcStatus: number, latency: number, error: RouteError | null): void {
+    const open = (this.open ??= this.resolve());
+    open.requests.value++;
+    open.responseDuration.observe(latency / 1000);
+    const outcome = error === null ? this.ofStatus(this.grpc ? grpcStatus : status) : this.ofError(error);
+    outcome.response.count();
   }
 
   private resolve(): NonNullable<Cells["open"]> {
@@ -153,8 +199,8 @@ class Cells implements RouteCells {
 
   private outcome(labels: Labels): Outcome {
     return {
-      request: this.families.requestStatuses.cell({ ...this.routeLabels, ...labels }),
-      response: this.families.responseStatuses.cell({ ...this.backendLabels, ...labels }),
+      request: new LazyCounter(this.families.requestStatuses, { ...this.routeLabels, ...labels }),
+      response: new LazyCounter(this.families.responseStatuses, { ...this.backendLabels, ...labels }),
     };
   }
 }

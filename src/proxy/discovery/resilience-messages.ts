@@ -1,0 +1,66 @@
+/** Retries and failure accrual of the proxy API in the form that `route/` and `balance/` decide on. */
+import type { BackoffOptions } from "#lib/backoff.ts";
+import { milliseconds } from "#rpc/address.ts";
+import type { ExponentialBackoff, FailureAccrual, GrpcRoute_Retry, HttpRoute_Retry } from "#rpc/gen/outbound_pb.ts";
+import type { AccrualOptions } from "../balance/accrual.ts";
+import type { RetryRule } from "../route/rule.ts";
+
+/** Whatever a message says, a body is kept no longer than this, bytes. */
+const maxBody = 65_536;
+
+function backoff(message: ExponentialBackoff | undefined, unset: BackoffOptions): BackoffOptions {
+  if (message === undefined) return unset;
+  const min = Math.max(1, milliseconds(message.minBackoff, unset.min));
+  const max = Math.max(min, milliseconds(message.maxBackoff, unset.max));
+  return { min, max, jitter: Math.max(0, Math.min(100, message.jitterRatio)) };
+}
+
+type RetryBase = Pick<HttpRoute_Retry | GrpcRoute_Retry, "maxRetries" | "maxRequestBytes" | "timeout" | "backoff">;
+
+function base({ maxRetries, maxRequestBytes, timeout, backoff: pause }: RetryBase) {
+  return {
+    limit: maxRetries,
+    maxBody: maxRequestBytes === 0 ? maxBody : Math.min(maxRequestBytes, maxBody),
+    headTimeout: milliseconds(timeout, 0),
+    backoff: backoff(pause, { min: 25, max: 250, jitter: 1 }),
+  };
+}
+
+export function httpRetry(message: HttpRoute_Retry): RetryRule {
+  const statuses = message.conditions?.statusRanges.map(({ start, end }) => ({ from: start, to: end })) ?? [];
+  return { ...base(message), statuses, grpc: null };
+}
+
+export function grpcRetry(message: GrpcRoute_Retry): RetryRule {
+  const { cancelled, deadineExceeded, resourceExhausted, internal, unavailable } = message.conditions ?? {};
+  const codes: Array<[boolean | undefined, number]> = [
+    [cancelled, 1],
+    [deadineExceeded, 4],
+    [resourceExhausted, 8],
+    [internal, 13],
+    [unavailable, 14],
+  ];
+  const grpc = new Set(codes.filter(([wanted]) => wanted === true).map(([, code]) => code));
+  return { ...base(message), statuses: [], grpc };
+}
+
+/** Null when there is none. */
+export function accrual(message: FailureAccrual | undefined): AccrualOptions | null {
+  const unset = { min: 1000, max: 60_000, jitter: 0.5 };
+  switch (message?.kind.case) {
+    case "consecutiveFailures": {
+      const { maxFailures, backoff: pause } = message.kind.value;
+      if (maxFailures === 0) return null;
+      return { maxFailures, successRate: null, backoff: backoff(pause, unset) };
+    }
+    case "unified": {
+      const { successRateThreshold, decay, minRequests, maxConsecutiveFailures, backoff: pause } = message.kind.value;
+      const rate = { threshold: successRateThreshold, window: Math.max(10, milliseconds(decay, 10_000)), minRequests };
+      const successRate = successRateThreshold > 0 ? rate : null;
+      if (maxConsecutiveFailures === 0 && successRate === null) return null;
+      return { maxFailures: maxConsecutiveFailures, successRate, backoff: backoff(pause, unset) };
+    }
+    default:
+      return null;
+  }
+}
