@@ -17,6 +17,13 @@ test("without repair nothing can enter a pod's network namespace", () => {
   expect(text).not.toContain("netns");
 });
 
+test("without repair the token that lies on each node lets nobody evict pods or write Events", () => {
+  const text = render({ repairController: { enabled: false } });
+  expect(text).not.toContain("eviction");
+  expect(text).not.toContain("events");
+  expect(render({ repairController: { enabled: true } })).toContain("pods/eviction");
+});
+
 test("another registry is for both containers", () => {
   const text = render(cniRegistryLayer("registry.local/mesh/"));
   expect(text.match(/image: registry\.local\/mesh\/cni-plugin:test-version/g)).toHaveLength(2);

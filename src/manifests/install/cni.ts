@@ -50,8 +50,11 @@ export function cniManifests(context: CniContext): readonly Tree[] {
       metadata: { name, labels: labels(context) },
       rules: [
         allow([""], ["pods"], readVerbs),
-        allow([""], ["pods/eviction"], ["create"]),
-        allow([""], ["events"], ["create", "patch"]),
+        // The account's token lies on every node, in the plugin's kubeconfig: no right that nobody needs.
+        ...allWhen(values.repairController.enabled, () => [
+          allow([""], ["pods/eviction"], ["create"]),
+          allow([""], ["events"], ["create", "patch"]),
+        ]),
         { ...allow([""], ["namespaces"], ["get"]), resourceNames: [namespace] },
       ],
     },
