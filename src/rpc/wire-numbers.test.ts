@@ -43,6 +43,11 @@ const numbers: Record<string, string> = {
   "io.linkerd.proxy.destination.WeightedDst": "authority=1 weight=2 backend_ref=3",
   "io.linkerd.proxy.http_route.HttpRouteMatch": "path=1 headers=2 query_params=3 method=4",
   "io.linkerd.proxy.http_route.RequestRedirect": "scheme=1 host=2 path=3 port=4 status=5",
+  // Ours alone.
+  "io.linkerd.proxy.http_route.UrlRewrite": "host=1 path=2",
+  "io.linkerd.proxy.outbound.HttpRoute.RequestMirror": "backend=1 ratio=2",
+  "io.linkerd.proxy.outbound.HttpRoute.Filter":
+    "failure_injector=1 request_header_modifier=2 redirect=3 response_header_modifier=4 url_rewrite=1001 request_mirror=1002",
   "io.linkerd.proxy.http_route.Timeouts": "response=1 request=2 idle=3",
   "io.linkerd.proxy.grpc_route.GrpcFailureInjector": "code=1 message=2 ratio=3",
   "io.linkerd.proxy.inbound.PortSpec": "workload=1 port=2",

@@ -7,8 +7,10 @@ import type {
   RequestHeaderModifier,
   RequestRedirect,
   ResponseHeaderModifier,
+  UrlRewrite,
 } from "#rpc/gen/http_route_pb.ts";
 import { Scheme_Registered, type Headers } from "#rpc/gen/http_types_pb.ts";
+import type { HttpRoute_RequestMirror } from "#rpc/gen/outbound_pb.ts";
 import { isFieldValue } from "#wire/http2/hpack/field.ts";
 import type { Filter, HeaderChanges, PathChange } from "../route/filter.ts";
 
@@ -19,6 +21,8 @@ export interface FilterMessage {
     | { readonly case: "requestHeaderModifier"; readonly value: RequestHeaderModifier }
     | { readonly case: "responseHeaderModifier"; readonly value: ResponseHeaderModifier }
     | { readonly case: "redirect"; readonly value: RequestRedirect }
+    | { readonly case: "urlRewrite"; readonly value: UrlRewrite }
+    | { readonly case: "requestMirror"; readonly value: HttpRoute_RequestMirror }
     | { readonly case: undefined };
 }
 
@@ -26,8 +30,10 @@ export interface FilterMessage {
 const failedPrecondition = 9;
 const permissionDenied = 7;
 
+/** All but mirrors, which are backends. */
 export function filters(messages: readonly FilterMessage[]): Filter[] {
-  return messages.map(({ kind }): Filter => {
+  const own = messages.filter(({ kind }) => kind.case !== "requestMirror");
+  return own.map(({ kind }): Filter => {
     switch (kind.case) {
       case "requestHeaderModifier":
         return { kind: "request-headers", changes: headerChanges(kind.value) };
@@ -35,6 +41,10 @@ export function filters(messages: readonly FilterMessage[]): Filter[] {
         return { kind: "response-headers", changes: headerChanges(kind.value) };
       case "redirect":
         return redirect(kind.value);
+      case "urlRewrite": {
+        const { host, path } = kind.value;
+        return { kind: "rewrite", host: host === "" ? null : host, path: pathChange(path) };
+      }
       case "failureInjector":
         return failure(kind.value);
       default:
@@ -60,7 +70,7 @@ function failure(message: HttpFailureInjector | GrpcFailureInjector): Filter {
   return failed(status, status === 403 ? permissionDenied : failedPrecondition, message.message, ratio);
 }
 
-function ratioOf(ratio: Ratio | undefined): number {
+export function ratioOf(ratio: Ratio | undefined): number {
   if (ratio === undefined || ratio.denominator === 0) return 1;
   return Math.min(1, ratio.numerator / ratio.denominator);
 }
@@ -101,7 +111,7 @@ function redirect({ scheme, host, path, port, status }: RequestRedirect): Filter
   };
 }
 
-export function pathChange(message: PathModifier | undefined): PathChange | null {
+function pathChange(message: PathModifier | undefined): PathChange | null {
   const replace = message?.replace;
   if (replace?.case === undefined) return null;
   return { kind: replace.case, path: replace.value };

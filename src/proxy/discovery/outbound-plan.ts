@@ -15,7 +15,7 @@ import type { Filter } from "../route/filter.ts";
 import type { RequestMatch, RouteMatchers } from "../route/match.ts";
 import { noTimeouts, type RetryRule, type Timeouts } from "../route/rule.ts";
 import type { ResourceRef } from "../telemetry/labels.ts";
-import { filters, type FilterMessage } from "./filter-messages.ts";
+import { filters, ratioOf, type FilterMessage } from "./filter-messages.ts";
 import { accrual, grpcRetry, httpRetry } from "./resilience-messages.ts";
 import { endpointInfo, type TranslateOptions } from "./endpoint-set.ts";
 import { defaultRef, resourceRef, serviceRef } from "./resource-ref.ts";
@@ -67,6 +67,8 @@ export interface PlannedRoute {
   readonly ref: ResourceRef;
   readonly choice: Choice;
   readonly filters: readonly Filter[];
+  /** Get a copy of this share of the requests, 0–1. */
+  readonly mirrors: ReadonlyArray<{ readonly ratio: number; readonly plan: BackendPlan }>;
   readonly timeouts: Timeouts;
   readonly retry: RetryRule | null;
 }
@@ -223,6 +225,7 @@ function plannedRoutes<M, R>(
       ref,
       choice: routeChoice(rule.backends, options),
       filters: filters(rule.filters),
+      mirrors: mirrors(rule.filters, options),
       timeouts: {
         request: milliseconds(rule.timeouts?.request ?? rule.requestTimeout, 0),
         response: milliseconds(rule.timeouts?.response, 0),
@@ -231,6 +234,14 @@ function plannedRoutes<M, R>(
       },
       retry: rule.retry === undefined ? null : retry(rule.retry),
     }));
+  });
+}
+
+function mirrors(messages: readonly FilterMessage[], options: RouteOptions): PlannedRoute["mirrors"] {
+  return messages.flatMap(({ kind }) => {
+    if (kind.case !== "requestMirror") return [];
+    const plan = backendPlan(kind.value.backend, options, options.accrued);
+    return plan === null ? [] : [{ plan, ratio: ratioOf(kind.value.ratio) }];
   });
 }
 
@@ -362,7 +373,17 @@ function fromChoice(protocol: OutboundProtocol, detectTimeout: number, tcp: Choi
   return {
     protocol,
     detectTimeout,
-    http: [{ match: anything, ref: defaultRef("http"), choice: tcp, filters: [], timeouts: noTimeouts, retry: null }],
+    http: [
+      {
+        match: anything,
+        ref: defaultRef("http"),
+        choice: tcp,
+        filters: [],
+        mirrors: [],
+        timeouts: noTimeouts,
+        retry: null,
+      },
+    ],
     grpc: false,
     tcp,
     parent,

@@ -241,9 +241,15 @@ export class LiveTarget implements OutboundTarget {
     return { kind: "refuse", cause, message, status: null, unrouted: options.unrouted, requests, extras };
   }
 
+  private mirror(plan: BackendPlan, route: ResourceRef, grpc: boolean): HttpRoute {
+    const { parent, options } = this;
+    const backend = plan.kind === "balancer" ? plan.ref : parent;
+    return new ForwardRoute(this.acquire(plan), options.routes.cells({ parent, route, backend }, grpc), null);
+  }
+
   /** Null when the rule and the backend want nothing but that requests go there. */
   private extras(
-    { filters, match, timeouts, retry, ref }: PlannedRoute,
+    { filters, mirrors, match, timeouts, retry, ref }: PlannedRoute,
     backend: PlannedBackend,
     live: LiveRoute,
     grpc: boolean,
@@ -253,11 +259,12 @@ export class LiveTarget implements OutboundTarget {
     const times = { ...timeouts, attempt: backend.timeout };
     const timed = times.request > 0 || times.response > 0 || times.idle > 0 || times.attempt > 0;
     const retried = retry !== null && retry.limit > 0;
-    const guarded = timed || retried || response.length > 0;
+    const guarded = timed || retried || response.length > 0 || mirrors.length > 0;
     const active = chains.filter((chain) => !chain.passesRequests);
     if (!guarded && active.length === 0) return null;
     return {
       filters: active,
+      mirrors: mirrors.map(({ ratio, plan }) => ({ ratio, route: this.mirror(plan, ref, grpc) })),
       response,
       timeouts: times,
       retry: retried ? retry : null,

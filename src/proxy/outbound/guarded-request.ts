@@ -1,5 +1,5 @@
 /**
- * One request of a route with timeouts, retries or changes to responses: stands between the client's connection and those
+ * One request of a route with timeouts, retries, mirrors or changes to responses: stands between the client's connection and those
  * to servers, each of which it shows to the other as what it expects. Other requests have none, and cost nothing.
  *
  * Longer than other files: the two sides of an exchange and its timers share all of its state.
@@ -20,10 +20,13 @@ import type { TransportCells } from "../http/ports.ts";
 import type { RequestControl } from "../http/request-handler.ts";
 import type { RetryBudget } from "../route/retry-budget.ts";
 import { asksForRetry, retriesBroken, wantedPause } from "../route/rule.ts";
+import type { MirroredRequest } from "./mirrored-request.ts";
 import type { RouteError, RouteExtras } from "./ports.ts";
 
 /** Whoever picks endpoints and counts. */
 export interface GuardOwner {
+  /** Makes the copies of a request that other backends get; once. */
+  mirror(client: Downstream): readonly MirroredRequest[];
   /** Pick an endpoint for one more try, and `send`. */
   onTryAgain(): void;
   /** A try is over whose answer the client does not get; `status` 0: there was none. */
@@ -84,6 +87,7 @@ export class GuardedRequest implements UpstreamPool, Upstream {
   private resends = 0;
   private committed = false;
   private over = false;
+  private mirrors: readonly MirroredRequest[] = [];
   private lifetime: Timer | null = null;
   private pause: Timer | null = null;
   private idle: Timer | null = null;
@@ -132,6 +136,10 @@ export class GuardedRequest implements UpstreamPool, Upstream {
 
   acquire(downstream: Downstream): void {
     this.downstream = downstream;
+    if (this.extras.mirrors.length > 0) {
+      this.mirrors = this.owner.mirror(downstream);
+      for (const mirror of this.mirrors) mirror.start();
+    }
     this.begin();
   }
 
@@ -162,6 +170,7 @@ export class GuardedRequest implements UpstreamPool, Upstream {
     const upstream = this.attempt?.upstream ?? null;
     this.keep(chunk, start, end, upstream === null);
     upstream?.sendBody(chunk, start, end);
+    for (const mirror of this.mirrors) mirror.sendBody(chunk, start, end);
   }
 
   /** `must`: it was sent nowhere yet. */
@@ -180,6 +189,7 @@ export class GuardedRequest implements UpstreamPool, Upstream {
   endRequest(trailers: FlatHeaders): void {
     this.ending = trailers;
     this.attempt?.endRequest(trailers);
+    for (const mirror of this.mirrors) mirror.endRequest(trailers);
   }
 
   resumeResponse(): void {
@@ -380,6 +390,7 @@ export class GuardedRequest implements UpstreamPool, Upstream {
     this.pause?.cancel();
     this.idle?.cancel();
     this.idle = null;
+    for (const mirror of this.mirrors) mirror.cut();
     this.pieces = [];
     this.attempt?.stopTimers();
   }

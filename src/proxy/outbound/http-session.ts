@@ -1,11 +1,13 @@
 import { MeshError } from "#lib/errors.ts";
 import { header, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
 import { changeRequest } from "../http/edit-head.ts";
+import type { Downstream } from "../http/exchange.ts";
 import type { ErrorAnswer, Failure, FailureCause, HttpCells } from "../http/ports.ts";
 import type { ExchangeEnd, RequestControl, RequestHandler } from "../http/request-handler.ts";
 import { grpcTimeout } from "../route/rule.ts";
 import { endpointPool, type HttpVersion } from "./endpoint-connect.ts";
 import { GuardedRequest, type GuardOwner } from "./guarded-request.ts";
+import { MirroredRequest } from "./mirrored-request.ts";
 import { maxAttempts, type OutboundShared } from "./options.ts";
 import type {
   Endpoint,
@@ -143,6 +145,16 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
   }
 
   // --- tries
+
+  mirror(client: Downstream): readonly MirroredRequest[] {
+    const { clock, random } = this.shared.options;
+    const out: MirroredRequest[] = [];
+    for (const { ratio, route } of this.route?.extras?.mirrors ?? []) {
+      if (ratio < 1 && random.next() >= ratio) continue;
+      out.push(new MirroredRequest(client, route, (to) => endpointPool(this.shared, to, this.version), clock));
+    }
+    return out;
+  }
 
   onTryAgain(): void {
     const { head, route } = this;

@@ -64,6 +64,8 @@ export interface HttpRoute {
 export interface RouteExtras {
   /** In this order. */
   readonly filters: readonly FilterChain[];
+  /** Get a copy of this share of the requests, 0–1. */
+  readonly mirrors: ReadonlyArray<{ readonly ratio: number; readonly route: HttpRoute }>;
   /** To be applied to responses. */
   readonly response: readonly HeaderChanges[];
   readonly timeouts: Timeouts;
@@ -71,7 +73,7 @@ export interface RouteExtras {
   readonly retries: RetryCells | null;
   /** Of the destination: its rules share it. */
   readonly budget: RetryBudget;
-  /** Whether the exchange has to be watched: there are timeouts, retries or changes to responses. */
+  /** Whether the exchange has to be watched: there are timeouts, retries, changes to responses or mirrors. */
   readonly guarded: boolean;
   /** Chooses anew, for another try. */
   again(): HttpRoute | HttpRefusal;

@@ -172,6 +172,45 @@ describe("filters", () => {
   });
 });
 
+describe("our own filters", () => {
+  test("rewrite host and path by the prefix that matched", async () => {
+    const echo = app((request) => new Response(`${request.headers.get("host")} ${new URL(request.url).pathname}`));
+    const rewrite = filter("urlRewrite", {
+      host: "other.example",
+      path: { replace: { case: "prefix", value: "/v2" } },
+    });
+    const proxy = await through([{ matches: prefix("/v1"), filters: [rewrite], backends: to(share("a")) }], {
+      a: [echo],
+    });
+    expect(await (await get(proxy, "/v1/books")).text()).toBe("other.example /v2/books");
+    expect((await get(proxy, "/v10")).status).toBe(404);
+  });
+
+  test("copy requests with their bodies to another backend, whose answers and failures nobody notices", async () => {
+    const copies: string[] = [];
+    const shadow = app(async (request) => {
+      copies.push(`${request.method} ${new URL(request.url).pathname} ${(await request.text()).length}`);
+      return new Response("shadow", { status: 500 });
+    });
+    const real = app(async (request) => new Response(`real ${(await request.text()).length}`));
+    const mirror = filter("requestMirror", { backend: place("shadow") });
+    const dead = filter("requestMirror", { backend: place("dead") });
+    const none = filter("requestMirror", { backend: place("shadow"), ratio: { numerator: 0, denominator: 100 } });
+    const proxy = await through([{ filters: [mirror, dead, none], backends: to(share("a")) }], {
+      a: [real],
+      shadow: [shadow],
+      dead: [{ ip: "127.0.0.1", port: 1 }],
+    });
+    for (const size of [0, 10, 30_000]) {
+      const init = size === 0 ? {} : { method: "POST", body: "x".repeat(size) };
+      const response = await get(proxy, "/m", init);
+      expect([response.status, await response.text()]).toEqual([200, `real ${size}`]);
+    }
+    for (let i = 0; i < 200 && copies.length < 3; i++) await Bun.sleep(5);
+    expect(copies.toSorted()).toEqual(["GET /m 0", "POST /m 10", "POST /m 30000"]);
+  });
+});
+
 /** Answers in turn; the last answer stays. */
 function turns(...statuses: number[]) {
   const bodies: string[] = [];

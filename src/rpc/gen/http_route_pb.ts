@@ -16,7 +16,7 @@ import type { Message } from "#rpc/protobuf/types.ts";
  * Describes the file http_route.proto.
  */
 export const file_http_route: GenFile = /*@__PURE__*/
-  fileDesc("ChBodHRwX3JvdXRlLnByb3RvEhtpby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUiiAEKCUhvc3RNYXRjaBIPCgVleGFjdBgBIAEoCUgAEj8KBnN1ZmZpeBgCIAEoCzItLmlvLmxpbmtlcmQucHJveHkuaHR0cF9yb3V0ZS5Ib3N0TWF0Y2guU3VmZml4SAAaIAoGU3VmZml4EhYKDnJldmVyc2VfbGFiZWxzGAEgAygJQgcKBW1hdGNoIv4BCg5IdHRwUm91dGVNYXRjaBI0CgRwYXRoGAEgASgLMiYuaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLlBhdGhNYXRjaBI5CgdoZWFkZXJzGAIgAygLMiguaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLkhlYWRlck1hdGNoEkIKDHF1ZXJ5X3BhcmFtcxgDIAMoCzIsLmlvLmxpbmtlcmQucHJveHkuaHR0cF9yb3V0ZS5RdWVyeVBhcmFtTWF0Y2gSNwoGbWV0aG9kGAQgASgLMicuaW8ubGlua2VyZC5wcm94eS5odHRwX3R5cGVzLkh0dHBNZXRob2QiRwoJUGF0aE1hdGNoEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASDwoFcmVnZXgYAyABKAlIAEIGCgRraW5kIkYKC0hlYWRlck1hdGNoEgwKBG5hbWUYASABKAkSDwoFZXhhY3QYAiABKAxIABIPCgVyZWdleBgDIAEoCUgAQgcKBXZhbHVlIkoKD1F1ZXJ5UGFyYW1NYXRjaBIMCgRuYW1lGAEgASgJEg8KBWV4YWN0GAIgASgJSAASDwoFcmVnZXgYAyABKAlIAEIHCgV2YWx1ZSKNAQoVUmVxdWVzdEhlYWRlck1vZGlmaWVyEjEKA2FkZBgBIAEoCzIkLmlvLmxpbmtlcmQucHJveHkuaHR0cF90eXBlcy5IZWFkZXJzEjEKA3NldBgCIAEoCzIkLmlvLmxpbmtlcmQucHJveHkuaHR0cF90eXBlcy5IZWFkZXJzEg4KBnJlbW92ZRgDIAMoCSKOAQoWUmVzcG9uc2VIZWFkZXJNb2RpZmllchIxCgNhZGQYASABKAsyJC5pby5saW5rZXJkLnByb3h5Lmh0dHBfdHlwZXMuSGVhZGVycxIxCgNzZXQYAiABKAsyJC5pby5saW5rZXJkLnByb3h5Lmh0dHBfdHlwZXMuSGVhZGVycxIOCgZyZW1vdmUYAyADKAkiqwEKD1JlcXVlc3RSZWRpcmVjdBIzCgZzY2hlbWUYASABKAsyIy5pby5saW5rZXJkLnByb3h5Lmh0dHBfdHlwZXMuU2NoZW1lEgwKBGhvc3QYAiABKAkSNwoEcGF0aBgDIAEoCzIpLmlvLmxpbmtlcmQucHJveHkuaHR0cF9yb3V0ZS5QYXRoTW9kaWZpZXISDAoEcG9ydBgEIAEoDRIOCgZzdGF0dXMYBSABKA0iOwoMUGF0aE1vZGlmaWVyEg4KBGZ1bGwYASABKAlIABIQCgZwcmVmaXgYAiABKAlIAEIJCgdyZXBsYWNlImkKE0h0dHBGYWlsdXJlSW5qZWN0b3ISDgoGc3RhdHVzGAEgASgNEg8KB21lc3NhZ2UYAiABKAkSMQoFcmF0aW8YAyABKAsyIi5pby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUuUmF0aW8iLwoFUmF0aW8SEQoJbnVtZXJhdG9yGAEgASgNEhMKC2Rlbm9taW5hdG9yGAIgASgNIowBCghUaW1lb3V0cxIrCghyZXNwb25zZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdyZXF1ZXN0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEicKBGlkbGUYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25iBnByb3RvMw", [file_google_protobuf_duration, file_http_types]);
+  fileDesc("ChBodHRwX3JvdXRlLnByb3RvEhtpby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUiiAEKCUhvc3RNYXRjaBIPCgVleGFjdBgBIAEoCUgAEj8KBnN1ZmZpeBgCIAEoCzItLmlvLmxpbmtlcmQucHJveHkuaHR0cF9yb3V0ZS5Ib3N0TWF0Y2guU3VmZml4SAAaIAoGU3VmZml4EhYKDnJldmVyc2VfbGFiZWxzGAEgAygJQgcKBW1hdGNoIv4BCg5IdHRwUm91dGVNYXRjaBI0CgRwYXRoGAEgASgLMiYuaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLlBhdGhNYXRjaBI5CgdoZWFkZXJzGAIgAygLMiguaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLkhlYWRlck1hdGNoEkIKDHF1ZXJ5X3BhcmFtcxgDIAMoCzIsLmlvLmxpbmtlcmQucHJveHkuaHR0cF9yb3V0ZS5RdWVyeVBhcmFtTWF0Y2gSNwoGbWV0aG9kGAQgASgLMicuaW8ubGlua2VyZC5wcm94eS5odHRwX3R5cGVzLkh0dHBNZXRob2QiRwoJUGF0aE1hdGNoEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASDwoFcmVnZXgYAyABKAlIAEIGCgRraW5kIkYKC0hlYWRlck1hdGNoEgwKBG5hbWUYASABKAkSDwoFZXhhY3QYAiABKAxIABIPCgVyZWdleBgDIAEoCUgAQgcKBXZhbHVlIkoKD1F1ZXJ5UGFyYW1NYXRjaBIMCgRuYW1lGAEgASgJEg8KBWV4YWN0GAIgASgJSAASDwoFcmVnZXgYAyABKAlIAEIHCgV2YWx1ZSKNAQoVUmVxdWVzdEhlYWRlck1vZGlmaWVyEjEKA2FkZBgBIAEoCzIkLmlvLmxpbmtlcmQucHJveHkuaHR0cF90eXBlcy5IZWFkZXJzEjEKA3NldBgCIAEoCzIkLmlvLmxpbmtlcmQucHJveHkuaHR0cF90eXBlcy5IZWFkZXJzEg4KBnJlbW92ZRgDIAMoCSKOAQoWUmVzcG9uc2VIZWFkZXJNb2RpZmllchIxCgNhZGQYASABKAsyJC5pby5saW5rZXJkLnByb3h5Lmh0dHBfdHlwZXMuSGVhZGVycxIxCgNzZXQYAiABKAsyJC5pby5saW5rZXJkLnByb3h5Lmh0dHBfdHlwZXMuSGVhZGVycxIOCgZyZW1vdmUYAyADKAkiqwEKD1JlcXVlc3RSZWRpcmVjdBIzCgZzY2hlbWUYASABKAsyIy5pby5saW5rZXJkLnByb3h5Lmh0dHBfdHlwZXMuU2NoZW1lEgwKBGhvc3QYAiABKAkSNwoEcGF0aBgDIAEoCzIpLmlvLmxpbmtlcmQucHJveHkuaHR0cF9yb3V0ZS5QYXRoTW9kaWZpZXISDAoEcG9ydBgEIAEoDRIOCgZzdGF0dXMYBSABKA0iUwoKVXJsUmV3cml0ZRIMCgRob3N0GAEgASgJEjcKBHBhdGgYAiABKAsyKS5pby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUuUGF0aE1vZGlmaWVyIjsKDFBhdGhNb2RpZmllchIOCgRmdWxsGAEgASgJSAASEAoGcHJlZml4GAIgASgJSABCCQoHcmVwbGFjZSJpChNIdHRwRmFpbHVyZUluamVjdG9yEg4KBnN0YXR1cxgBIAEoDRIPCgdtZXNzYWdlGAIgASgJEjEKBXJhdGlvGAMgASgLMiIuaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLlJhdGlvIi8KBVJhdGlvEhEKCW51bWVyYXRvchgBIAEoDRITCgtkZW5vbWluYXRvchgCIAEoDSKMAQoIVGltZW91dHMSKwoIcmVzcG9uc2UYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKgoHcmVxdWVzdBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhInCgRpZGxlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uYgZwcm90bzM", [file_google_protobuf_duration, file_http_types]);
 
 /**
  * On the authority (or Host) without its port, case-insensitive.
@@ -309,6 +309,30 @@ export const RequestRedirectSchema: GenMessage<RequestRedirect> = /*@__PURE__*/
   messageDesc(file_http_route, 7);
 
 /**
+ * Ours, not Linkerd's. The request goes on under another host or path; what is not given stays.
+ *
+ * @generated from message io.linkerd.proxy.http_route.UrlRewrite
+ */
+export type UrlRewrite = Message<"io.linkerd.proxy.http_route.UrlRewrite"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * @generated from field: io.linkerd.proxy.http_route.PathModifier path = 2;
+   */
+  path?: PathModifier | undefined;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.http_route.UrlRewrite.
+ * Use `create(UrlRewriteSchema)` to create a new message.
+ */
+export const UrlRewriteSchema: GenMessage<UrlRewrite> = /*@__PURE__*/
+  messageDesc(file_http_route, 8);
+
+/**
  * @generated from message io.linkerd.proxy.http_route.PathModifier
  */
 export type PathModifier = Message<"io.linkerd.proxy.http_route.PathModifier"> & {
@@ -337,7 +361,7 @@ export type PathModifier = Message<"io.linkerd.proxy.http_route.PathModifier"> &
  * Use `create(PathModifierSchema)` to create a new message.
  */
 export const PathModifierSchema: GenMessage<PathModifier> = /*@__PURE__*/
-  messageDesc(file_http_route, 8);
+  messageDesc(file_http_route, 9);
 
 /**
  * Answers with an error instead of forwarding.
@@ -368,7 +392,7 @@ export type HttpFailureInjector = Message<"io.linkerd.proxy.http_route.HttpFailu
  * Use `create(HttpFailureInjectorSchema)` to create a new message.
  */
 export const HttpFailureInjectorSchema: GenMessage<HttpFailureInjector> = /*@__PURE__*/
-  messageDesc(file_http_route, 9);
+  messageDesc(file_http_route, 10);
 
 /**
  * @generated from message io.linkerd.proxy.http_route.Ratio
@@ -392,7 +416,7 @@ export type Ratio = Message<"io.linkerd.proxy.http_route.Ratio"> & {
  * Use `create(RatioSchema)` to create a new message.
  */
 export const RatioSchema: GenMessage<Ratio> = /*@__PURE__*/
-  messageDesc(file_http_route, 10);
+  messageDesc(file_http_route, 11);
 
 /**
  * @generated from message io.linkerd.proxy.http_route.Timeouts
@@ -425,5 +449,5 @@ export type Timeouts = Message<"io.linkerd.proxy.http_route.Timeouts"> & {
  * Use `create(TimeoutsSchema)` to create a new message.
  */
 export const TimeoutsSchema: GenMessage<Timeouts> = /*@__PURE__*/
-  messageDesc(file_http_route, 11);
+  messageDesc(file_http_route, 12);
 
