@@ -3,7 +3,7 @@
 #
 #   INSTALLROOT        where to; default $HOME/.linkerd, the command is bin/linkerd in it
 #   LINKERD_VERSION    which version; default the newest of the releases (LINKERD2_VERSION works too)
-#   LINKERD_RELEASES   where releases are: a URL (https://…, http://…, file://…) or a folder; default: where this script is from
+#   LINKERD_RELEASES   where releases are: a URL (https://…, file://…) or a folder; default: where this script is from
 #
 # Several versions live side by side in INSTALLROOT/bin; the last installed one is linked as "linkerd". Nothing else is changed.
 set -eu
@@ -28,13 +28,14 @@ get() {
     /*) cp -- "$releases/$1" "$2" 2>/dev/null ;;
     http://* | https://*)
       if has curl; then
-        curl -sSfL --retry 2 -o "$2" "$releases/$1"
+        # Redirects must not lead to an open line either.
+        curl -sSfL --proto-redir =https --connect-timeout 30 --retry 2 -o "$2" "$releases/$1"
       elif has wget; then
-        wget -q -O "$2" "$releases/$1"
+        wget -q -T 30 -O "$2" "$releases/$1"
       else
         fail "Downloading needs curl or wget; install one of them"
       fi ;;
-    *) fail "LINKERD_RELEASES is \"$releases\"; use https://…, http://…, file://… or a folder" ;;
+    *) fail "LINKERD_RELEASES is \"$releases\"; use https://…, file://… or a folder" ;;
   esac || fail "Getting $releases/$1 failed"
 }
 
@@ -65,6 +66,14 @@ platform() {
 main() {
   case $releases in @*) fail "Set LINKERD_RELEASES to where the releases are" ;; esac
   releases=${releases%/}
+  # The checksums come from the same place as what they are of: on an open line both can be changed.
+  case $releases/ in
+    http://*@*) secure=no ;;
+    http://127.0.0.1/* | http://127.0.0.1:* | http://localhost/* | http://localhost:* | "http://[::1]"[:/]*) secure=yes ;;
+    http://*) secure=no ;;
+    *) secure=yes ;;
+  esac
+  [ "$secure" = yes ] || fail "$releases is not encrypted; use https://…"
   case $root in /?*) ;; *) fail "INSTALLROOT is \"$root\"; use an absolute path" ;; esac
   has gzip || fail "Unpacking needs gzip; install it"
   has sha256sum || has shasum || has openssl ||

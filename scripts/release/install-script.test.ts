@@ -128,6 +128,10 @@ test("What is missing or wrong is said in one line", async () => {
   expect(await said({ LINKERD_VERSION: "../x" })).toBe('linkerd: "../x" is no version');
   expect(await said({ LINKERD_RELEASES: "" })).toBe("linkerd: Set LINKERD_RELEASES to where the releases are");
   expect(await said({ LINKERD_RELEASES: "ftp://x" })).toContain("use https://");
+  // The checksums come from the same place as what they are of: on an open line both can be changed.
+  for (const open of ["http://releases.example", "http://127.0.0.1.evil.example", "http://localhost@evil.example"]) {
+    expect(await said({ LINKERD_RELEASES: open })).toContain("is not encrypted; use https://");
+  }
   writeFileSync(join(releases, "1.0.0/checksums.txt"), "");
   expect(await said({})).toContain("Version 1.0.0 has no build for ");
 });
