@@ -18,21 +18,21 @@ function setUp() {
   return { pace, clock, done, read };
 }
 
-test("a collection follows after 600 reads, and each eighth one is a full one", () => {
+test("a collection follows after 600 reads, and each sixth one is a full one", () => {
   const { done, read } = setUp();
   read(599);
   expect(done).toEqual([]);
   read(1);
   expect(done).toEqual(["young"]);
-  read(600 * 8);
-  expect(done).toEqual([...Array.from({ length: 7 }, () => "young"), "all", "young"]);
+  read(600 * 6);
+  expect(done).toEqual([...Array.from({ length: 5 }, () => "young"), "all", "young"]);
 });
 
 test("new connections count for more than reads, large chunks not at all", () => {
   const { pace, done, read } = setUp();
   read(10_000, 100_000);
   expect(done).toEqual([]);
-  for (let i = 0; i < 12; i++) pace.onOpened();
+  for (let i = 0; i < 4; i++) pace.onOpened();
   expect(done).toEqual(["young"]);
 });
 

@@ -22,11 +22,11 @@ export const runtimeCollector: Collector = { young: edenGC, all: fullGC, shrink:
 /** Garbage of a read is the unit, about 1 KB. */
 const unitsPerCollection = 600;
 /** An opened connection or a finished handshake makes about as much as so many reads. */
-const unitsPerOpening = 50;
+const unitsPerOpening = 150;
 /** Longer chunks are not counted, bytes. */
 const largeChunk = 16_384;
 /** Every so many collections are full ones. */
-const fullEvery = 8;
+const fullEvery = 6;
 /** How often it looks whether it is quiet, ms, and below how many collections since then it is. */
 const quietInterval = 10_000;
 /** When a proxy has its certificate and has seen its first streams, ms. */

@@ -14,12 +14,14 @@ export const runtimeOptions: Readonly<Record<string, string>> = {
   BUN_JSC_useUnlinkedCodeBlockJettisoning: "1",
   // Only what is really hot is compiled, by one thread, and not by the last tier, whose code is large: 4 MB.
   BUN_JSC_useFTLJIT: "0",
-  BUN_JSC_thresholdForJITAfterWarmUp: "10000",
-  BUN_JSC_thresholdForOptimizeAfterWarmUp: "40000",
-  BUN_JSC_thresholdForOptimizeAfterLongWarmUp: "40000",
-  BUN_JSC_thresholdForOptimizeSoon: "40000",
+  BUN_JSC_thresholdForJITAfterWarmUp: "20000",
+  BUN_JSC_thresholdForOptimizeAfterWarmUp: "100000",
+  BUN_JSC_thresholdForOptimizeAfterLongWarmUp: "100000",
+  BUN_JSC_thresholdForOptimizeSoon: "100000",
   BUN_JSC_minNumberOfWorklistThreads: "1",
   BUN_JSC_maxNumberOfWorklistThreads: "1",
+  // Regular expressions are for settings and for heads that were not seen before: 0.4 MB.
+  BUN_JSC_useRegExpJIT: "0",
   // The heap begins small and may grow by 30 % between collections instead of doubling. Less would make large bodies dear:
   // each of their chunks counts as garbage at once.
   BUN_JSC_smallHeapSize: "262144",
