@@ -21,6 +21,13 @@ test("the custom resource definitions", () => {
   expectGolden("crds.golden.yaml", toYaml(crds));
 });
 
+test("prune and uninstall of the control plane leave Link alone: with the definition all links would go", () => {
+  expect(renderLinkCrd(context).metadata.labels).toEqual({ "linkerd.io/extension": "multicluster" });
+  for (const crd of renderCrds(context)) {
+    expect(crd.metadata.labels).toEqual({ "linkerd.io/control-plane-ns": "linkerd" });
+  }
+});
+
 test("every definition stores exactly one version and is named after its plural and group", () => {
   for (const crd of crds) {
     const { group, names } = crd["spec"] as { group: string; names: { plural: string } };

@@ -47,7 +47,8 @@ export interface Crd {
   readonly make: (context: CrdContext) => TreeObject;
 }
 
-export function crd(names: CrdNames, versions: readonly CrdVersion[]): Crd {
+/** `extension`: whose it is when it is not the control plane's, whose `prune` and `uninstall` then leave it alone. */
+export function crd(names: CrdNames, versions: readonly CrdVersion[], extension: string | null = null): Crd {
   const { group, kind, plural, singular = kind.toLowerCase(), shortNames, categories } = names;
   const name = `${plural}.${group}`;
   const make = ({ controlPlaneNamespace, createdBy }: CrdContext): TreeObject => ({
@@ -56,7 +57,10 @@ export function crd(names: CrdNames, versions: readonly CrdVersion[]): Crd {
     metadata: {
       name,
       annotations: { "linkerd.io/created-by": createdBy },
-      labels: { "linkerd.io/control-plane-ns": controlPlaneNamespace },
+      labels:
+        extension === null
+          ? { "linkerd.io/control-plane-ns": controlPlaneNamespace }
+          : { "linkerd.io/extension": extension },
     },
     spec: {
       group,

@@ -36,43 +36,47 @@ const service = object({
 const status = object({ mirrorServices: array(service), federatedServices: array(service) });
 const columns = [{ name: "Cluster", type: "string", jsonPath: ".spec.targetClusterName" } as const, ageColumn];
 
-export const link = crd({ group: "multicluster.linkerd.io", kind: "Link", plural: "links" }, [
-  {
-    name: "v1alpha1",
-    deprecatedFor: "v1alpha3",
-    spec: object({
-      ...target,
-      probeSpec: probeBefore,
-      selector: labelSelector(),
-      remoteDiscoverySelector: labelSelector(),
-    }),
-    columns,
-  },
-  {
-    name: "v1alpha2",
-    spec: object({
-      ...target,
-      probeSpec: probe,
-      selector: labelSelector(),
-      remoteDiscoverySelector: labelSelector(),
-      federatedServiceSelector: labelSelector(),
-    }),
-    status,
-    columns,
-  },
-  {
-    name: "v1alpha3",
-    storage: true,
-    spec: object({
-      ...target,
-      probeSpec: probe,
-      selector: labelSelector(),
-      remoteDiscoverySelector: labelSelector(),
-      federatedServiceSelector: labelSelector(),
-      excludedAnnotations: array(string()),
-      excludedLabels: array(string()),
-    }),
-    status,
-    columns,
-  },
-]);
+export const link = crd(
+  { group: "multicluster.linkerd.io", kind: "Link", plural: "links" },
+  [
+    {
+      name: "v1alpha1",
+      deprecatedFor: "v1alpha3",
+      spec: object({
+        ...target,
+        probeSpec: probeBefore,
+        selector: labelSelector(),
+        remoteDiscoverySelector: labelSelector(),
+      }),
+      columns,
+    },
+    {
+      name: "v1alpha2",
+      spec: object({
+        ...target,
+        probeSpec: probe,
+        selector: labelSelector(),
+        remoteDiscoverySelector: labelSelector(),
+        federatedServiceSelector: labelSelector(),
+      }),
+      status,
+      columns,
+    },
+    {
+      name: "v1alpha3",
+      storage: true,
+      spec: object({
+        ...target,
+        probeSpec: probe,
+        selector: labelSelector(),
+        remoteDiscoverySelector: labelSelector(),
+        federatedServiceSelector: labelSelector(),
+        excludedAnnotations: array(string()),
+        excludedLabels: array(string()),
+      }),
+      status,
+      columns,
+    },
+  ],
+  "multicluster",
+);
