@@ -107,7 +107,8 @@ export const controlPlaneDescriptions: Descriptions = {
   "egress.globalEgressNetworkNamespace": "Namespace whose EgressNetworks hold for all others.",
   podMonitor: "PodMonitors for the Prometheus Operator.",
   "podMonitor.labels": "Labels by which a Prometheus finds them.",
-  certManager: "Anchor, issuer, bundle and webhook certificates by cert-manager and trust-manager.",
+  certManager:
+    "Anchor, issuer, bundle and webhook certificates by cert-manager and trust-manager. Whoever may request certificates of cert-manager can then get the name of any workload from its ClusterIssuer, unless an approver refuses them.",
   "certManager.namespace": "Where cert-manager keeps the trust anchor's key.",
   nodeAffinity: "Node affinity of the control plane's pods.",
   nodeSelector: "Their nodes.",

@@ -5,6 +5,9 @@
  *     self-signed issuer → trust anchor (Secret in cert-manager's namespace) → ClusterIssuer → issuer of identities
  *                                  └ Bundle → ConfigMap linkerd-identity-trust-roots        └→ webhooks' certificates
  *
+ * It must be a ClusterIssuer: trust-manager reads the anchor only beside cert-manager, the control plane needs its issuer in its
+ * own namespace. charts/README.md says whom else it serves.
+ *
  * https://cert-manager.io/docs/reference/api-docs/ and https://cert-manager.io/docs/trust/trust-manager/api-reference/
  */
 import { text, when, type Expr, type Tree, type TreeObject } from "../template/expression.ts";
