@@ -147,12 +147,22 @@ function grpcRouteMessage({ origin, hosts, authorizations, rules }: InboundRoute
 
 /** Inbound there is no changing of responses: the message has no room for it, and Linkerd leaves it out too. */
 function httpFilter(filter: RouteFilter): HttpRoute_Filter[] {
-  const kind = filterKind(filter);
-  return kind.case === "responseHeaderModifier" ? [] : [create(HttpRoute_FilterSchema, { kind })];
+  const kind = inboundKind(filter);
+  return kind.case === "responseHeaderModifier" || kind.case === "urlRewrite"
+    ? []
+    : [create(HttpRoute_FilterSchema, { kind })];
+}
+
+/** What clients' proxies do can't be done here any more: what was asked for must not silently be left out. */
+function inboundKind(filter: RouteFilter) {
+  const { kind } = filter;
+  if (kind !== "mirror" && kind !== "rewrite") return filterKind(filter);
+  const name = kind === "mirror" ? "RequestMirror" : "URLRewrite";
+  return filterKind({ kind: "failure", status: 500, message: `The filter ${name} is not supported for a Server` });
 }
 
 function grpcFilter(filter: RouteFilter): GrpcRoute_Filter[] {
-  const kind = filterKind(filter);
+  const kind = inboundKind(filter);
   switch (kind.case) {
     case "requestHeaderModifier":
       return [create(GrpcRoute_FilterSchema, { kind })];

@@ -2,7 +2,7 @@
 import { create } from "#rpc/protobuf/create.ts";
 import { duration } from "#rpc/address.ts";
 import { GrpcFailureInjectorSchema } from "#rpc/gen/grpc_route_pb.ts";
-import { TimeoutsSchema, type Timeouts as TimeoutsMessage } from "#rpc/gen/http_route_pb.ts";
+import { RatioSchema, TimeoutsSchema, type Timeouts as TimeoutsMessage } from "#rpc/gen/http_route_pb.ts";
 import { MetadataSchema, ResourceSchema, type Metadata } from "#rpc/gen/meta_pb.ts";
 import {
   ExponentialBackoffSchema,
@@ -24,6 +24,7 @@ import {
   HttpRoute_Distribution_RandomAvailableSchema,
   HttpRoute_DistributionSchema,
   HttpRoute_FilterSchema,
+  HttpRoute_RequestMirrorSchema,
   HttpRoute_Retry_Conditions_StatusRangeSchema,
   HttpRoute_Retry_ConditionsSchema,
   HttpRoute_RetrySchema,
@@ -44,9 +45,9 @@ import {
   type HttpRoute_RouteBackend,
 } from "#rpc/gen/outbound_pb.ts";
 import type { GrpcMatch, HttpMatch } from "../index/policy/route.ts";
-import type { RouteFilter } from "../index/policy/route-filter.ts";
 import type {
   OutboundBackend,
+  OutboundFilter,
   OutboundRoute,
   OutboundRule,
   WeightedBackend,
@@ -155,12 +156,20 @@ export function placeOf(backend: OutboundBackend): { readonly backend?: Backend 
   return place === null ? {} : { backend: place };
 }
 
-function httpFilter(filter: RouteFilter): HttpRoute_Filter {
+function httpFilter(filter: OutboundFilter): HttpRoute_Filter {
+  if (filter.kind === "mirror") {
+    const value = create(HttpRoute_RequestMirrorSchema, {
+      ...placeOf(filter.backend),
+      ratio: create(RatioSchema, filter.ratio),
+    });
+    return create(HttpRoute_FilterSchema, { kind: { case: "requestMirror", value } });
+  }
   return create(HttpRoute_FilterSchema, { kind: filterKind(filter) });
 }
 
 /** gRPC has no redirects, and its message no changing of responses. */
-function grpcFilter(filter: RouteFilter): GrpcRoute_Filter[] {
+function grpcFilter(filter: OutboundFilter): GrpcRoute_Filter[] {
+  if (filter.kind === "mirror") return [];
   const kind = filterKind(filter);
   switch (kind.case) {
     case "requestHeaderModifier":

@@ -13,11 +13,14 @@ import {
   RequestHeaderModifierSchema,
   RequestRedirectSchema,
   ResponseHeaderModifierSchema,
+  UrlRewriteSchema,
   type HeaderMatch,
   type HostMatch,
   type HttpRouteMatch,
   type PathMatch,
+  type PathModifier,
   type RequestRedirect,
+  type UrlRewrite,
 } from "#rpc/gen/http_route_pb.ts";
 import {
   Headers_HeaderSchema,
@@ -30,7 +33,7 @@ import {
   type HttpMethod,
 } from "#rpc/gen/http_types_pb.ts";
 import type { GrpcMatch, HttpMatch, NamedMatch } from "../index/policy/route.ts";
-import type { HeaderChanges, RouteFilter } from "../index/policy/route-filter.ts";
+import type { HeaderChanges, PathChange, RouteFilter } from "../index/policy/route-filter.ts";
 
 export function hostMessage(host: string): HostMatch {
   if (!host.startsWith("*.")) return create(HostMatchSchema, { match: { case: "exact", value: host } });
@@ -89,8 +92,8 @@ function changes({ set, add, remove }: HeaderChanges) {
   return { set: headersMessage(set), add: headersMessage(add), remove: [...remove] };
 }
 
-/** The oneof of a filter message; null for what the direction does not have. */
-export function filterKind(filter: RouteFilter) {
+/** The oneof of a filter message. */
+export function filterKind(filter: Exclude<RouteFilter, { readonly kind: "mirror" }>) {
   switch (filter.kind) {
     case "request-headers":
       return {
@@ -104,11 +107,21 @@ export function filterKind(filter: RouteFilter) {
       } as const;
     case "redirect":
       return { case: "redirect", value: redirectMessage(filter) } as const;
+    case "rewrite":
+      return { case: "urlRewrite", value: rewriteMessage(filter) } as const;
     case "failure": {
       const { status, message } = filter;
       return { case: "failureInjector", value: create(HttpFailureInjectorSchema, { status, message }) } as const;
     }
   }
+}
+
+function rewriteMessage({ host, path }: Extract<RouteFilter, { kind: "rewrite" }>): UrlRewrite {
+  return create(UrlRewriteSchema, { ...(host === null ? {} : { host }), ...pathModifier(path) });
+}
+
+function pathModifier(path: PathChange | null): { path?: PathModifier } {
+  return path === null ? {} : { path: create(PathModifierSchema, { replace: { case: path.kind, value: path.path } }) };
 }
 
 function redirectMessage(filter: Extract<RouteFilter, { kind: "redirect" }>): RequestRedirect {
@@ -127,6 +140,6 @@ function redirectMessage(filter: Extract<RouteFilter, { kind: "redirect" }>): Re
             },
           }),
         }),
-    ...(path === null ? {} : { path: create(PathModifierSchema, { replace: { case: path.kind, value: path.path } }) }),
+    ...pathModifier(path),
   });
 }

@@ -24,8 +24,7 @@ import {
   type TlsRoute_Distribution,
 } from "#rpc/gen/outbound_pb.ts";
 import { SniMatch_SuffixSchema, SniMatchSchema, type SniMatch } from "#rpc/gen/tls_route_pb.ts";
-import type { RouteFilter } from "../index/policy/route-filter.ts";
-import type { OutboundRoute, WeightedBackend } from "../policy/outbound/parent-routes.ts";
+import type { OutboundRoute, WeightedBackend, OutboundFilter } from "../policy/outbound/parent-routes.ts";
 import { metadataOf, placeOf } from "./outbound-route-message.ts";
 
 export function opaqueRouteMessage({ origin, rules }: OutboundRoute<null>): OpaqueRoute {
@@ -54,7 +53,7 @@ export function tlsRouteMessage({ origin, hosts, rules }: OutboundRoute<null>): 
 }
 
 /** Connections can't be answered with an error: they are refused. */
-function invalid(filters: readonly RouteFilter[]) {
+function invalid(filters: readonly OutboundFilter[]) {
   return filters
     .filter((filter) => filter.kind === "failure")
     .map(({ message }) => ({ case: "invalid", value: create(InvalidSchema, { message }) }) as const);

@@ -284,9 +284,9 @@ describe("Routes of a Server", () => {
   });
 
   test("with a filter that is not supported fail, instead of leaving it out", () => {
-    const cluster = world(server(), route("[{filters: [{type: RequestMirror}]}]"));
+    const cluster = world(server(), route("[{filters: [{type: CORS}]}]"));
     expect(routesOf(cluster)[0]?.rules[0]?.filters).toEqual([
-      { kind: "failure", status: 500, message: "The route's filter RequestMirror is not supported" },
+      { kind: "failure", status: 500, message: "The route's filter CORS is not supported" },
     ]);
   });
 

@@ -270,7 +270,7 @@ function routeRule<S, M>(object: KubeObject, rule: RuleSpec<S>, read: (match: S)
   const matches = (rule.matches ?? []).map(read);
   return {
     matches: matches.length === 0 ? [any] : matches,
-    filters: routeFilters(rule.filters),
+    filters: routeFilters(rule.filters, fallback.namespace),
     backends:
       rule.backendRefs === undefined || rule.backendRefs.length === 0
         ? null
@@ -278,7 +278,7 @@ function routeRule<S, M>(object: KubeObject, rule: RuleSpec<S>, read: (match: S)
             ...objectRef(backend, fallback),
             port: backend.port ?? null,
             weight: backend.weight ?? 1,
-            filters: routeFilters(backend.filters),
+            filters: routeFilters(backend.filters, fallback.namespace),
           })),
     requestTimeout: parseGepDuration(rule.timeouts?.request),
     backendTimeout: parseGepDuration(rule.timeouts?.backendRequest),

@@ -156,6 +156,22 @@ describe("Routes of a Service", () => {
     ]);
   });
 
+  test("rewrite and mirror; a mirror without its Service is left out", () => {
+    const filters = `[
+      {type: URLRewrite, urlRewrite: {hostname: h.example, path: {type: ReplacePrefixMatch, replacePrefixMatch: /v2}}},
+      {type: RequestMirror, requestMirror: {backendRef: {name: api-v2, port: 80}, percent: 5}},
+      {type: RequestMirror, requestMirror: {backendRef: {name: gone, port: 80}}}]`;
+    const { protocol } = outboundMessage(outbound(world({}, route(`[{filters: ${filters}}]`))), "") ?? {};
+    if (protocol?.kind.case !== "detect") throw new Error("no detection");
+    const sent = protocol.kind.value.http1?.routes[0]?.rules[0]?.filters.map(({ kind }) => kind) ?? [];
+    expect(sent.map((kind) => kind.case)).toEqual(["urlRewrite", "requestMirror"]);
+    expect(sent[0]?.value).toMatchObject({ host: "h.example", path: { replace: { case: "prefix", value: "/v2" } } });
+    expect(sent[1]?.value).toMatchObject({ ratio: { numerator: 5, denominator: 100 } });
+    expect(JSON.stringify(sent[1]?.value, (_, value) => (typeof value === "bigint" ? String(value) : value))).toContain(
+      "api-v2.web.svc",
+    );
+  });
+
   test("follow a Service that comes later", () => {
     const cluster = world({}, route("[{backendRefs: [{name: late, port: 80}]}]"));
     expect(told(outbound(cluster).routes.http)[0]).toContain("fails");

@@ -9,7 +9,7 @@ import type {
   RouteRule,
   StreamRouteRecord,
 } from "../../index/policy/route.ts";
-import type { RouteFilter } from "../../index/policy/route-filter.ts";
+import type { MirrorRef, Ratio, RouteFilter } from "../../index/policy/route-filter.ts";
 import { type Retries, retriesOf, type Timeouts, timeoutsOf } from "./traffic-annotations.ts";
 
 export type OutboundBackend =
@@ -30,18 +30,23 @@ export type OutboundBackend =
       readonly port: number;
     };
 
+/** A filter whose backend, if it has one, is looked up. */
+export type OutboundFilter =
+  | Exclude<RouteFilter, { readonly kind: "mirror" }>
+  | { readonly kind: "mirror"; readonly backend: OutboundBackend; readonly ratio: Ratio };
+
 export interface WeightedBackend {
   /** At least 1. */
   readonly weight: number;
   readonly backend: OutboundBackend;
-  readonly filters: readonly RouteFilter[];
+  readonly filters: readonly OutboundFilter[];
   /** ms for each attempt; null: no limit. */
   readonly timeout: number | null;
 }
 
 export interface OutboundRule<M> {
   readonly matches: readonly M[];
-  readonly filters: readonly RouteFilter[];
+  readonly filters: readonly OutboundFilter[];
   /** By weight; none: every request fails. */
   readonly backends: readonly WeightedBackend[];
   readonly timeouts: Timeouts;
@@ -81,7 +86,7 @@ export interface RouteParent {
   /** Where requests go that no route sends elsewhere. */
   readonly own: OutboundBackend;
   /** What the route does that is there when nobody wrote one. */
-  readonly defaultFilters: readonly RouteFilter[];
+  readonly defaultFilters: readonly OutboundFilter[];
 }
 
 export interface RouteContext {
@@ -159,7 +164,7 @@ function outboundRoute<M>(
               .map((reference) => weighted(context, reference, backendTimeout));
       return {
         matches,
-        filters: [...filters, ...commonFailure(places)],
+        filters: [...outboundFilters(context, filters), ...commonFailure(places)],
         backends: places,
         timeouts: requestTimeout === null ? timeouts : { ...timeouts, request: requestTimeout },
         retries,
@@ -169,10 +174,21 @@ function outboundRoute<M>(
 }
 
 /** Where no backend can be used, the rule itself fails: no proxy then has to choose one first. */
-function commonFailure(places: readonly WeightedBackend[]): readonly RouteFilter[] {
+function commonFailure(places: readonly WeightedBackend[]): readonly OutboundFilter[] {
   const failures = places.map(({ filters }) => filters.find(({ kind }) => kind === "failure"));
   const [first] = failures;
   return first !== undefined && !failures.includes(undefined) ? [first] : [];
+}
+
+/** A mirror that can't be used is left out: the requests themselves must not suffer from it. */
+function outboundFilters(context: RouteContext, filters: readonly RouteFilter[]): OutboundFilter[] {
+  return filters.flatMap((filter): OutboundFilter[] => {
+    if (filter.kind !== "mirror") return [filter];
+    const { namespace, name, port } = filter.backend;
+    if (port === null || problemOf(context.index, filter.backend, context.track) !== null) return [];
+    const path = `${name}.${namespace}.svc.${context.clusterDomain}:${port}`;
+    return [{ kind: "mirror", backend: { kind: "service", namespace, name, port, path }, ratio: filter.ratio }];
+  });
 }
 
 const noTimeouts: Timeouts = { request: null, response: null, idle: null };
@@ -206,7 +222,7 @@ function weighted(context: RouteContext, reference: BackendRef, timeout: number 
     name === own.name &&
     namespace === own.namespace
   ) {
-    return { weight, backend: own, filters, timeout };
+    return { weight, backend: own, filters: outboundFilters(context, filters), timeout };
   }
   const port = reference.port ?? parent.port;
   const path = `${name}.${namespace}.svc.${clusterDomain}:${port}`;
@@ -214,13 +230,14 @@ function weighted(context: RouteContext, reference: BackendRef, timeout: number 
   return {
     weight,
     backend: { kind: "service", namespace, name, port, path },
-    filters: problem === null ? filters : [{ kind: "failure", status: 500, message: problem }],
+    filters:
+      problem === null ? outboundFilters(context, filters) : [{ kind: "failure", status: 500, message: problem }],
     timeout,
   };
 }
 
 /** Why a backend can't be used; null: it can. */
-export function problemOf(index: ClusterIndex, reference: BackendRef, track: Track): string | null {
+export function problemOf(index: ClusterIndex, reference: MirrorRef, track: Track): string | null {
   if (reference.group !== "" || reference.kind !== "service") {
     return `A backend of kind ${reference.kind} is not supported`;
   }
