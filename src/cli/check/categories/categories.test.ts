@@ -6,7 +6,7 @@ import { type Resource, resources } from "#kube/resource.ts";
 import type { FakeApi } from "#kube/testing/fake-api.ts";
 import type { Pod, Service } from "#kube/types/core.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
-import { generateTrust } from "#manifests/trust.ts";
+import { generateTrust, generateWebhookTls } from "#manifests/trust.ts";
 import { selectCategories } from "../../commands/check.ts";
 import { emptyCluster, installedCluster, putPod } from "../../testing/fake-cluster.ts";
 import { type Category, type CheckResult, type CheckScope, Facts } from "../check.ts";
@@ -62,6 +62,30 @@ function change<T extends KubeObject>(
 }
 
 const trustRoots = "linkerd-identity-trust-roots";
+
+test("a webhook certificate that an earlier version left and nobody serves is no problem", async () => {
+  const cluster = installedCluster();
+  const { certPem, keyPem } = generateWebhookTls("linkerd-proxy-injector", "linkerd", Date.now() - 400 * day);
+  const data = {
+    "tls.crt": Buffer.from(certPem).toString("base64"),
+    "tls.key": Buffer.from(keyPem).toString("base64"),
+  };
+  for (const service of ["linkerd-proxy-injector", "linkerd-sp-validator", "linkerd-policy-validator"]) {
+    cluster.put(resources.secrets, {
+      metadata: { name: `${service}-k8s-tls`, namespace: "linkerd" },
+      data,
+    } as KubeObject);
+  }
+  const about = Object.keys(await problems(cluster)).filter((description) => description.includes("cert"));
+  expect(about).toEqual([]);
+});
+
+test("a webhook certificate that is served and has expired is one", async () => {
+  const { certPem, keyPem, caPem } = generateWebhookTls("linkerd-proxy-injector", "linkerd", Date.now() - 400 * day);
+  const layer = { proxyInjector: { crtPEM: certPem, keyPEM: keyPem, caBundle: caPem } };
+  const found = await problems(installedCluster({ layers: [layer] }));
+  expect(found["proxy-injector webhook has valid cert"]?.error).toContain("expired");
+});
 
 describe("before an installation", () => {
   test("a Kubernetes that is too old is named with what it lacks", async () => {

@@ -2,6 +2,7 @@
 import { MeshError } from "#lib/errors.ts";
 import { type Certificate, parseCertificates, verifyChain } from "#lib/x509/certificate.ts";
 import { resources, type Resource } from "#kube/resource.ts";
+import type { Workload } from "#kube/types/apps.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
 import type { ConfigMap, Secret } from "#kube/types/core.ts";
 import { type Category, type Check, type CheckScope, SkipCheck } from "../check.ts";
@@ -12,8 +13,30 @@ interface WebhookConfiguration extends KubeObject {
   readonly webhooks?: ReadonlyArray<{ readonly clientConfig: { readonly caBundle?: string } }>;
 }
 
-/** The certificate that the webhook's server reads; null without a Secret, when the identity service issues it. */
-async function chainOf({ client, linkerdNamespace }: CheckScope, secretName: string): Promise<Certificate[] | null> {
+/** The Deployment and the container of a webhook's server. */
+const servers: Readonly<Record<string, { readonly deployment: string; readonly container: string }>> = {
+  "proxy-injector": { deployment: "linkerd-proxy-injector", container: "proxy-injector" },
+  "sp-validator": { deployment: "linkerd-destination", container: "sp-validator" },
+  "policy-validator": { deployment: "linkerd-destination", container: "policy" },
+};
+
+/** Whether the server asks the identity service: a Secret may be left of an earlier version, which nobody reads any more. */
+async function asksIdentity({ client, linkerdNamespace, facts }: CheckScope, webhook: string): Promise<boolean> {
+  const server = servers[webhook];
+  if (server === undefined) return false;
+  const { deployment, container } = server;
+  const found = await facts.once(`deployment ${deployment}`, () =>
+    client().find<Workload>(resources.deployments, deployment, linkerdNamespace),
+  );
+  const { args = [] } = found?.spec.template.spec.containers.find(({ name }) => name === container) ?? {};
+  return args.some((argument) => argument.startsWith("--identity-addr="));
+}
+
+/** The certificate that the webhook's server reads; null when the identity service issues it. */
+async function chainOf(scope: CheckScope, webhook: string): Promise<Certificate[] | null> {
+  if (await asksIdentity(scope, webhook)) return null;
+  const { client, linkerdNamespace } = scope;
+  const secretName = `linkerd-${webhook}-k8s-tls`;
   const secret = await client().find<Secret>(resources.secrets, secretName, linkerdNamespace);
   if (secret === null) return null;
   const pem = Buffer.from(secret.data?.["tls.crt"] ?? secret.data?.["crt.pem"] ?? "", "base64").toString("utf8");
@@ -38,7 +61,6 @@ async function assertAnchors({ client, linkerdNamespace }: CheckScope, bundle: r
 
 /** `configurations` is where the webhook is registered; `optional` ones are skipped where they are not installed. */
 function webhookChecks(name: string, configurations: Resource, optional: boolean): Check[] {
-  const secretName = `linkerd-${name}-k8s-tls`;
   const skipUnlessInstalled = async (scope: CheckScope): Promise<void> => {
     if (optional && !(await hasValidators(scope))) throw new SkipCheck();
   };
@@ -56,7 +78,7 @@ function webhookChecks(name: string, configurations: Resource, optional: boolean
         if (bundle === undefined)
           throw new MeshError("invalid-argument", `linkerd-${name}-webhook-config has no caBundle`);
         const anchors = parseCertificates(Buffer.from(bundle, "base64").toString("utf8"));
-        const chain = await chainOf(scope, secretName);
+        const chain = await chainOf(scope, name);
         if (chain === null) return assertAnchors(scope, anchors);
         const [leaf, ...rest] = chain;
         verifyChain(leaf!, rest, anchors, scope.wall());
@@ -74,7 +96,7 @@ function webhookChecks(name: string, configurations: Resource, optional: boolean
       warning: true,
       run: async (scope) => {
         await skipUnlessInstalled(scope);
-        const chain = await chainOf(scope, secretName);
+        const chain = await chainOf(scope, name);
         // The identity service's live for a day and are renewed by themselves.
         if (chain !== null) assertNotSoon(chain, scope.wall());
       },
