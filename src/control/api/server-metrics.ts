@@ -2,13 +2,17 @@ import type { Registry } from "#lib/metrics/registry.ts";
 import type { RpcServer, RpcServerOptions } from "#rpc/server.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 
+/** Bytes of a request: names, a token and a signing request are some kilobytes. Anybody in the cluster can send them. */
+const largestRequest = 64 * 1024;
+
 /** Limits of the gRPC server, and counting of its calls. */
 export function serverOptions(
   config: { readonly queueCapacity: number },
   registry: Registry,
-): Pick<RpcServerOptions, "writer" | "onCall"> {
+): Pick<RpcServerOptions, "maxMessageBytes" | "writer" | "onCall"> {
   const handled = registry.counter("grpc_server_handled_total", "Calls that ended, by their status");
   return {
+    maxMessageBytes: largestRequest,
     writer: { maxQueuedMessages: config.queueCapacity },
     onCall(method, code) {
       const labels = { grpc_service: method.parent.typeName, grpc_method: method.name };

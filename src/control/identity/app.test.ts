@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Drain } from "#lib/drain.ts";
+import type { MeshError } from "#lib/errors.ts";
 import { memoryLog } from "#lib/log.ts";
 import { Registry } from "#lib/metrics/registry.ts";
 import { connect } from "#lib/net/connect.ts";
@@ -126,6 +127,15 @@ test("a forged token and another ServiceAccount's token get a status that says s
   const text = await metrics();
   expect(text).toContain('identity_certify_total{outcome="unauthenticated"} 1');
   expect(text).toContain('identity_certify_total{outcome="permission-denied"} 1');
+});
+
+test("a request that is far larger than any real one is refused before it is held in memory", async () => {
+  const { certify } = await world();
+  const fails = certify("x".repeat(100_000)).then(
+    () => "",
+    ({ code }: MeshError) => code,
+  );
+  expect(await fails).toBe("resource-exhausted");
 });
 
 test("flags that make no sense stop the start", async () => {
