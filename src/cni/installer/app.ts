@@ -14,7 +14,7 @@ import { pluginEntry, pluginName } from "../plugin/plugin-config.ts";
 import { type Plan, planInstallation, planRemoval } from "./conf-list.ts";
 import type { InstallerConfig } from "./config.ts";
 import { kubeconfigName, kubeconfigText, type PluginAccess } from "./kubeconfig.ts";
-import { applyChange, copyExecutable, readTexts, writeWhole } from "./node-files.ts";
+import { applyChange, copyExecutable, modeOf, readTexts, writeWhole } from "./node-files.ts";
 
 /** ms between looks when nothing is heard of the folder: watches of network file systems hear nothing. */
 const lookEvery = 5000;
@@ -23,6 +23,8 @@ const settle = 100;
 /** So many changes of the configuration within a minute mean that another program undoes them: no race with it then. */
 const contestedAt = 5;
 const contestedWithin = 60_000;
+
+const tokenMode = 0o600;
 
 export interface InstallerDeps {
   readonly clock: Clock;
@@ -120,9 +122,9 @@ export class Installer {
   private placeKubeconfig(): void {
     const text = kubeconfigText(this.deps.access());
     const path = join(this.config.netDir, kubeconfigName);
-    if (existsSync(path) && readFileSync(path, "utf8") === text) return;
     // It holds a token: for root alone.
-    writeWhole(this.config.netDir, kubeconfigName, text, 0o600);
+    if (modeOf(path) === tokenMode && readFileSync(path, "utf8") === text) return;
+    writeWhole(this.config.netDir, kubeconfigName, text, tokenMode);
     this.writes.cell({ file: "kubeconfig" }).value += 1;
   }
 

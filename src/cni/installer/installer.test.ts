@@ -1,5 +1,16 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MeshError } from "#lib/errors.ts";
@@ -73,6 +84,22 @@ test("The kubeconfig is one that our client reads", async () => {
     "CA",
     { token: "t1" },
   ]);
+});
+
+test("The token is for root alone, whatever an earlier installer or a broken-off write left", () => {
+  mkdirSync(net);
+  const elsewhere = join(root, "elsewhere");
+  writeFileSync(elsewhere, "untouched");
+  symlinkSync(elsewhere, join(net, `.${kubeconfigName}.linkerd-tmp`));
+  writeFileSync(join(net, kubeconfigName), "of another version", { mode: 0o644 });
+  const { installer } = start(access);
+  const mode = (): number => statSync(join(net, kubeconfigName)).mode & 0o777;
+  expect(mode()).toBe(0o600);
+  expect(readFileSync(elsewhere, "utf8")).toBe("untouched");
+  chmodSync(join(net, kubeconfigName), 0o644);
+  installer.look();
+  expect(mode()).toBe(0o600);
+  installer.stop();
 });
 
 test("What others undo is done again, and a renewed token is passed on", () => {

@@ -24,8 +24,9 @@ const temporaryName = (name: string): string => `.${name}.linkerd-tmp`;
 /** Files bigger than that are no network configuration. */
 const textLimit = 1024 * 1024;
 
-function modeOf(path: string, otherwise: number): number {
-  return existsSync(path) ? statSync(path).mode & 0o777 : otherwise;
+/** The permissions of a file; null: there is none. */
+export function modeOf(path: string): number | null {
+  return existsSync(path) ? statSync(path).mode & 0o777 : null;
 }
 
 function sync(path: string): void {
@@ -37,20 +38,21 @@ function sync(path: string): void {
   }
 }
 
-/** Writes a file as a whole. `mode`: for a new file. */
+/** Writes a file as a whole. */
 export function writeWhole(folder: string, name: string, text: string, mode: number): void {
-  const path = join(folder, name);
   const temporary = join(folder, temporaryName(name));
-  const fd = openSync(temporary, "w", mode);
+  // What a broken-off write left may be anything: a link, or a file that all may read.
+  rmSync(temporary, { force: true });
+  const fd = openSync(temporary, "wx", 0o600);
   try {
     writeFileSync(fd, text);
     // Whatever the umask says.
-    fchmodSync(fd, modeOf(path, mode));
+    fchmodSync(fd, mode);
     fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
-  renameSync(temporary, path);
+  renameSync(temporary, join(folder, name));
 }
 
 /** Copies an executable; one that runs meanwhile goes on with the old file. */
@@ -87,7 +89,9 @@ export function readTexts(folder: string): ConfigFile[] {
 }
 
 export function applyChange(folder: string, change: FileChange): void {
-  if (change.kind === "write") writeWhole(folder, change.name, change.text, 0o644);
-  else if (change.kind === "rename") renameSync(join(folder, change.from), join(folder, change.to));
+  if (change.kind === "write") {
+    // Its owner's permissions stay.
+    writeWhole(folder, change.name, change.text, modeOf(join(folder, change.name)) ?? 0o644);
+  } else if (change.kind === "rename") renameSync(join(folder, change.from), join(folder, change.to));
   else rmSync(join(folder, change.name), { force: true });
 }
