@@ -13,9 +13,11 @@ import type { FailureCause } from "../http/ports.ts";
 import type { OutboundProtocol } from "../outbound/ports.ts";
 import type { Filter } from "../route/filter.ts";
 import type { RequestMatch, RouteMatchers } from "../route/match.ts";
+import { defaultBudget, type BudgetOptions } from "../route/retry-budget.ts";
 import { noTimeouts, type RetryRule, type Timeouts } from "../route/rule.ts";
 import type { ResourceRef } from "../telemetry/labels.ts";
 import { filters, ratioOf, type FilterMessage } from "./filter-messages.ts";
+import { profileRoutes, retryBudget } from "./profile-routes.ts";
 import { accrual, grpcRetry, httpRetry } from "./resilience-messages.ts";
 import { endpointInfo, type TranslateOptions } from "./endpoint-set.ts";
 import { defaultRef, resourceRef, serviceRef } from "./resource-ref.ts";
@@ -84,6 +86,8 @@ export interface OutboundPlan {
   /** The routes are for gRPC. */
   readonly grpc: boolean;
   readonly tcp: Choice;
+  /** Of retries, all rules together. */
+  readonly budget: BudgetOptions;
 }
 
 export interface PlanOptions extends TranslateOptions {
@@ -120,6 +124,21 @@ export function outboundPlan(
 }
 
 function profilePlan(addr: SocketAddr, profile: DestinationProfile, options: PlanOptions): OutboundPlan {
+  const plan = profileDestination(addr, profile, options);
+  const [rest] = plan.http;
+  if (rest === undefined || profile.routes.length === 0) return plan;
+  const ref = resourceRef(profile.profileRef) ?? rest.ref;
+  const own = profileRoutes(profile.routes).map(({ test, timeouts, retry }) => ({
+    ...rest,
+    match: { ...anything, test },
+    ref,
+    timeouts,
+    retry,
+  }));
+  return { ...plan, http: [...own, rest], budget: retryBudget(profile) };
+}
+
+function profileDestination(addr: SocketAddr, profile: DestinationProfile, options: PlanOptions): OutboundPlan {
   const opaque = profile.opaqueProtocol || profile.endpoint?.protocolHint?.protocol.case === "opaque";
   const protocol = opaque ? "opaque" : "detect";
   const name = profile.fullyQualifiedName;
@@ -148,7 +167,7 @@ function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan 
       const tcp = tcpChoice(kind.value.opaque?.routes ?? [], options) ?? firstOf(http);
       if (tcp === null) return null;
       const detectTimeout = milliseconds(kind.value.timeout, options.detectTimeout);
-      return { protocol: "detect", detectTimeout, http, grpc: false, tcp, parent };
+      return { protocol: "detect", detectTimeout, http, grpc: false, tcp, parent, budget: defaultBudget };
     }
     case "http1":
     case "http2": {
@@ -156,20 +175,44 @@ function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan 
       const tcp = firstOf(http);
       return tcp === null
         ? null
-        : { protocol: kind.case, detectTimeout: options.detectTimeout, http, grpc: false, tcp, parent };
+        : {
+            protocol: kind.case,
+            detectTimeout: options.detectTimeout,
+            http,
+            grpc: false,
+            tcp,
+            parent,
+            budget: defaultBudget,
+          };
     }
     case "grpc": {
       const http = grpcRoutes(kind.value.routes, accrual(kind.value.failureAccrual), options);
       const tcp = firstOf(http);
       if (tcp === null) return null;
-      return { protocol: "http2", detectTimeout: options.detectTimeout, http, grpc: true, tcp, parent };
+      return {
+        protocol: "http2",
+        detectTimeout: options.detectTimeout,
+        http,
+        grpc: true,
+        tcp,
+        parent,
+        budget: defaultBudget,
+      };
     }
     case "opaque":
     case "tls": {
       const tcp = tcpChoice(kind.value.routes, options);
       if (tcp === null) return null;
       const protocol = tcp.kind === "refuse" ? "forbidden" : "opaque";
-      return { protocol, detectTimeout: options.detectTimeout, http: [], grpc: false, tcp, parent };
+      return {
+        protocol,
+        detectTimeout: options.detectTimeout,
+        http: [],
+        grpc: false,
+        tcp,
+        parent,
+        budget: defaultBudget,
+      };
     }
     default:
       return null;
@@ -387,6 +430,7 @@ function fromChoice(protocol: OutboundProtocol, detectTimeout: number, tcp: Choi
     grpc: false,
     tcp,
     parent,
+    budget: defaultBudget,
   };
 }
 

@@ -126,8 +126,8 @@ export class LiveTarget implements OutboundTarget {
   /** The answer to every request when there is no choice. */
   private always: HttpRoute | HttpRefusal | null = null;
   private held: Backend[] = [];
-  /** Outlives changes of the plan. */
-  private readonly budget: RetryBudget;
+  /** Outlives changes of the plan that don't concern it. */
+  private budget: RetryBudget;
   private holders = 0;
 
   /** Nothing can go there before the first {@link update}. */
@@ -163,6 +163,8 @@ export class LiveTarget implements OutboundTarget {
     this.detectTimeout = plan.detectTimeout;
     if (!sameRef(parent, plan.parent)) this.detect = this.options.detect.cells(resourceLabels("parent", plan.parent));
     if (!sameRef(parent, plan.parent) || protocol !== plan.protocol) this.connections = this.countConnections();
+    if (!Bun.deepEquals(this.budget.options, plan.budget))
+      this.budget = new RetryBudget(plan.budget, this.options.clock);
     this.tcp = this.tcpBalancer(plan.tcp);
     const routes = plan.http.map((route) => this.live(route, plan.grpc));
     this.routes = new RouteFinder(routes);

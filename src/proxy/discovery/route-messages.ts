@@ -89,7 +89,7 @@ function pathMatch({ kind }: PathMessage): PathMatch | undefined {
   }
 }
 
-function methodName({ type }: HttpMethod): string | undefined {
+export function methodName({ type }: HttpMethod): string | undefined {
   if (type.case === "registered") return registeredMethods.get(type.value);
   return type.case === "unregistered" ? type.value : undefined;
 }

@@ -9,7 +9,7 @@ import type { Clock, Timer } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Socket } from "#lib/net/socket.ts";
 import type { Random } from "#lib/random.ts";
-import type { BodyKind, FlatHeaders, RequestHead, ResponseHead } from "#wire/http1/head.ts";
+import { header, type BodyKind, type FlatHeaders, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
 import { http2Code } from "#wire/http2/errors.ts";
 import type { HeaderBlock } from "#wire/http2/header-block.ts";
 import { changeResponse } from "../http/edit-head.ts";
@@ -406,6 +406,10 @@ export class GuardedRequest implements UpstreamPool, Upstream {
   }
 }
 
+function isGrpc(head: ResponseHead): boolean {
+  return header(head.headers, "content-type")?.startsWith("application/grpc") ?? false;
+}
+
 /** One try. After `drop` or `discard` it tells nobody anything. */
 class Attempt implements Downstream {
   readonly request: RequestHead;
@@ -504,7 +508,7 @@ class Attempt implements Downstream {
     this.headTimer?.cancel();
     const grpc = this.extras.retry?.grpc ?? null;
     const grpcStatus = grpc === null ? -1 : grpcStatusOf(head.headers);
-    if (grpc !== null && grpcStatus < 0 && body !== "none" && this.hasNext()) {
+    if (grpc !== null && grpcStatus < 0 && body !== "none" && isGrpc(head) && this.hasNext()) {
       this.waiting = { head, body };
       return;
     }

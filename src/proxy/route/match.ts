@@ -47,6 +47,8 @@ export interface RouteMatchers {
   readonly hosts: readonly HostMatch[];
   /** Alternatives; empty matches everything. */
   readonly requests: readonly RequestMatch[];
+  /** A condition of another kind, besides. Routes that have one don't rank by it. `path`: without the query. */
+  readonly test?: (head: RequestHead, path: string) => boolean;
 }
 
 /** Higher is more specific; compared number by number. */
@@ -129,7 +131,7 @@ function looksAtPath(match: RouteMatchers): boolean {
 
 /** Whether no request can miss it, so that nobody needs to look. */
 export function matchesEverything(match: RouteMatchers): boolean {
-  if (match.hosts.length > 0) return false;
+  if (match.hosts.length > 0 || match.test !== undefined) return false;
   if (match.requests.length === 0) return true;
   return match.requests.some(
     ({ path, method, headers, query }) =>
@@ -150,7 +152,7 @@ function compare(a: Rank, b: Rank): number {
 
 function rankOf(match: RouteMatchers, head: RequestHead, path: string): Rank | null {
   const host = match.hosts.length === 0 ? 0 : hostRank(match.hosts, hostOf(head.authority));
-  if (host === null) return null;
+  if (host === null || match.test?.(head, path) === false) return null;
   if (match.requests.length === 0) return [host];
   let best: Rank | null = null;
   for (const request of match.requests) {

@@ -16,7 +16,7 @@ const slots = 10;
 
 /** Keeps retries from multiplying load on a backend that fails: so many per request of the last seconds, and a few more. */
 export class RetryBudget {
-  private readonly options: BudgetOptions;
+  readonly options: BudgetOptions;
   private readonly clock: Clock;
   private readonly requests = new Float64Array(slots);
   private readonly retries = new Float64Array(slots);

@@ -23,7 +23,7 @@ export interface RetryRule {
   readonly maxBody: number;
   /** Statuses, both ends included; of HTTP. */
   readonly statuses: ReadonlyArray<{ readonly from: number; readonly to: number }>;
-  /** gRPC's; null: the route is not one of gRPC. */
+  /** gRPC's; null: they don't count. */
   readonly grpc: ReadonlySet<number> | null;
   /** For the response's head, ms; 0: no limit. The last try has none. */
   readonly headTimeout: number;
@@ -36,7 +36,7 @@ const unavailable = 14;
 
 /** Whether a response asks for another try. `grpcStatus` -1: it has none. */
 export function asksForRetry(rule: RetryRule, status: number, grpcStatus: number): boolean {
-  if (rule.grpc !== null) return grpcStatus > 0 && rule.grpc.has(grpcStatus);
+  if (rule.grpc !== null && grpcStatus >= 0) return rule.grpc.has(grpcStatus);
   return rule.statuses.some(({ from, to }) => status >= from && status <= to);
 }
 

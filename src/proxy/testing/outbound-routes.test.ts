@@ -5,6 +5,8 @@ import type { AddressInfo } from "node:net";
 import { memoryLog } from "#lib/log.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import { duration } from "#rpc/address.ts";
+import { DestinationProfileSchema } from "#rpc/gen/destination_pb.ts";
+import { create } from "#rpc/protobuf/create.ts";
 import { FakeControlPlane } from "./fake-control-plane.ts";
 import { TestProxy } from "./harness.ts";
 
@@ -471,6 +473,38 @@ describe("gRPC", () => {
     expect(await call(client, "/s/Begun")).toMatchObject({ status: "4", body: "begun" });
     for (const value of told) expect(Number(/^(\d+)m$/.exec(String(value))?.[1])).toBeLessThanOrEqual(100);
   });
+});
+
+test("a ServiceProfile's routes have timeouts, and retries within its budget", async () => {
+  let asked = 0;
+  const server = app(async (request) => {
+    if (request.url.endsWith("/slow")) await Bun.sleep(1000);
+    return new Response("", { status: ++asked % 2 === 1 ? 503 : 200 });
+  });
+  control.setService(service, name, [server]);
+  const path = (regex: string) => ({ match: { case: "path", value: { regex } } });
+  const profile = {
+    fullyQualifiedName: name,
+    retryBudget: { retryRatio: 0, minRetriesPerSecond: 1, ttl: duration(2000) },
+    routes: [
+      { condition: path("/slow"), timeout: duration(60) },
+      { condition: path("/again/[0-9]+"), isRetryable: true },
+    ],
+  };
+  control.setProfile(service, create(DestinationProfileSchema, profile as never));
+  const proxy = new TestProxy({ control, outboundDst: service });
+  closing.push(() => proxy.close());
+  await proxy.ready();
+  expect((await get(proxy, "/slow")).status).toBe(504);
+  asked = 0;
+  const statuses = [];
+  for (const target of ["/other", "/again/x", "/again/1", "/again/2"]) {
+    asked = 0;
+    statuses.push((await get(proxy, target)).status);
+  }
+  expect(statuses).toEqual([503, 503, 200, 200]);
+  asked = 0;
+  expect((await get(proxy, "/again/3")).status).toBe(503);
 });
 
 test("an endpoint whose answers fail in a row is taken out of use until a probe succeeds", async () => {
