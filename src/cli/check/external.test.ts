@@ -41,6 +41,14 @@ test("output that is no JSON is a failed check that shows it", async () => {
   });
 });
 
+test("one that left a process behind which keeps its output open is waited for no longer than its time", async () => {
+  script("linkerd-stuck", "echo said; sleep 30 & exit 0");
+  const started = performance.now();
+  const [result] = await runExternal({ name: "stuck", path: join(folder, "linkerd-stuck") }, [], 300);
+  expect(performance.now() - started).toBeLessThan(5000);
+  expect(result?.checks[0]?.error).toContain("said");
+});
+
 test("parseOutput() reads results, and takes an unknown one for an error", () => {
   const text = JSON.stringify({
     success: false,

@@ -141,11 +141,42 @@ export function parseOutput(text: string): CategoryResult[] {
   }));
 }
 
+/** Bytes of one output; more is not read. */
+const largestOutput = 4 * 1024 * 1024;
+
+/** What it said until its end or its time was over: processes that it left behind may keep its output open for ever. */
 async function capture(argv: readonly string[], timeout: number): Promise<{ out: string; err: string }> {
   const child = Bun.spawn([...argv], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-  const timer = setTimeout(() => child.kill("SIGKILL"), timeout);
-  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  await child.exited;
+  const [out, err] = [reading(child.stdout), reading(child.stderr)];
+  let timer: Timer | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeout);
+  });
+  await Promise.race([Promise.all([out.ended, err.ended, child.exited]), late]);
   clearTimeout(timer);
-  return { out, err };
+  child.kill("SIGKILL");
+  return { out: out.stop(), err: err.stop() };
+}
+
+function reading(stream: ReadableStream<Uint8Array>): { readonly ended: Promise<void>; stop(): string } {
+  const reader = stream.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const read = async (): Promise<void> => {
+    while (size <= largestOutput) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      chunks.push(value);
+      size += value.length;
+    }
+  };
+  const ended = read();
+  return {
+    ended,
+    stop() {
+      // Nobody waits for what comes after.
+      reader.cancel().catch(() => {});
+      return Buffer.concat(chunks).toString();
+    },
+  };
 }
