@@ -19,10 +19,12 @@ for folder in etc opt; do # node-wide settings and CNI programs go where every n
 done
 rm -rf /etc/cni /opt/cni
 mkdir -p /etc/cni/net.d /opt/cni/bin
-cp "$etc"/cni/* /etc/cni/net.d/
 ln -s /usr/lib/cni/* /opt/cni/bin/
 rm -f /etc/resolv.conf
-cp "$etc/resolv.conf" /etc/resolv.conf
+put() { # file folder: on a busy machine a copy into the overlay was seen to be gone a moment later, without an error
+  until [ -s "$2/${1##*/}" ]; do cp "$1" "$2/"; done
+}
+put "$etc/resolv.conf" /etc
 # kubelet insists on setting these for the whole machine: let it write to copies
 for setting in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes; do
   mkdir -p "$state/sys/${setting%/*}"
@@ -56,6 +58,8 @@ component() { # name program argument…: keeps it running but while hold/NAME e
   ) &
 }
 mkdir -p "$RUN/hold" "$RUN/pids" "$log"
+for file in "$etc"/cni/*; do put "$file" /etc/cni/net.d; done
+put "$etc/resolv.conf" /etc
 component etcd "$KUBE" etcd --data-dir="$state/etcd" --unsafe-no-fsync --log-level=warn \
   --listen-client-urls=http://127.0.0.1:2379 --advertise-client-urls=http://127.0.0.1:2379 --listen-peer-urls=http://127.0.0.1:2380
 [ "$RUNNER" = local ] || component containerd containerd -c "$etc/containerd.toml"

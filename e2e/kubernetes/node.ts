@@ -105,6 +105,18 @@ export async function up(options: {
   const kube = await builtProgram("kube", note);
   const coredns = runner === "kubelet" ? await builtProgram("coredns", note) : "";
   await claim(process.pid, note);
+  try {
+    await start(options, kube, coredns);
+  } catch (error) {
+    // Nobody else could start one while this process lives; the reason is in the error, with the ends of the logs.
+    const logs = lastLogLines();
+    await down();
+    throw new MeshError("environment", `Starting the cluster failed; its logs end with:\n${logs}`, { cause: error });
+  }
+}
+
+async function start(options: Parameters<typeof up>[0], kube: string, coredns: string): Promise<void> {
+  const { note, runner = "kubelet" } = options;
   const start = performance.now();
   const since = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;
   for (const folder of [runPaths.logs, join(runFolder, "bin"), join(runFolder, "images")]) {
@@ -214,6 +226,15 @@ export function holdDown(component: Component): () => void {
   if (killed.exitCode !== 0)
     throw new MeshError("environment", `Killing ${component} failed: ${killed.stderr.toString()}`);
   return () => rmSync(hold, { force: true });
+}
+
+/** The end of each component's log. */
+function lastLogLines(): string {
+  const lines = readdirSync(runPaths.logs).flatMap((name) => {
+    const text = readFileSync(join(runPaths.logs, name), "utf8").trimEnd().split("\n").slice(-3);
+    return text.map((line) => `${name}: ${line.slice(0, 300)}`);
+  });
+  return lines.join("\n");
 }
 
 /** Files below /etc and /opt that are there for this node only: what programs and pods put there since it started. */
