@@ -423,7 +423,7 @@ export const RatioSchema: GenMessage<Ratio> = /*@__PURE__*/
  */
 export type Timeouts = Message<"io.linkerd.proxy.http_route.Timeouts"> & {
   /**
-   * From the end of the request to the start of the response, of one attempt.
+   * From the end of the request to the end of the response, of one attempt.
    *
    * @generated from field: google.protobuf.Duration response = 1;
    */
