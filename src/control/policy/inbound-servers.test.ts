@@ -139,6 +139,8 @@ describe("Authorizations of a Server", () => {
   const authz = (spec: string) => policyObject("ServerAuthorization", "saz", spec);
   test.each([
     ["{server: {name: srv}, client: {unauthenticated: true}}", `any @ ${everywhere}`],
+    // An empty list is no networks; only where there is none does everywhere count.
+    ["{server: {name: srv}, client: {unauthenticated: true, networks: []}}", "any @ "],
     ["{server: {name: srv}, client: {meshTLS: {unauthenticatedTLS: true}}}", `any-tls @ ${everywhere}`],
     ["{server: {name: srv}, client: {meshTLS: {identities: ['*']}}}", `*. @ ${everywhere}`],
     ["{server: {name: srv}, client: {meshTLS: {identities: ['*.web.x', b.x]}}}", `b.x,*.web.x @ ${everywhere}`],

@@ -20,7 +20,7 @@ export interface ServerAuthorizationRecord extends PolicyRecord {
 interface Spec {
   readonly server: { readonly name?: string; readonly selector?: SelectorSpec };
   readonly client: {
-    readonly networks?: readonly NetworkSpec[];
+    readonly networks?: readonly NetworkSpec[] | null;
     readonly unauthenticated?: boolean;
     readonly meshTLS?: {
       readonly unauthenticatedTLS?: boolean;
@@ -36,7 +36,7 @@ export function decodeServerAuthorization(object: KubeObject): ServerAuthorizati
   return {
     ...record,
     server: server.name === undefined ? { selector: requirementsOf(server.selector ?? {}) } : { name: server.name },
-    networks: client.networks === undefined || client.networks.length === 0 ? everywhere : networksOf(client.networks),
+    networks: client.networks === undefined || client.networks === null ? everywhere : networksOf(client.networks),
     clients: clientsOf(client, record.namespace),
   };
 }
