@@ -7,31 +7,29 @@
 /** Something in it that servers read differently. */
 const suspicious = /%|\\|;|\/\/|\/\.{1,2}(?:\/|$)/;
 
+/** What servers do with a path, one after another in any order, some of it more than once behind other servers. */
+const habits: ReadonlyArray<(path: string) => string> = [
+  decodeOnce,
+  (path) => path.replaceAll(/;[^/]*/g, ""),
+  (path) => path.replaceAll("\\", "/"),
+  (path) => path.replaceAll(/\/{2,}/g, "/"),
+  withoutDots,
+];
+
+/** A path that can be read in more ways is nobody's. */
+const maxReadings = 64;
+
 /** Every other way to read `path`, without a repetition and without `path` itself; nearly always none. Null: no rule may match it. */
 export function otherReadings(path: string): readonly string[] | null {
   if (!suspicious.test(path)) return [];
-  const readings = new Set<string>();
-  let decoded = path;
-  // Twice, for servers behind servers.
-  for (let pass = 0; pass < 3; pass++) {
-    if (decoded.includes("\0")) return null;
-    for (const bare of variants(decoded, (text) => text.replaceAll(/;[^/]*/g, ""))) {
-      for (const slashed of variants(bare, (text) => text.replaceAll("\\", "/"))) {
-        for (const merged of variants(slashed, (text) => text.replaceAll(/\/{2,}/g, "/"))) {
-          readings.add(merged);
-          readings.add(withoutDots(merged));
-        }
-      }
-    }
-    decoded = decodeOnce(decoded);
+  const readings = new Set([path]);
+  // Grows while it is walked, until no habit brings anything new: each of them makes a path shorter or leaves it as long.
+  for (const reading of readings) {
+    if (reading.includes("\0") || readings.size > maxReadings) return null;
+    for (const habit of habits) readings.add(habit(reading));
   }
   readings.delete(path);
   return [...readings];
-}
-
-function variants(text: string, change: (text: string) => string): readonly string[] {
-  const changed = change(text);
-  return changed === text ? [text] : [text, changed];
 }
 
 /** Bytes, as the head has them; what is no escape stays. */
