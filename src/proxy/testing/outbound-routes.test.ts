@@ -475,6 +475,79 @@ describe("gRPC", () => {
   });
 });
 
+describe("large bodies of guarded requests", () => {
+  const body = Buffer.alloc(3_000_000);
+  for (let at = 0; at < body.length; at++) body[at] = (at * 31 + (at >> 8)) & 0xff;
+  const guarded = (host: string) => ({
+    matches: [{}],
+    backends: to(share(host)),
+    timeouts: { request: duration(20_000), idle: duration(10_000) },
+    retry: retry(2),
+    filters: [filter("responseHeaderModifier", { set: headers(["x-b", "2"]) })],
+  });
+
+  test("pass both ways by HTTP/1, byte for byte, also with a copy that nobody reads", async () => {
+    const stalled = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: { open: (socket) => void socket.pause(), data() {} },
+    });
+    closing.push(() => stalled.stop(true));
+    const echo = app((request) => new Response(request.body));
+    const rule = guarded("a");
+    const mirror = filter("requestMirror", { backend: place("s") });
+    const proxy = await through([{ ...rule, filters: [...rule.filters, mirror] }], {
+      a: [echo],
+      s: [{ ip: "127.0.0.1", port: stalled.port }],
+    });
+    for (let round = 0; round < 2; round++) {
+      const response = await get(proxy, "/", { method: "POST", body });
+      expect(response.headers.get("x-b")).toBe("2");
+      expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true);
+    }
+  });
+
+  test("pass both ways by HTTP/2, several at a time", async () => {
+    const server = createServer();
+    server.on("stream", (received) => {
+      const stream = received as ServerHttp2Stream;
+      stream.on("error", () => {});
+      stream.respond({ ":status": 200 });
+      stream.pipe(stream);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    closing.push(() => void server.close());
+    const addr = { ip: "127.0.0.1", port: (server.address() as AddressInfo).port };
+    control.setEndpoints("a:80", [addr]);
+    control.setService(service, name, []);
+    control.setOutboundPolicy(service, {
+      metadata: parent,
+      protocol: { kind: { case: "http2", value: { routes: [{ metadata, rules: [guarded("a")] }] } } },
+    } as never);
+    const proxy = new TestProxy({ control, outboundDst: service });
+    closing.push(() => proxy.close());
+    await proxy.ready();
+    const client = connect(proxy.outboundUrl);
+    client.on("error", () => {});
+    closing.push(() => client.destroy());
+    const ask = (): Promise<{ body: Buffer; header: unknown }> =>
+      new Promise((resolve, reject) => {
+        const stream = client.request({ ":method": "POST", ":path": "/" });
+        const chunks: Buffer[] = [];
+        let header: unknown;
+        stream.on("response", (received) => (header = received["x-b"]));
+        stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+        stream.on("error", reject);
+        stream.on("end", () => resolve({ body: Buffer.concat(chunks), header }));
+        stream.end(body);
+      });
+    for (const answer of await Promise.all([ask(), ask(), ask()])) {
+      expect(answer.header).toBe("2");
+      expect(answer.body.equals(body)).toBe(true);
+    }
+  });
+});
+
 test("a ServiceProfile's routes have timeouts, and retries within its budget", async () => {
   let asked = 0;
   const server = app(async (request) => {
