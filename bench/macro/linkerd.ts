@@ -24,7 +24,9 @@ export async function compileLinkerd(folder: string): Promise<string> {
   return out;
 }
 
-export function linkerd(folder: string, pki: Pki, options: LinkerdOptions): Contender {
+const fromSources: LinkerdOptions = { executable: null, profile: null };
+
+export function linkerd(folder: string, pki: Pki, options: LinkerdOptions = fromSources): Contender {
   return {
     name: "linkerd",
     async start(kind, ports) {

@@ -2,13 +2,14 @@ import { expect, test } from "bun:test";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { CollectorPace } from "./collector.ts";
 
-function setUp() {
+function setUp(size = 3_000_000) {
   const done: string[] = [];
   const clock = new FakeClock();
   const pace = new CollectorPace(clock, {
     young: () => done.push("young"),
     all: () => done.push("all"),
     shrink: () => done.push("shrink"),
+    size: () => size,
   });
   clock.advance(1000);
   expect(done.splice(0)).toEqual(["shrink"]);
@@ -54,4 +55,13 @@ test("large chunks make a time busy as well", () => {
   read(1, 100_000);
   clock.advance(60_000);
   expect(done).toEqual(["shrink"]);
+});
+
+test("a large heap is collected less often: ten thousand connections must not cost ten thousand collections", () => {
+  const { done, read } = setUp(60_000_000);
+  read(600);
+  read(11_999);
+  expect(done).toEqual(["young"]);
+  read(1);
+  expect(done).toEqual(["young", "young"]);
 });

@@ -4,7 +4,7 @@
  * collect after so many reads, at a hundredth of the CPU. Large chunks don't count: their memory is their own, and
  * a collection each would cost more than the copying.
  */
-import { edenGC, fullGC } from "bun:jsc";
+import { edenGC, fullGC, heapSize } from "bun:jsc";
 import type { Clock } from "#lib/clock.ts";
 import type { SocketActivity } from "#lib/net/bun-socket.ts";
 
@@ -15,12 +15,21 @@ export interface Collector {
   all(): void;
   /** Everything, and free pages go back to the system; 2–5 ms. */
   shrink(): void;
+  /** Bytes of the heap now. */
+  size(): number;
 }
 
-export const runtimeCollector: Collector = { young: edenGC, all: fullGC, shrink: () => void Bun.gc(true) };
+export const runtimeCollector: Collector = {
+  young: edenGC,
+  all: fullGC,
+  shrink: () => void Bun.gc(true),
+  size: heapSize,
+};
 
-/** Garbage of a read is the unit, about 1 KB. */
-const unitsPerCollection = 600;
+/** Garbage of a read is the unit, about 1 KB. Collections follow after this many at least, … */
+const leastUnits = 600;
+/** … and after one for so many bytes of the heap: each costs the more, the larger it is (thousands of connections). */
+const bytesPerUnit = 5000;
 /** An opened connection or a finished handshake makes about as much as so many reads. */
 const unitsPerOpening = 150;
 /** Longer chunks are not counted, bytes. */
@@ -36,6 +45,7 @@ const quietCollections = 2;
 export class CollectorPace implements SocketActivity {
   private readonly collector: Collector;
   private units = 0;
+  private budget = leastUnits;
   private collections = 0;
   private sinceLook = 0;
   private grown = false;
@@ -63,11 +73,12 @@ export class CollectorPace implements SocketActivity {
 
   private add(units: number): void {
     this.units += units;
-    if (this.units < unitsPerCollection) return;
+    if (this.units < this.budget) return;
     this.units = 0;
     this.sinceLook++;
     if (++this.collections % fullEvery === 0) this.collector.all();
     else this.collector.young();
+    this.budget = Math.max(leastUnits, this.collector.size() / bytesPerUnit);
   }
 
   /** After a busy time comes the moment to give memory back. */
