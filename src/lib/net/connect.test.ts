@@ -279,3 +279,25 @@ describe.skipIf(!mayMakeNetworks)("between network namespaces", () => {
     expect(((await attempt({ ip: "198.18.77.2", port: 83 })) as MeshError).code).toBe("connection-refused");
   });
 });
+
+test("a connection that is there when a stalled process comes back opens, though its deadline passed meanwhile", async () => {
+  // The peer is the kernel: it completes connections to a listening descriptor that nobody accepts from.
+  const fd = tcpSocket("127.0.0.1");
+  bindSocket(fd, { ip: "127.0.0.1", port: 0 });
+  listenSocket(fd, 8);
+  const peer = localAddress(fd) as { ip: string; port: number };
+  // As in a proxy: begun while events are handled, more of which then take long. Timers come before the next look at sockets.
+  const opened = await new Promise<Socket | MeshError>((resolve) => {
+    const listener = listen({ ip: "127.0.0.1", port: 0 }, (socket) => {
+      void attempt({ ...peer, timeout: 20 }).then(resolve);
+      const until = performance.now() + 100;
+      while (performance.now() < until);
+      socket.terminate();
+      listener.close();
+    });
+    void attempt({ ip: "127.0.0.1", port: listener.addr.port });
+  });
+  closeDescriptor(fd);
+  expect(opened).not.toBeInstanceOf(Error);
+  (opened as Socket).terminate();
+});

@@ -40,7 +40,7 @@ class Attempt implements NativeOwner, PendingConnect {
   private readonly options: ConnectOptions;
   private readonly handler: ConnectHandler;
   private readonly clock: Clock;
-  private readonly deadline: Timer;
+  private deadline: Timer;
   private native: NativeSocket | null = null;
   private done = false;
   private cancelled = false;
@@ -49,9 +49,21 @@ class Attempt implements NativeOwner, PendingConnect {
     this.options = options;
     this.handler = handler;
     this.clock = options.clock ?? systemClock;
-    this.deadline = this.clock.after(options.timeout, () => {
-      this.fail(new MeshError("timeout", `${this.action()}: not connected within ${options.timeout} ms`));
-    });
+    const due = this.clock.now() + options.timeout;
+    this.deadline = this.clock.after(options.timeout, () => this.onDeadline(this.clock.now() - due));
+  }
+
+  /**
+   * A timer that is late means that this process did not run, and timers come before sockets: the connection may be there.
+   * The time that was lost is given back, once and not beyond the timeout.
+   */
+  private onDeadline(late: number): void {
+    if (late < 1) this.timedOut();
+    else this.deadline = this.clock.after(Math.min(late, this.options.timeout), () => this.timedOut());
+  }
+
+  private timedOut(): void {
+    this.fail(new MeshError("timeout", `${this.action()}: not connected within ${this.options.timeout} ms`));
   }
 
   start(tls: NativeTls | null): void {
