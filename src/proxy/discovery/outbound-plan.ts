@@ -73,6 +73,8 @@ export interface PlannedRoute {
   readonly mirrors: ReadonlyArray<{ readonly ratio: number; readonly plan: BackendPlan }>;
   readonly timeouts: Timeouts;
   readonly retry: RetryRule | null;
+  /** Of a route of a ServiceProfile: the destination and its labels; null: it is another one. */
+  readonly profile: { readonly dst: string; readonly labels: Readonly<Record<string, string>> } | null;
 }
 
 export interface OutboundPlan {
@@ -128,14 +130,16 @@ function profilePlan(addr: SocketAddr, profile: DestinationProfile, options: Pla
   const [rest] = plan.http;
   if (rest === undefined || profile.routes.length === 0) return plan;
   const ref = resourceRef(profile.profileRef) ?? rest.ref;
-  const own = profileRoutes(profile.routes).map(({ test, timeouts, retry }) => ({
+  const dst = `${profile.fullyQualifiedName}:${addr.port}`;
+  const own = profileRoutes(profile.routes).map(({ test, labels, timeouts, retry }) => ({
     ...rest,
     match: { ...anything, test },
     ref,
     timeouts,
     retry,
+    profile: { dst, labels },
   }));
-  return { ...plan, http: [...own, rest], budget: retryBudget(profile) };
+  return { ...plan, http: [...own, { ...rest, profile: { dst, labels: {} } }], budget: retryBudget(profile) };
 }
 
 function profileDestination(addr: SocketAddr, profile: DestinationProfile, options: PlanOptions): OutboundPlan {
@@ -276,6 +280,7 @@ function plannedRoutes<M, R>(
         attempt: 0,
       },
       retry: rule.retry === undefined ? null : retry(rule.retry),
+      profile: null,
     }));
   });
 }
@@ -425,6 +430,7 @@ function fromChoice(protocol: OutboundProtocol, detectTimeout: number, tcp: Choi
         mirrors: [],
         timeouts: noTimeouts,
         retry: null,
+        profile: null,
       },
     ],
     grpc: false,

@@ -251,7 +251,7 @@ export class LiveTarget implements OutboundTarget {
 
   /** Null when the rule and the backend want nothing but that requests go there. */
   private extras(
-    { filters, mirrors, match, timeouts, retry, ref }: PlannedRoute,
+    { filters, mirrors, match, timeouts, retry, ref, profile }: PlannedRoute,
     backend: PlannedBackend,
     live: LiveRoute,
     grpc: boolean,
@@ -263,7 +263,7 @@ export class LiveTarget implements OutboundTarget {
     const retried = retry !== null && retry.limit > 0;
     const guarded = timed || retried || response.length > 0 || mirrors.length > 0;
     const active = chains.filter((chain) => !chain.passesRequests);
-    if (!guarded && active.length === 0) return null;
+    if (!guarded && active.length === 0 && profile === null) return null;
     return {
       filters: active,
       mirrors: mirrors.map(({ ratio, plan }) => ({ ratio, route: this.mirror(plan, ref, grpc) })),
@@ -271,6 +271,7 @@ export class LiveTarget implements OutboundTarget {
       timeouts: times,
       retry: retried ? retry : null,
       retries: retried ? this.options.routes.retries({ parent: this.parent, route: ref }, grpc) : null,
+      profile: profile === null ? null : this.options.routes.profile(profile.dst, profile.labels),
       budget: this.budget,
       guarded,
       again: () => live.next(),

@@ -9,6 +9,8 @@ import { methodName } from "./route-messages.ts";
 
 export interface ProfileRoute {
   readonly test: Condition;
+  /** For metrics. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly timeouts: Timeouts;
   readonly retry: RetryRule | null;
 }
@@ -22,6 +24,7 @@ const maxBody = 65_536;
 export function profileRoutes(routes: readonly Route[]): ProfileRoute[] {
   return routes.map((route) => ({
     test: condition(route.condition),
+    labels: route.metricsLabels,
     timeouts: { ...noTimeouts, request: milliseconds(route.timeout, 0) },
     retry: route.isRetryable ? retryRule(route) : null,
   }));

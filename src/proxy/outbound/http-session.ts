@@ -15,6 +15,7 @@ import type {
   HttpRoute,
   OutboundTarget,
   PickWaiter,
+  ProfileCells,
   RouteCells,
   RouteError,
   RouteExtras,
@@ -33,6 +34,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
   private head: RequestHead | null = null;
   private route: HttpRoute | null = null;
   private requests: RouteCells | null = null;
+  private profile: ProfileCells | null = null;
   /** Only while a request needs one. */
   private guard: GuardedRequest | null = null;
   /** The answer of ours that waits for the connection to let go. */
@@ -101,6 +103,8 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     const own = extras.timeouts.request;
     const asked = grpc && extras.guarded ? grpcTimeout(header(head.headers, "grpc-timeout")) : 0;
     this.deadline = this.startedAt + Math.min(own > 0 ? own : never, asked > 0 ? asked : never);
+    this.profile = extras.profile;
+    this.profile?.effective.requestStarted();
     if (!this.filter(extras, head)) return;
     if (route.kind === "forward" && extras.guarded) {
       const { clock, random } = this.shared.options;
@@ -172,6 +176,8 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     if (status > 0) this.endpoint?.responded(latency, status);
     this.count();
     this.cells?.responseEnded(status, latency, status > 0, grpcStatus);
+    this.profile?.actual.requestStarted();
+    this.profile?.actual.responseEnded(status, latency, status > 0, grpcStatus);
     this.requests?.tried(status, grpcStatus, latency, status > 0 ? null : "RESPONSE_HEADERS_TIMEOUT");
     this.endpoint?.judged(true);
     this.letGo(status === 0);
@@ -266,6 +272,12 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     const latency = this.shared.options.clock.now() - this.startedAt;
     this.cells?.responseEnded(status, latency, end === "complete", grpcStatus);
     this.requests?.ended(status, grpcStatus, latency, this.error ?? (end === "complete" ? null : errorOfEnd[end]));
+    if (this.profile !== null) {
+      this.profile.effective.responseEnded(status, latency, end === "complete", grpcStatus);
+      this.profile.actual.requestStarted();
+      this.profile.actual.responseEnded(status, latency, end === "complete", grpcStatus);
+      this.profile = null;
+    }
     if (this.answered && end !== "client-gone")
       this.endpoint?.judged(end === "broken" || isFailure(status, grpcStatus));
     this.letGo(end === "broken");

@@ -71,12 +71,20 @@ export interface RouteExtras {
   readonly timeouts: Timeouts;
   readonly retry: RetryRule | null;
   readonly retries: RetryCells | null;
+  /** Null: the route is not of a ServiceProfile. */
+  readonly profile: ProfileCells | null;
   /** Of the destination: its rules share it. */
   readonly budget: RetryBudget;
   /** Whether the exchange has to be watched: there are timeouts, retries, changes to responses or mirrors. */
   readonly guarded: boolean;
   /** Chooses anew, for another try. */
   again(): HttpRoute | HttpRefusal;
+}
+
+/** `route_*` of a ServiceProfile's route: requests as the client sees them, and every try of them. */
+export interface ProfileCells {
+  readonly effective: HttpCells;
+  readonly actual: HttpCells;
 }
 
 /** Cells of the retries of one route. */

@@ -17,11 +17,12 @@ export class HttpMetrics {
   readonly responses: Family;
   readonly latencies: Family<HistogramCell>;
 
-  constructor(registry: Registry) {
-    this.requests = registry.counter("request_total", "Total count of HTTP requests");
-    this.responses = registry.counter("response_total", "Total count of HTTP responses");
+  /** @param scope before each name, e.g. "route_" */
+  constructor(registry: Registry, scope: "" | "route_" | "route_actual_" = "") {
+    this.requests = registry.counter(`${scope}request_total`, "Total count of HTTP requests");
+    this.responses = registry.counter(`${scope}response_total`, "Total count of HTTP responses");
     this.latencies = registry.histogram(
-      "response_latency_ms",
+      `${scope}response_latency_ms`,
       "Elapsed times between a request's headers being received and its response stream completing",
       latencyBuckets,
     );

@@ -4,7 +4,8 @@
  */
 import type { Cell, HistogramCell } from "#lib/metrics/cell.ts";
 import { LazyCounter, type Family, type Labels, type Registry } from "#lib/metrics/registry.ts";
-import type { RetryCells, RouteCells, RouteError } from "../outbound/ports.ts";
+import type { ProfileCells, RetryCells, RouteCells, RouteError } from "../outbound/ports.ts";
+import { HttpMetrics } from "./http-metrics.ts";
 import { resourceLabels, type ResourceRef } from "./labels.ts";
 
 /** Linkerd's buckets, seconds: few for the route, more for the backend. */
@@ -55,15 +56,26 @@ export interface RouteRefs {
 export class RouteMetrics {
   private readonly http: Families;
   private readonly grpc: Families;
+  private readonly effective: HttpMetrics;
+  private readonly actual: HttpMetrics;
 
   constructor(registry: Registry) {
     this.http = families(registry, "outbound_http_route");
     this.grpc = families(registry, "outbound_grpc_route");
+    this.effective = new HttpMetrics(registry, "route_");
+    this.actual = new HttpMetrics(registry, "route_actual_");
   }
 
   /** Cells of requests that one route sends to one backend. `grpc`: the route is one for gRPC. Keep the result. */
   cells(refs: RouteRefs, grpc: boolean): RouteCells {
     return new Cells(grpc ? this.grpc : this.http, refs, grpc);
+  }
+
+  /** Cells of a ServiceProfile's route. `labels`: its own, without the prefix. */
+  profile(dst: string, labels: Labels): ProfileCells {
+    const all: Record<string, string> = { direction: "outbound", dst };
+    for (const [name, value] of Object.entries(labels)) all[`rt_${name}`] = value;
+    return { effective: this.effective.cells(all), actual: this.actual.cells(all) };
   }
 
   /** Cells of the retries of one route. */

@@ -561,7 +561,7 @@ test("a ServiceProfile's routes have timeouts, and retries within its budget", a
     retryBudget: { retryRatio: 0, minRetriesPerSecond: 1, ttl: duration(2000) },
     routes: [
       { condition: path("/slow"), timeout: duration(60) },
-      { condition: path("/again/[0-9]+"), isRetryable: true },
+      { condition: path("/again/[0-9]+"), isRetryable: true, metricsLabels: { route: "again" } },
     ],
   };
   control.setProfile(service, create(DestinationProfileSchema, profile as never));
@@ -578,6 +578,10 @@ test("a ServiceProfile's routes have timeouts, and retries within its budget", a
   expect(statuses).toEqual([503, 503, 200, 200]);
   asked = 0;
   expect((await get(proxy, "/again/3")).status).toBe(503);
+  const labels = [`dst="${name}:80"`, 'rt_route="again"'];
+  expect(proxy.series("route_request_total", ...labels)[0]).toEndWith(" 3");
+  expect(proxy.series("route_actual_request_total", ...labels)[0]).toEndWith(" 5");
+  expect(proxy.series("route_response_total", ...labels, 'classification="success"')[0]).toEndWith(" 2");
 });
 
 test("an endpoint whose answers fail in a row is taken out of use until a probe succeeds", async () => {
