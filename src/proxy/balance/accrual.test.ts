@@ -37,13 +37,13 @@ describe("Accrual", () => {
 });
 
 describe("an endpoint with failure accrual", () => {
-  function endpoint() {
+  function endpoint(accrual: AccrualOptions = consecutive) {
     const clock = new FakeClock();
     const subject = new P2cBalancer({
       clock,
       random: seededRandom(1),
       connectBackoff: { min: 100, max: 1000, jitter: 0 },
-      accrual: consecutive,
+      accrual,
       queueCapacity: 10,
       failfastTimeout: 3000,
       transport: () => ({ readBytes: 0, writtenBytes: 0, opened() {}, closed() {} }),
@@ -56,7 +56,7 @@ describe("an endpoint with failure accrual", () => {
       picked.started();
       picked.connected();
       picked.responded(1, failed === true ? 503 : 200);
-      if (failed !== null) picked.judged(failed);
+      if (failed !== null) picked.judged(failed ? "failure" : "success");
       picked.ended(false);
       return true;
     };
@@ -71,7 +71,7 @@ describe("an endpoint with failure accrual", () => {
     const probe = subject.pick();
     probe?.started();
     expect(subject.pick()).toBeNull();
-    probe?.judged(true);
+    probe?.judged("failure");
     probe?.ended(false);
     clock.advance(1999);
     expect(subject.pick()).toBeNull();
@@ -91,12 +91,26 @@ describe("an endpoint with failure accrual", () => {
     expect(subject.all()[0]?.ready).toBe(true);
   });
 
+  test("that asks for fewer requests fails only where the share of successes counts", () => {
+    const rate = { threshold: 0.8, window: 10_000, minRequests: 5 };
+    for (const successRate of [null, rate]) {
+      const { subject } = endpoint({ maxFailures: 3, successRate, backoff });
+      for (let i = 0; i < 3; i++) {
+        const picked = subject.pick();
+        picked?.started();
+        picked?.judged("limited");
+        picked?.ended(false);
+      }
+      expect(subject.pick() === null).toBe(successRate !== null);
+    }
+  });
+
   test("late answers of requests from before say nothing", () => {
     const { subject, request } = endpoint();
     const late = subject.pick();
     late?.started();
     for (const failed of [true, true, true]) request(failed);
-    late?.judged(false);
+    late?.judged("success");
     late?.ended(false);
     expect(subject.pick()).toBeNull();
   });

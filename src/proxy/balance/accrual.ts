@@ -31,6 +31,11 @@ export class Accrual {
     this.options = options;
   }
 
+  /** Whether a server that asks for fewer requests counts as one that fails: only where shares do, as Linkerd has it. */
+  get countsLimited(): boolean {
+    return this.options.successRate !== null;
+  }
+
   /** Counts an outcome. True: enough, it must be taken out of use. */
   judge(failed: boolean, now: number): boolean {
     const { maxFailures, successRate } = this.options;

@@ -5,7 +5,7 @@ import type { MeshError } from "#lib/errors.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import type { Random } from "#lib/random.ts";
 import type { TransportCells } from "../http/ports.ts";
-import type { Endpoint, EndpointConnections, EndpointTls } from "../outbound/ports.ts";
+import type { Endpoint, EndpointConnections, EndpointTls, Outcome } from "../outbound/ports.ts";
 import { Accrual, type AccrualOptions } from "./accrual.ts";
 import { PeakEwma } from "./ewma.ts";
 
@@ -114,9 +114,10 @@ export class BalancedEndpoint implements Endpoint {
     if (this.state === "probing") this.connected();
   }
 
-  judged(failed: boolean): void {
+  judged(outcome: Outcome): void {
     const { accrual } = this;
     if (accrual === null) return;
+    const failed = outcome === "failure" || (outcome === "limited" && accrual.countsLimited);
     if (!this.broken) {
       if (accrual.judge(failed, this.clock.now())) this.break();
       return;

@@ -13,6 +13,7 @@ import type {
   Endpoint,
   HttpRefusal,
   HttpRoute,
+  Outcome,
   OutboundTarget,
   PickWaiter,
   ProfileCells,
@@ -179,7 +180,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     this.profile?.actual.requestStarted();
     this.profile?.actual.responseEnded(status, latency, status > 0, grpcStatus);
     this.requests?.tried(status, grpcStatus, latency, status > 0 ? null : "RESPONSE_HEADERS_TIMEOUT");
-    this.endpoint?.judged(true);
+    this.endpoint?.judged(status === 0 ? "failure" : outcomeOf(status, grpcStatus));
     this.letGo(status === 0);
     this.counted = false;
   }
@@ -190,7 +191,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
 
   onExpired(error: RouteError): void {
     this.route?.balancer.giveUp(this);
-    this.endpoint?.judged(true);
+    this.endpoint?.judged("failure");
     this.fail("request-timeout", expired[error] ?? "The request took too long", null, error);
   }
 
@@ -257,7 +258,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
       this.answerPending(this.pending);
       return;
     }
-    this.endpoint?.judged(true);
+    this.endpoint?.judged("failure");
     this.fail(error.code === "protocol" ? "bad-response" : "connect-failed", error.message);
   }
 
@@ -279,7 +280,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
       this.profile = null;
     }
     if (this.answered && end !== "client-gone")
-      this.endpoint?.judged(end === "broken" || isFailure(status, grpcStatus));
+      this.endpoint?.judged(end === "broken" ? "failure" : outcomeOf(status, grpcStatus));
     this.letGo(end === "broken");
     this.shared.inFlight--;
     this.head = null;
@@ -352,8 +353,12 @@ function isGrpc(head: RequestHead): boolean {
 /** gRPC's UNKNOWN, DEADLINE_EXCEEDED, PERMISSION_DENIED, INTERNAL, UNAVAILABLE and DATA_LOSS, as Linkerd's failure accrual has it. */
 const grpcFailures: ReadonlySet<number> = new Set([2, 4, 7, 13, 14, 15]);
 
-function isFailure(status: number, grpcStatus: number): boolean {
-  return grpcStatus < 0 ? status >= 500 : grpcFailures.has(grpcStatus);
+const resourceExhausted = 8;
+
+function outcomeOf(status: number, grpcStatus: number): Outcome {
+  if (status === 429 || grpcStatus === resourceExhausted) return "limited";
+  const failed = grpcStatus < 0 ? status >= 500 : grpcFailures.has(grpcStatus);
+  return failed ? "failure" : "success";
 }
 
 const expired: Partial<Record<RouteError, string>> = {

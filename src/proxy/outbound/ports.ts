@@ -154,6 +154,9 @@ export interface EndpointTls {
   readonly serverName: string;
 }
 
+/** `limited`: it asked for fewer requests (429, RESOURCE_EXHAUSTED). */
+export type Outcome = "success" | "failure" | "limited";
+
 /** One address of a destination, shared by every balancer and connection that uses it. */
 export interface Endpoint {
   readonly addr: SocketAddr;
@@ -173,7 +176,7 @@ export interface Endpoint {
   /** The first byte of the response came `rtt` ms after the request was sent. `status` 0: a TCP connection was made. */
   responded(rtt: number, status: number): void;
   /** What became of a request, for whoever takes failing endpoints out of use; before `ended`, and only when it is known. */
-  judged(failed: boolean): void;
+  judged(outcome: Outcome): void;
   /** Ends what `started` began, exactly once. `failed`: broke before a response, or broke off in the middle. */
   ended(failed: boolean): void;
   /** A connection attempt succeeded or failed; failures take the endpoint out of rotation for a backoff. */

@@ -48,8 +48,8 @@ class FakeEndpoint implements Endpoint {
   responded(_rtt: number, status: number): void {
     this.log.push(`responded ${status}`);
   }
-  judged(failed: boolean): void {
-    if (failed) this.log.push("judged failed");
+  judged(outcome: string): void {
+    if (outcome === "failure") this.log.push("judged failed");
   }
   ended(failed: boolean): void {
     this.log.push(failed ? "failed" : "ended");
