@@ -359,4 +359,29 @@ describe("HTTPLocalRateLimitPolicy", () => {
       overrides: [{ limit: 5, names: [id("c")] }],
     });
   });
+
+  const target = "targetRef: {group: policy.linkerd.io, kind: Server, name: srv}";
+  const rest = (spec: string) => policyObject("HTTPLocalRateLimitPolicy", "broken", `{${target}, ${spec}}`);
+  test.each([
+    // More for one client than for all: the total still holds.
+    ["total: {requestsPerSecond: 10}, identity: {requestsPerSecond: 20}", { total: 10, identity: 20, overrides: [] }],
+    [
+      "total: {requestsPerSecond: 10}, identity: {requestsPerSecond: many}",
+      { total: 10, identity: null, overrides: [] },
+    ],
+    [
+      "total: {requestsPerSecond: 10}, overrides: [{requestsPerSecond: 5, clientRefs: [{kind: Pod, name: x}, {kind: ServiceAccount, name: c}]}, {requestsPerSecond: 0, clientRefs: []}]",
+      { total: 10, identity: null, overrides: [{ limit: 5, names: [id("c")] }] },
+    ],
+  ])("with a mistake limits as far as it can be read: %s", (spec, expected) => {
+    expect(inbound(world(server(), rest(spec))).rateLimit).toMatchObject(expected);
+  });
+  test("of which nothing can be read is refused", () => {
+    expect(() => world(rest("total: {requestsPerSecond: 0}"))).toThrow("is not a whole number from 1 to 4294967295");
+  });
+  test("with a mistake counts less than one without, whatever their age", () => {
+    const broken = rest("total: {requestsPerSecond: 10}, identity: {requestsPerSecond: 20}");
+    const cluster = world(server(), broken, limit("young", 30, "2026-02-01T00:00:00Z"));
+    expect(inbound(cluster).rateLimit?.origin.name).toBe("young");
+  });
 });

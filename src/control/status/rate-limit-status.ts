@@ -1,6 +1,7 @@
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import { untracked } from "../index/derivations.ts";
 import type { RateLimitRecord } from "../index/policy/rate-limit.ts";
+import { countingRateLimit } from "../policy/rate-limit.ts";
 import { type Condition, sameConditions, stampConditions } from "./condition.ts";
 
 /** The status that an HTTPLocalRateLimitPolicy should have; null: it has it. Pure. */
@@ -28,8 +29,8 @@ function verdict(index: ClusterIndex, limit: RateLimitRecord): readonly [string,
   if (index.policy.servers.get(namespace, server) === undefined) {
     return ["NoMatchingTarget", `Server "${server}" does not exist`];
   }
-  // The oldest comes first.
-  const first = index.policy.rateLimitsIn(namespace, untracked).find((other) => other.server === server);
+  if (limit.invalid !== null) return ["UnsupportedValue", `Not valid: ${limit.invalid}; what can be read of it counts`];
+  const first = countingRateLimit(index, { namespace, name: server }, untracked);
   return first === undefined || first.name === limit.name
     ? ["Accepted", ""]
     : ["RateLimitReasonAlreadyExists", `HTTPLocalRateLimitPolicy "${first.name}" is older and has the same target`];

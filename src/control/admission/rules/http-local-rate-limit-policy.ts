@@ -30,7 +30,8 @@ export const checkHttpLocalRateLimitPolicy: Rule = ({ spec }) => {
   }
 };
 
-function rate(limit: Field): number | null {
+/** Null when there is none, or none that can be read. */
+export function rate(limit: Field): number | null {
   if (!limit.object()) return null;
   return limit.at("requestsPerSecond").required().integer(1, 0xffff_ffff);
 }
