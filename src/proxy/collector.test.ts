@@ -19,14 +19,14 @@ function setUp(size = 3_000_000) {
   return { pace, clock, done, read };
 }
 
-test("a collection follows after 600 reads, and each sixth one is a full one", () => {
+test("a collection follows after 500 reads, and each fifth one is a full one", () => {
   const { done, read } = setUp();
-  read(599);
+  read(499);
   expect(done).toEqual([]);
   read(1);
   expect(done).toEqual(["young"]);
-  read(600 * 6);
-  expect(done).toEqual([...Array.from({ length: 5 }, () => "young"), "all", "young"]);
+  read(500 * 5);
+  expect(done).toEqual([...Array.from({ length: 4 }, () => "young"), "all", "young"]);
 });
 
 test("new connections count for more than reads, large chunks not at all", () => {
@@ -44,7 +44,7 @@ test("memory is given back once, in the first quiet moment after a busy time", (
   done.length = 0;
   clock.advance(10_000);
   expect(done).toEqual([]);
-  read(600);
+  read(500);
   done.length = 0;
   clock.advance(60_000);
   expect(done).toEqual(["shrink"]);
@@ -58,8 +58,8 @@ test("large chunks make a time busy as well", () => {
 });
 
 test("a large heap is collected less often: ten thousand connections must not cost ten thousand collections", () => {
-  const { done, read } = setUp(60_000_000);
-  read(600);
+  const { done, read } = setUp(180_000_000);
+  read(500);
   read(11_999);
   expect(done).toEqual(["young"]);
   read(1);

@@ -27,15 +27,15 @@ export const runtimeCollector: Collector = {
 };
 
 /** Garbage of a read is the unit, about 1 KB. Collections follow after this many at least, … */
-const leastUnits = 600;
+const leastUnits = 500;
 /** … and after one for so many bytes of the heap: each costs the more, the larger it is (thousands of connections). */
-const bytesPerUnit = 5000;
+const bytesPerUnit = 15_000;
 /** An opened connection or a finished handshake makes about as much as so many reads. */
 const unitsPerOpening = 150;
 /** Longer chunks are not counted, bytes. */
 const largeChunk = 16_384;
 /** Every so many collections are full ones. */
-const fullEvery = 6;
+const fullEvery = 5;
 /** How often it looks whether it is quiet, ms, and below how many collections since then it is. */
 const quietInterval = 10_000;
 /** When a proxy has its certificate and has seen its first streams, ms. */
