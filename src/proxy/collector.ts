@@ -28,8 +28,9 @@ export const runtimeCollector: Collector = {
 
 /** Garbage of a read is the unit, about 1 KB. Collections follow after this many at least, … */
 const leastUnits = 500;
-/** … and after one for so many bytes of the heap: each costs the more, the larger it is (thousands of connections). */
-const bytesPerUnit = 15_000;
+/** … and one more for so many bytes of the heap above a small one: with thousands of connections a collection is dear. */
+const bytesPerUnit = 3000;
+const smallHeap = 4_000_000;
 /** An opened connection or a finished handshake makes about as much as so many reads. */
 const unitsPerOpening = 150;
 /** Longer chunks are not counted, bytes. */
@@ -78,7 +79,7 @@ export class CollectorPace implements SocketActivity {
     this.sinceLook++;
     if (++this.collections % fullEvery === 0) this.collector.all();
     else this.collector.young();
-    this.budget = Math.max(leastUnits, this.collector.size() / bytesPerUnit);
+    this.budget = Math.max(leastUnits, (this.collector.size() - smallHeap) / bytesPerUnit);
   }
 
   /** After a busy time comes the moment to give memory back. */
