@@ -44,12 +44,33 @@ async function download(url: string): Promise<string> {
   try {
     answer = await fetch(url, { signal: AbortSignal.timeout(30_000) });
   } catch (error) {
-    const { code } = fetchError(error, "download", url);
-    throw new MeshError(code, `Could not download "${url}": ${networkReason(code)}`, { cause: error });
+    throw failure(error, url);
   }
   if (!answer.ok)
     throw new MeshError("unavailable", `Could not download "${url}": the server answered ${answer.status}`);
-  const text = await answer.text();
-  if (text.length > maxBytes) throw new MeshError("resource-exhausted", `"${url}" is larger than ${maxBytes} bytes`);
-  return text;
+  if (!answer.url.startsWith("https://")) {
+    throw new MeshError("invalid-argument", `"${url}" leads to "${answer.url}", which is not encrypted`);
+  }
+  return await boundedText(answer, url);
+}
+
+/** Stops reading at the limit instead of holding whatever comes. */
+async function boundedText(answer: Response, url: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of answer.body ?? []) {
+      size += chunk.length;
+      if (size > maxBytes) throw new MeshError("resource-exhausted", `"${url}" is larger than ${maxBytes} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw error instanceof MeshError ? error : failure(error, url);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function failure(error: unknown, url: string): MeshError {
+  const { code } = fetchError(error, "download", url);
+  return new MeshError(code, `Could not download "${url}": ${networkReason(code)}`, { cause: error });
 }
