@@ -104,6 +104,25 @@ describe("A Server", () => {
     expect(inbound(world(odd))).toMatchObject({ protocol: { kind: "detect" }, authorizations: [] });
   });
 
+  test.each([
+    ["{matchLabels: {app: a}, matchExpressions: [{key: tier, operator: In}]}", "srv"],
+    ["{matchLabels: {app: a}, matchExpressions: [{key: tier, operator: Near, values: [x]}, null]}", "srv"],
+    ["{matchLabels: {app: a, tier: 1}}", "srv"],
+    ["{matchLabels: {app: a, tier: 1}, matchExpressions: null}", "srv"],
+    // Another part of the namespace is not its business all the same.
+    ["{matchLabels: {app: b}, matchExpressions: [{key: tier, operator: In}]}", "all-unauthenticated"],
+  ])("whose selector can't be read in full closes its port where the rest of it selects: %s", (selector, name) => {
+    const odd = server(`{podSelector: ${selector}, port: 8080, accessPolicy: all-unauthenticated}`);
+    const policy = inbound(world(odd));
+    expect(policy.origin.name).toBe(name);
+    if (name === "srv") expect(policy.authorizations).toEqual([]);
+  });
+
+  test("whose selector can't be read at all is refused, and the log tells", () => {
+    const odd = server("{podSelector: {matchExpressions: [{key: tier, operator: In}]}, port: 8080}");
+    expect(() => world(odd)).toThrow('"In" needs values');
+  });
+
   test("that names a port means every port of that name, those of sidecars too", () => {
     const ports = (containerPort: number) => [{ name: "http", containerPort }];
     const cluster = new TestCluster()

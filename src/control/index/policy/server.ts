@@ -2,6 +2,9 @@ import { defaultPolicies, type DefaultPolicyName } from "#model/default-policy.t
 import type { Labels, Requirement } from "#model/label-selector.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
+import { Field } from "../../admission/field.ts";
+import { Findings } from "../../admission/findings.ts";
+import { checkSelector } from "../../admission/rules/selector.ts";
 import { policyRecord, type PolicyRecord, type SelectorSpec } from "./policy-record.ts";
 import { requirementsOf } from "./selector.ts";
 
@@ -45,13 +48,41 @@ export function decodeServer(object: KubeObject): ServerRecord {
   if (selector === undefined || (typeof port !== "number" && typeof port !== "string")) {
     throw new MeshError("invalid-argument", `Server "${object.metadata.name}" says no selector and port`);
   }
+  const { requirements, problem } = readableRequirements(selector);
+  if (problem !== null && requirements.length === 0) throw new MeshError("invalid-argument", problem);
   return {
     ...policyRecord(object),
     labels: object.metadata.labels ?? {},
     selects: spec?.podSelector === undefined ? "external-workloads" : "pods",
-    selector: requirementsOf(selector),
+    selector: requirements,
     port,
     protocol: protocols[spec?.proxyProtocol ?? "unknown"] ?? "detect",
-    accessPolicy: defaultPolicies.find((name) => name === spec?.accessPolicy) ?? "deny",
+    accessPolicy: (problem === null ? defaultPolicies.find((name) => name === spec?.accessPolicy) : null) ?? "deny",
   };
+}
+
+/** Without a requirement that can't be read more pods are selected, and not none: those that are meant are among them. */
+function readableRequirements(selector: SelectorSpec): {
+  readonly requirements: readonly Requirement[];
+  readonly problem: string | null;
+} {
+  const all = new Findings();
+  checkSelector(new Field("spec.podSelector", selector, all));
+  if (all.problems.length === 0) return { requirements: requirementsOf(selector), problem: null };
+  const readable = (part: SelectorSpec): readonly Requirement[] => {
+    const findings = new Findings();
+    checkSelector(new Field("", part, findings));
+    return findings.problems.length === 0 ? requirementsOf(part) : [];
+  };
+  const field = new Field("", selector, new Findings());
+  const labels = field.at("matchLabels");
+  const keys = labels.object() ? Object.keys(labels.value as object) : [];
+  const requirements = [
+    ...keys.flatMap((key) => readable({ matchLabels: { [key]: labels.at(key).value as string } })),
+    ...field
+      .at("matchExpressions")
+      .items()
+      .flatMap(({ value }) => readable({ matchExpressions: [value] as NonNullable<SelectorSpec["matchExpressions"]> })),
+  ];
+  return { requirements, problem: all.problems.join("; ") };
 }
