@@ -37,7 +37,10 @@ export interface SocketActivity {
   onRead(bytes: number): void;
 }
 
-/** Set before the first socket, by main.ts. */
+/**
+ * Set before the first socket, by main.ts. The only variable of a module: there is one heap and one collector in a process,
+ * so there is nothing that two owners could want differently.
+ */
 export const activity: { observer: SocketActivity | null } = { observer: null };
 
 export const nativeHandlers: Bun.SocketHandler<NativeOwner> = {
