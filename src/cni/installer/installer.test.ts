@@ -20,7 +20,6 @@ import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { loadClusterAccess } from "#kube/config.ts";
 import { Installer, removeFromNode } from "./app.ts";
 import { readConfig, type InstallerConfig } from "./config.ts";
-import { whyWeStop } from "./ending.ts";
 import { kubeconfigName, type PluginAccess } from "./kubeconfig.ts";
 
 let root: string;
@@ -167,29 +166,6 @@ test("A folder that can't be used makes it unready and is tried again", () => {
   clock.advance(5000);
   expect(lines.filter((line) => line.includes("not mounted"))).toHaveLength(1);
   installer.stop();
-});
-
-test.each<[string, unknown, unknown, string]>([
-  ["the DaemonSet is deleted", { metadata: { name: "linkerd-cni", deletionTimestamp: "now" } }, null, "removal"],
-  [
-    "its namespace is deleted",
-    { metadata: { name: "x" } },
-    { metadata: { name: "x", deletionTimestamp: "now" } },
-    "removal",
-  ],
-  ["the DaemonSet is gone", new MeshError("not-found", "no"), null, "removal"],
-  ["our rights are gone", new MeshError("unauthenticated", "no"), null, "removal"],
-  ["only our pod is replaced", { metadata: { name: "x" } }, { metadata: { name: "x" } }, "pause"],
-  ["the API server is away", new MeshError("unavailable", "no"), null, "pause"],
-])("When %s, it is told apart", async (_, daemonSet, namespace, kind) => {
-  const client = {
-    get: async <T>(resource: { plural: string }): Promise<T> => {
-      const found = resource.plural === "daemonsets" ? daemonSet : namespace;
-      if (found instanceof Error) throw found;
-      return found as T;
-    },
-  };
-  expect((await whyWeStop(client, { namespace: "linkerd-cni", name: "linkerd-cni" })).kind).toBe(kind as "removal");
 });
 
 test("Nothing of the plugin on the node is no error when it is removed", () => {

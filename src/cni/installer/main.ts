@@ -5,11 +5,12 @@ import { asMeshError, errorChain, MeshError } from "#lib/errors.ts";
 import { createLog, type Log, stderrSink } from "#lib/log.ts";
 import { registerProcessMetrics } from "#lib/metrics/process.ts";
 import { Registry } from "#lib/metrics/registry.ts";
+import { systemRandom } from "#lib/random.ts";
 import { KubeClient } from "#kube/client.ts";
 import { inClusterAccess } from "#kube/config.ts";
 import { Installer, removeFromNode } from "./app.ts";
 import { type InstallerConfig, readConfig, readRemoval } from "./config.ts";
-import { type Ending, whyWeStop } from "./ending.ts";
+import { type Ending, type RemovalWatch, watchRemoval, whyWeStop } from "./ending.ts";
 import type { PluginAccess } from "./kubeconfig.ts";
 
 const account = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -23,13 +24,28 @@ function ownAccess(): PluginAccess {
   return { server, caPem, token: readFileSync(`${account}/token`, "utf8").trim() };
 }
 
-async function ending({ daemonSet }: InstallerConfig): Promise<Ending> {
+/** What was heard counts before what is said now: our rights may be gone already. */
+async function ending({ daemonSet }: InstallerConfig, heard: RemovalWatch | null): Promise<Ending> {
   if (daemonSet === null) return { kind: "pause", reason: "LINKERD_CNI_DAEMONSET is not set" };
+  const reason = heard?.reason.get() ?? null;
+  if (reason !== null) return { kind: "removal", reason };
   const client = new KubeClient(inClusterAccess(process.env, { clock: systemClock }));
   const late = new Promise<Ending>((resolve) => {
     setTimeout(() => resolve({ kind: "pause", reason: "the API server does not answer" }), endingLimit);
   });
   return await Promise.race([whyWeStop(client, daemonSet), late]);
+}
+
+/** Null where nothing can be heard. */
+function startRemovalWatch({ daemonSet }: InstallerConfig, log: Log): RemovalWatch | null {
+  if (daemonSet === null) return null;
+  try {
+    const client = new KubeClient(inClusterAccess(process.env, { clock: systemClock }));
+    return watchRemoval(client, daemonSet, { clock: systemClock, random: systemRandom, log });
+  } catch (thrown) {
+    log.warn("The removal of the plugin can't be heard of; the plugin stays when this ends", {}, thrown);
+    return null;
+  }
 }
 
 async function run(config: InstallerConfig, log: Log): Promise<void> {
@@ -41,9 +57,11 @@ async function run(config: InstallerConfig, log: Log): Promise<void> {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
   });
   installer.start();
+  const heard = startRemovalWatch(config, log);
   const signal = await told;
   installer.stop();
-  const { kind, reason } = await ending(config);
+  const { kind, reason } = await ending(config, heard);
+  heard?.stop();
   log.info(`Got ${signal}, ${kind === "removal" ? "removing the plugin" : "leaving the plugin in place"}`, { reason });
   if (kind === "removal") removeFromNode(config, log);
   await admin.stop();

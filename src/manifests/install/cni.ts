@@ -55,7 +55,8 @@ export function cniManifests(context: CniContext): readonly Tree[] {
           allow([""], ["pods/eviction"], ["create"]),
           allow([""], ["events"], ["create", "patch"]),
         ]),
-        { ...allow([""], ["namespaces"], ["get"]), resourceNames: [namespace] },
+        // To hear that it is uninstalled while it may.
+        { ...allow([""], ["namespaces"], readVerbs), resourceNames: [namespace] },
       ],
     },
     {
@@ -69,7 +70,7 @@ export function cniManifests(context: CniContext): readonly Tree[] {
       apiVersion: `${rbac}/v1`,
       kind: "Role",
       metadata: namespaced(context, name),
-      rules: [{ ...allow(["apps"], ["daemonsets"], ["get"]), resourceNames: [name] }],
+      rules: [{ ...allow(["apps"], ["daemonsets"], readVerbs), resourceNames: [name] }],
     },
     {
       apiVersion: `${rbac}/v1`,
