@@ -161,6 +161,53 @@ describe("A pair of HTTP/2 connections", () => {
     }
   });
 
+  test("ignores the answers to hundreds of requests that were cancelled at once", () => {
+    const { client, server: other, run } = createPair({}, { maxConcurrentStreams: 4096 });
+    run();
+    const streams = Array.from({ length: 200 }, () => client.connection.request(get, true, client.recorder)!);
+    run();
+    for (const stream of other.recorder.streams) stream.sendHeaders(ok, true);
+    const answers = other.written();
+    for (const stream of streams) stream.reset(http2Code.cancel);
+    client.recorder.take();
+    client.connection.receive(answers, 0);
+    expect(client.recorder.take()).toEqual([]);
+    run();
+    client.connection.request(get, true, client.recorder);
+    run();
+    expect(other.recorder.take().at(-1)).toContain("request 401");
+  });
+
+  test("ignores the rest of more bodies than it has resets for, when it answered before their ends", () => {
+    const { client, server: other, run } = createPair({}, { maxConcurrentStreams: 4096 });
+    run();
+    const streams = Array.from({ length: 1200 }, () => client.connection.request(post, false, client.recorder)!);
+    run();
+    for (const stream of other.recorder.streams) {
+      stream.sendHeaders(ok, true);
+      stream.reset(http2Code.noError);
+    }
+    for (const stream of streams) stream.sendData(Buffer.alloc(100), 0, 100, false);
+    other.recorder.take();
+    other.connection.receive(client.written(), 0);
+    expect(other.recorder.take()).toEqual([]);
+  });
+
+  test("does not keep a large chunk for a small piece that has to wait", () => {
+    const { client, server: other, run } = createPair();
+    run();
+    client.connection.request(get, true, client.recorder);
+    run();
+    const stream = other.recorder.streams[0]!;
+    stream.sendHeaders(ok, false);
+    const chunk = Buffer.alloc(600_000, 1);
+    stream.sendData(chunk, 0, 65_535, false);
+    stream.sendData(chunk, 70_000, 70_003, true);
+    expect(stream.queue!.map(({ bytes }) => bytes!.buffer.byteLength)).toEqual([3]);
+    run();
+    expect(client.recorder.body(1).equals(chunk.subarray(0, 65_538))).toBe(true);
+  });
+
   test("gives a connection's window back when a stream with unread bytes is reset", () => {
     const { client, server: other, run } = createPair({}, { connectionWindow: 65_535, streamWindow: 65_535 });
     other.recorder.consume = false;
@@ -465,6 +512,12 @@ describe("An HTTP/2 server", () => {
     end.connection.receive(Buffer.concat(late), 0);
     expect(frames(end.written())).toEqual([]);
     expect(end.recorder.take().filter((line) => line.startsWith("failed"))).toEqual([]);
+  });
+
+  test("takes a stream for new that is below one in use and was never opened", () => {
+    const end = server();
+    end.connection.receive(Buffer.concat([opens(5, true), opens(3, true)]), 0);
+    expect(goaway(end)).toBe(http2Code.protocolError);
   });
 
   test("wants the preface, and SETTINGS first", () => {

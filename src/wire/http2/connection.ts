@@ -359,6 +359,12 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     return this.isLocal(id) ? id >= this.nextId : id > this.lastPeerId;
   }
 
+  /** Whether frames of a stream that is not open may have been sent before its peer knew that we had reset it. */
+  private mayBeLate(id: number): boolean {
+    const how = this.closedStreams.find(id);
+    return how === null ? this.closedStreams.forgot(id) : how === closedBy.localReset;
+  }
+
   private releaseWindow(bytes: number): void {
     const increment = this.window.release(bytes);
     if (increment === 0) return;
@@ -435,8 +441,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
       }
     } else if (stream !== undefined) this.streamError(id, http2Code.streamClosed);
     else if (this.isIdle(id)) throw connectionError(http2Code.protocolError, "DATA came for an idle stream");
-    else if (this.closedStreams.find(id) !== closedBy.localReset && id <= this.acceptUpTo)
-      this.streamError(id, http2Code.streamClosed);
+    else if (!this.mayBeLate(id) && id <= this.acceptUpTo) this.streamError(id, http2Code.streamClosed);
     this.releaseWindow(length);
   }
 
@@ -538,9 +543,9 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     if (this.isLocal(id) !== (this.role === "client") || this.isIdle(id)) {
       throw connectionError(http2Code.protocolError, "HEADERS came for a stream that the peer can't open");
     }
-    const how = this.closedStreams.find(id);
-    if (how === closedBy.localReset) return;
-    if (how === null) throw connectionError(http2Code.protocolError, "HEADERS came for an old stream");
+    if (this.mayBeLate(id)) return;
+    if (this.closedStreams.find(id) === null)
+      throw connectionError(http2Code.protocolError, "HEADERS came for an old stream");
     throw connectionError(http2Code.streamClosed, "HEADERS came for a closed stream");
   }
 

@@ -4,12 +4,21 @@ import type { HeaderBlock } from "./header-block.ts";
 import { HpackEncoder } from "./hpack/encoder.ts";
 import type { OutBuffer } from "./out-buffer.ts";
 import { type PeerSettings, initialPeerSettings } from "./settings.ts";
-import type { Http2Stream } from "./stream.ts";
+import type { Http2Stream, Queued } from "./stream.ts";
 
 /** What the sender tells its connection. */
 export interface SenderEvents {
   /** A stream's END_STREAM was written. */
   onLocalEnd(stream: Http2Stream): void;
+}
+
+/** Shorter pieces are copied when they have to wait, bytes: they would keep the whole chunk that they came in. */
+const copyBelow = 4096;
+
+function waiting(bytes: Buffer, start: number, end: number, fin: boolean): Queued {
+  const length = end - start;
+  if (length >= copyBelow || length === bytes.buffer.byteLength) return { bytes, start, end, block: null, fin };
+  return { bytes: Buffer.from(new Uint8Array(bytes.subarray(start, end))), start: 0, end: length, block: null, fin };
 }
 
 /**
@@ -99,7 +108,7 @@ export class Sender {
       stream.queue = [];
       if (stream.sendWindow > 0) this.ready.add(stream);
     }
-    stream.queue.push({ bytes, start, end, block: null, fin });
+    stream.queue.push(waiting(bytes, start, end, fin));
     return (stream.queued += end - start);
   }
 
