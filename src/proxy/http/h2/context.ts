@@ -20,13 +20,18 @@ export interface Http2Context {
  * that they follow. Over all connections the direction's limit of requests counts.
  */
 const maxConcurrentStreams = 4096;
+/**
+ * Requests that clients give up, of a connection that many share: one of them with all of its streams may go away, again
+ * and again, and the others must not lose theirs.
+ */
+const sharedResets = { burst: 4 * maxConcurrentStreams, perSecond: maxConcurrentStreams };
 
 /** @param stripResponse response headers that don't pass */
 export function createHttp2Context(stripResponse: ReadonlySet<string>): Http2Context {
   return {
     pool: new BufferPool(32_768, 16),
     ownLimits: http2Limits({ maxConcurrentStreams }),
-    sharedLimits: http2Limits({ maxConcurrentStreams, sharedFreely: true }),
+    sharedLimits: http2Limits({ maxConcurrentStreams, sharedFreely: true, resets: sharedResets }),
     heads: new HeadMemory(stripResponse),
     deferShared: setImmediate,
     keepalive: { interval: 10_000, timeout: 3000 },
