@@ -4,6 +4,7 @@ import type { RequestHead } from "#wire/http1/head.ts";
 import { parseRequestHead } from "#wire/http1/parse-request.ts";
 import { parseResponseHead } from "#wire/http1/parse-response.ts";
 import { requestBlock, responseBlock } from "#wire/http2/header-block.ts";
+import { HpackEncoder } from "#wire/http2/hpack/encoder.ts";
 import { BlockRequest, BlockResponse } from "./h2/heads.ts";
 import { forwardedRequest } from "./rewrite.ts";
 import { changeRequest, changeResponse } from "./edit-head.ts";
@@ -45,6 +46,17 @@ describe("header changes", () => {
     expect(forwardedRequest(out, null)).toBe(
       "GET / HTTP/1.1\r\nhost: web:8080\r\nX-Add: 1\r\nX-Keep: k\r\nx-set: new\r\nx-add: 2\r\n",
     );
+  });
+
+  test("of requests and responses of HTTP/2 count for the room that they take", () => {
+    const large: Filter[] = [{ kind: "request-headers", changes: changes({ set: ["x-set", "v".repeat(4000)] }) }];
+    const line = { method: "GET", scheme: "http", authority: "web", path: "/" };
+    const request = passed(new FilterChain(large, prefixed("/")), new BlockRequest(requestBlock(line, []), true));
+    const response = changeResponse(new BlockResponse(responseBlock(200, []), true), [
+      changes({ add: ["x", "v".repeat(4000)] }),
+    ]);
+    for (const { block } of [request as BlockRequest, response as BlockResponse])
+      expect(new HpackEncoder().encode(block, Buffer.alloc(10_000), 0)).toBeLessThanOrEqual(HpackEncoder.bound(block));
   });
 
   test("do the same to requests and responses that came by HTTP/2", () => {

@@ -1,6 +1,6 @@
 /** Heads with changes: new ones, since a head may be shared. */
 import type { FlatHeaders, RequestHead, ResponseHead } from "#wire/http1/head.ts";
-import { HeaderBlock } from "#wire/http2/header-block.ts";
+import { blockWithFields, type HeaderBlock } from "#wire/http2/header-block.ts";
 import type { HeaderChanges, RequestChanges } from "../route/filter.ts";
 import { BlockRequest, BlockResponse } from "./h2/heads.ts";
 import { hopByHop, meshPrefix } from "./rewrite.ts";
@@ -95,8 +95,7 @@ function blockWith(head: BlockRequest, changes: RequestChanges): RequestHead {
   for (let at = 0; at < regular.length; at += 2) {
     if (regular[at] !== "host") fields.push(regular[at] ?? "", regular[at + 1] ?? "");
   }
-  const made = new HeaderBlock({ ...block, fields, regularStart, path, authority, neverIndexed: null });
-  return new BlockRequest(made, head.body === "none");
+  return new BlockRequest(blockWithFields(block, fields, regularStart, { path, authority }), head.body === "none");
 }
 
 function regularOf(block: HeaderBlock, changes: readonly HeaderChanges[]): FlatHeaders {
@@ -108,5 +107,5 @@ export function changeResponse(head: ResponseHead, changes: readonly HeaderChang
   if (!(head instanceof BlockResponse)) return { ...head, ...changed(head, changes), shared: false, forwarded: null };
   const { block } = head;
   const fields = [...block.fields.slice(0, block.regularStart), ...regularOf(block, changes)];
-  return new BlockResponse(new HeaderBlock({ ...block, fields, neverIndexed: null }), head.body === "none");
+  return new BlockResponse(blockWithFields(block, fields, block.regularStart), head.body === "none");
 }

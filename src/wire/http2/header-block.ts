@@ -191,6 +191,29 @@ export class BlockBuilder {
   }
 }
 
+/**
+ * The section with other fields, judged already: pseudo-headers first, up to `regularStart`. What never may enter a
+ * table keeps that (RFC 7541 §7.1.3).
+ */
+export function blockWithFields(
+  block: HeaderBlock,
+  fields: readonly string[],
+  regularStart: number,
+  line: Partial<Pick<RequestLine, "authority" | "path">> = {},
+): HeaderBlock {
+  const never: number[] = [];
+  let size = 0;
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = fields[at]!;
+    const value = fields[at + 1]!;
+    size += name.length + value.length + 32;
+    const same = (from: number): boolean => block.fields[from] === name && block.fields[from + 1] === value;
+    if (block.neverIndexed?.some(same) === true) never.push(at);
+  }
+  const neverIndexed = never.length === 0 ? null : never;
+  return new HeaderBlock({ ...block, ...line, fields, regularStart, size, neverIndexed });
+}
+
 /** What a request needs beside its ordinary fields. */
 export interface RequestLine {
   readonly method: string;

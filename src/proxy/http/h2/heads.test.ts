@@ -2,7 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { parseRequestHead } from "#wire/http1/parse-request.ts";
 import { parseResponseHead } from "#wire/http1/parse-response.ts";
 import { defaultHttp1Limits } from "#wire/http1/limits.ts";
-import { requestBlock, responseBlock, type HeaderBlock } from "#wire/http2/header-block.ts";
+import { HeaderBlock, requestBlock, responseBlock } from "#wire/http2/header-block.ts";
+import { HpackEncoder } from "#wire/http2/hpack/encoder.ts";
+import { HpackDecoder } from "#wire/http2/hpack/decoder.ts";
 import { forwardedRequest } from "../rewrite.ts";
 import { BlockRequest, BlockResponse, forbiddenIn, grpcStatusOf, requestToSend, responseToSend } from "./heads.ts";
 
@@ -34,6 +36,30 @@ describe("A request that came by HTTP/2", () => {
     const block = requestBlock({ ...line, authority: "" }, ["host", "web", "x", "1"]);
     const sent = requestToSend(new BlockRequest(block, true), [], "other:1");
     expect(pairs(sent)).toEqual([":method: POST", ":scheme: http", ":authority: other:1", ":path: /a?b", "x: 1"]);
+  });
+
+  test("says how much room it takes with what is added", () => {
+    const sent = requestToSend(
+      new BlockRequest(requestBlock(line, []), true),
+      ["l5d-client-id", "a".repeat(240)],
+      null,
+    );
+    expect(new HpackEncoder().encode(sent, Buffer.alloc(1000), 0)).toBeLessThanOrEqual(HpackEncoder.bound(sent));
+  });
+
+  test("keeps secret what came as a secret", () => {
+    const block = requestBlock(line, ["l5d-a", "1", "x-token", "t", "x-token", "u"]);
+    const secret = new HeaderBlock({ ...block, neverIndexed: [12] });
+    const sent = requestToSend(new BlockRequest(secret, true), ["l5d-client-id", "a"], null);
+    const bytes = Buffer.alloc(1000);
+    const end = new HpackEncoder().encode(sent, bytes, 0);
+    const read = new HpackDecoder({ maxListBytes: 1000, maxListCount: 100 }).decode(bytes, 0, end);
+    expect(read.neverIndexed?.map((at) => read.fields[at + 1])).toEqual(["u"]);
+  });
+
+  test("has one Cookie field in HTTP/1, however many it came in", () => {
+    const block = requestBlock(line, ["cookie", "a=1", "x", "1", "cookie", "b=2", "cookie", "c=3"]);
+    expect(new BlockRequest(block, true).headers).toEqual(["host", "Web:80", "cookie", "a=1; b=2; c=3", "x", "1"]);
   });
 
   test("can be written as one of HTTP/1, with its body's kind", () => {

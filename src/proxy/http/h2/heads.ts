@@ -5,7 +5,7 @@
 import { forbiddenTrailers } from "#wire/http1/body-decoder.ts";
 import type { BodyKind, FlatHeaders, RequestHead, ResponseHead } from "#wire/http1/head.ts";
 import { reasonPhrase } from "#wire/http1/serialise.ts";
-import { HeaderBlock, requestBlock, responseBlock } from "#wire/http2/header-block.ts";
+import { blockWithFields, type HeaderBlock, requestBlock, responseBlock } from "#wire/http2/header-block.ts";
 import { hopByHop, meshPrefix } from "../rewrite.ts";
 
 const none: FlatHeaders = [];
@@ -38,9 +38,9 @@ export class BlockRequest implements RequestHead {
     this.length = Math.max(0, block.contentLength);
   }
 
-  /** With Host, as HTTP/1 has it. */
+  /** As HTTP/1 has them: with Host, and with one Cookie (RFC 9113 §8.2.3). */
   get headers(): FlatHeaders {
-    this.list ??= ["host", this.block.authority || this.authority, ...without(this.block, "host")];
+    this.list ??= ["host", this.block.authority || this.authority, ...withOneCookie(without(this.block, "host"))];
     return this.list;
   }
 
@@ -92,6 +92,25 @@ function without(block: HeaderBlock, name: string): string[] {
   return out;
 }
 
+function withOneCookie(fields: string[]): string[] {
+  const first = fields.indexOf("cookie");
+  // Values stand at odd places; a value "cookie" is not a name.
+  if (first < 0 || fields.indexOf("cookie", first + 1) < 0) return fields;
+  const out: string[] = [];
+  let joined = -1;
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = fields[at] ?? "";
+    const value = fields[at + 1] ?? "";
+    if (name === "cookie" && joined >= 0) {
+      out[joined] += `; ${value}`;
+      continue;
+    }
+    if (name === "cookie") joined = out.length + 1;
+    out.push(name, value);
+  }
+  return out;
+}
+
 /**
  * The block to send to a server: without the mesh's own headers, which are believed from nobody, and with `extra`.
  * @param authority replaces :authority, or null
@@ -118,13 +137,8 @@ export function requestToSend(head: RequestHead, extra: FlatHeaders, authority: 
   const pseudo = [":method", method, ":scheme", scheme, ":authority", authority ?? block.authority, ":path", path];
   if (authority === null && block.authority === "") pseudo.splice(4, 2);
   // Every field was judged when it came, so it need not be judged again.
-  return new HeaderBlock({
-    ...block,
-    fields: [...pseudo, ...regular, ...extra],
-    regularStart: pseudo.length,
-    authority: authority ?? block.authority,
-    neverIndexed: null,
-  });
+  const all = [...pseudo, ...regular, ...extra];
+  return blockWithFields(block, all, pseudo.length, { authority: authority ?? block.authority });
 }
 
 /**
@@ -143,7 +157,7 @@ export function responseToSend(head: ResponseHead, strip: ReadonlySet<string>): 
     const name = fields[at] ?? "";
     if (!strip.has(name)) left.push(name, fields[at + 1] ?? "");
   }
-  return new HeaderBlock({ ...block, fields: left, neverIndexed: null });
+  return blockWithFields(block, left, regularStart);
 }
 
 /** Fields of an HTTP/1 head that HTTP/2 may carry (RFC 9113 §8.2.2). */
