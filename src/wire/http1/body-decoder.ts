@@ -5,12 +5,14 @@ import { refusal } from "./refusal.ts";
 
 type ChunkState = "size" | "extension" | "size-lf" | "data" | "data-cr" | "data-lf" | "trailer";
 
-/** Trailer fields that would change framing, routing or the connection are refused (RFC 9110 §6.5.1). */
+/** Trailer fields that would change framing, routing or the connection are refused (RFC 9110 §6.5.1); HTTP/2 has none of the latter. */
 export const forbiddenTrailers: ReadonlySet<string> = new Set([
   "content-length",
   "transfer-encoding",
   "host",
   "connection",
+  "keep-alive",
+  "proxy-connection",
   "te",
   "upgrade",
   "trailer",

@@ -75,6 +75,8 @@ export class ServerSession implements Http2SocketHandler {
   onRequest(stream: Http2Stream, block: HeaderBlock, fin: boolean): StreamHandler {
     if (block.method === "CONNECT") {
       stream.sendHeaders(connectRefused, true);
+      // What the tunnel would have carried is read by nobody.
+      stream.reset(http2Code.noError);
       return ignored;
     }
     if (!fitsHttp1(block)) {

@@ -21,11 +21,18 @@ export interface StreamContext {
 /** How often a request is sent again that the server has certainly not seen. */
 const maxRetries = 3;
 const empty = Buffer.alloc(0);
+/** Shorter pieces that have to wait are copied, bytes: they would keep the whole chunk that they came in. */
+const copyBelow = 4096;
 
 interface Piece {
   readonly bytes: Buffer;
   readonly start: number;
   readonly end: number;
+}
+
+function waiting(bytes: Buffer, start: number, end: number): Piece {
+  if (end - start >= copyBelow) return { bytes, start, end };
+  return { bytes: Buffer.from(new Uint8Array(bytes.subarray(start, end))), start: 0, end: end - start };
 }
 
 /**
@@ -111,7 +118,7 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
     if (upstream === null) {
       // After the response's end nobody wants it.
       if (this.over) stream.consume(end - start);
-      else if (end > start) (this.early ??= []).push({ bytes, start, end });
+      else if (end > start) (this.early ??= []).push(waiting(bytes, start, end));
       return;
     }
     this.pass(upstream, bytes, start, end);

@@ -1,0 +1,127 @@
+/** Requests that come by HTTP/2 and go on by HTTP/1, over sockets in memory. */
+import { describe, expect, test } from "bun:test";
+import type { Socket } from "#lib/net/socket.ts";
+import { Happenings, memoryPair } from "#lib/net/testing/memory-socket.ts";
+import { FakeClock } from "#lib/testing/fake-clock.ts";
+import { Http2Socket } from "#rpc/http2-socket.ts";
+import { requestBlock, type HeaderBlock } from "#wire/http2/header-block.ts";
+import { http2Limits } from "#wire/http2/limits.ts";
+import { BufferPool } from "#wire/http2/out-buffer.ts";
+import type { Http2Stream } from "#wire/http2/stream.ts";
+import { createHttpContext } from "../context.ts";
+import type { Downstream, UpstreamPool } from "../exchange.ts";
+import { HttpPool } from "../pool.ts";
+import { CountingTransport } from "../testing/cells.ts";
+import { FarEnd } from "../testing/hop.ts";
+import { ServerSession } from "./server-session.ts";
+
+class World {
+  readonly clock = new FakeClock();
+  readonly happenings = new Happenings();
+  readonly servers: FarEnd[] = [];
+  readonly ends: Array<readonly [status: number, end: string]> = [];
+  readonly client: Http2Socket;
+
+  /** @param pool instead of connections to servers in memory */
+  constructor(pool?: UpstreamPool) {
+    const made = createHttpContext(this.clock, new Set());
+    const context = { ...made, http2: { ...made.http2, deferShared: queueMicrotask } };
+    const none = { onConnected() {}, onConnectFailed() {}, onEmpty() {} };
+    const options = { prologue: null, cells: new CountingTransport(), idleTimeout: 3000, maxIdle: 100, ...none };
+    const dial = (handler: { onOpen(socket: Socket): void }): { cancel(): void } => {
+      const { client, server } = memoryPair({ happenings: this.happenings, capacity: 1 << 20 });
+      this.servers.push(new FarEnd(server));
+      handler.onOpen(client);
+      return { cancel() {} };
+    };
+    const upstream = pool ?? new HttpPool({ ...options, dial }, context);
+    const { client, server } = memoryPair({ happenings: this.happenings, capacity: 1 << 20 });
+    new ServerSession(
+      server,
+      context,
+      () => ({
+        onRequest: (request) => request.send(upstream),
+        onUnsent: (request) => request.answer({ status: 504, headers: [], close: true }),
+        onNoAnswer: (request) => request.answer({ status: 502, headers: [], close: true }),
+        onResponse() {},
+        onExchangeEnd: (status, end) => this.ends.push([status, end]),
+        onAbandoned() {},
+        onClosed() {},
+      }),
+      new CountingTransport(),
+      [],
+      false,
+      () => {},
+    ).start(Buffer.alloc(0), false);
+    const handler = {
+      onRequest: () => {
+        throw new Error("A server sent a request");
+      },
+      onRoom() {},
+      onGoaway() {},
+      onClosed() {},
+    };
+    const http2 = { role: "client" as const, pool: new BufferPool(), limits: http2Limits(), keepalive: null };
+    this.client = new Http2Socket(client, { ...http2, clock: this.clock }, handler);
+  }
+
+  /** Output is flushed in microtasks, bytes move in happenings. */
+  async run(): Promise<void> {
+    for (let turn = 0; turn < 8; turn++) {
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+      this.happenings.run();
+    }
+  }
+
+  async request(method: string, fin: boolean): Promise<{ readonly got: string[]; readonly stream: Http2Stream }> {
+    const got: string[] = [];
+    await this.run();
+    const block = requestBlock({ method, scheme: "http", authority: "web", path: method === "CONNECT" ? "" : "/" }, []);
+    const stream = this.client.connection.request(block, fin, {
+      onHeaders: (_stream: Http2Stream, { status }: HeaderBlock) => got.push(String(status)),
+      onData(from: Http2Stream, bytes: Buffer, start: number, end: number) {
+        got.push(bytes.toString("latin1", start, end));
+        from.consume(end - start);
+      },
+      onTrailers: (_stream: Http2Stream, { fields }: HeaderBlock) => got.push(fields.join("=")),
+      onSent() {},
+      onReset: (_stream: Http2Stream, { code }: { code: number }) => got.push(`reset ${code}`),
+    });
+    if (stream === null) throw new Error("There is no room for a request");
+    await this.run();
+    return { got, stream };
+  }
+}
+
+describe("A request that came by HTTP/2 for a server of HTTP/1", () => {
+  for (const name of ["keep-alive", "proxy-connection"]) {
+    test(`ends by a reset when its response has the trailer ${name}, which HTTP/2 can't carry`, async () => {
+      const world = new World();
+      const { got } = await world.request("GET", true);
+      world.servers[0]?.send(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n${name}: 5\r\n\r\n`);
+      await world.run();
+      expect(got).toEqual(["200", "x", "reset 2"]);
+      expect([world.ends, world.client.connection.activeStreams]).toEqual([[[200, "broken"]], 0]);
+    });
+  }
+
+  test("keeps only its own bytes while it waits for a connection", async () => {
+    const waiting: Downstream[] = [];
+    const world = new World({ acquire: (downstream) => waiting.push(downstream), cancel() {} });
+    const { stream } = await world.request("POST", false);
+    stream.sendData(Buffer.from("abc"), 0, 3, false);
+    await world.run();
+    const chunks: Buffer[] = [];
+    const upstream = { blocked: false, trailerBlock: null, endRequest() {}, resumeResponse() {}, pauseResponse() {} };
+    waiting[0]?.onUpstream({ ...upstream, abort() {}, sendBody: (chunk) => chunks.push(chunk) });
+    expect(chunks.map((chunk) => [chunk.toString("latin1"), chunk.buffer.byteLength])).toEqual([["abc", 3]]);
+  });
+
+  test("is over at once when it asks for a tunnel, whether its sender ends it or not", async () => {
+    const world = new World();
+    const { got } = await world.request("CONNECT", false);
+    expect([got, world.client.connection.activeStreams]).toEqual([["501", "reset 0"], 0]);
+  });
+});
