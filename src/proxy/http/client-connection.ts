@@ -7,7 +7,7 @@ import { chunkStart, lastChunk } from "#wire/http1/serialise.ts";
 import type { Downstream, HttpContext, Upstream } from "./exchange.ts";
 import { OutBuffer, type OutBufferOwner } from "./out-buffer.ts";
 import type { TransportCells } from "./ports.ts";
-import { allowedUpgrade, forwardedRequest } from "./rewrite.ts";
+import { allowedUpgrade, forwardedRequest, mayBeHttp2 } from "./rewrite.ts";
 
 /** Told when a connection can serve the next request, and when it is gone. */
 export interface ClientConnectionOwner {
@@ -226,7 +226,8 @@ export class ClientConnection implements Upstream, SocketHandler, OutBufferOwner
   private switched(downstream: Downstream, head: ResponseHead, initial: Buffer): void {
     const asked =
       downstream.request.method === "CONNECT" ? head.status !== 101 : allowedUpgrade(downstream.request) !== null;
-    if (!asked) throw new MeshError("protocol", "A server switched protocols without being asked");
+    if (!asked || mayBeHttp2(head.upgrade ?? "x"))
+      throw new MeshError("protocol", "A server switched protocols without being asked");
     this.phase = "handed-over";
     this.downstream = null;
     this.owner.onHandedOver(this);

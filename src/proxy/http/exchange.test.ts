@@ -469,6 +469,19 @@ describe("a byte tunnel", () => {
       ),
     ).toBe("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   });
+  for (const value of ["websocket,\th2c", "H2C ", "x, h2c;q=1", "h2c-14", "HTTP/2.0", '"h2c"'])
+    test(`to ${JSON.stringify(value)}, which a server may take for HTTP/2, is not asked for`, () => {
+      const hop = new Hop();
+      expect(hop.request(`GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: ${value}\r\n\r\n`)).toBe(
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+      );
+    });
+  test("to HTTP/2 is refused when the server does it although something else was asked for", () => {
+    const hop = new Hop();
+    hop.request(upgrade);
+    const answer = hop.respond("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
+    expect(answer).toContain("502 Bad Gateway");
+  });
   test("passes a reset on", () => {
     const hop = new Hop();
     hop.request(upgrade);

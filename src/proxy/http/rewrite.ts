@@ -1,4 +1,5 @@
 /** What changes in a head that passes through: hop-by-hop fields go, control headers of the mesh can't be forged. */
+import { isAll, isTokenChar } from "#wire/http1/chars.ts";
 import type { RequestHead, ResponseHead } from "#wire/http1/head.ts";
 
 /** Fields of one connection only (RFC 9110 §7.6.1); framing is written anew. */
@@ -18,11 +19,22 @@ const kept: ReadonlySet<string> = new Set(["host", "content-length", "content-ty
 /** Every header of this prefix in a request belongs to the mesh, and is believed from nobody. */
 export const meshPrefix = "l5d-";
 
+/** Whether a list of protocols has HTTP/2 by one of its names, or something that is no name: servers differ in what they take for one. */
+export function mayBeHttp2(upgrade: string): boolean {
+  return upgrade.split(",").some((item) => {
+    const [name = "", version = "1"] = item
+      .replaceAll(/^[ \t]+|[ \t]+$/g, "")
+      .toLowerCase()
+      .split("/");
+    if (name === "") return false;
+    return /^h2(?:c|$)/.test(name) || name === "http" || !isAll(name, isTokenChar) || !isAll(version, isTokenChar);
+  });
+}
+
 /** The protocol that a request may switch to, or null. Not HTTP/2: a tunnel would carry requests past the policy. */
 export function allowedUpgrade(head: RequestHead): string | null {
   const upgrade = head.upgrade;
-  if (upgrade === null || head.body !== "none" || /(?:^|[ ,])h2c?(?:$|[ ,/])/.test(upgrade)) return null;
-  return upgrade;
+  return upgrade === null || head.body !== "none" || mayBeHttp2(upgrade) ? null : upgrade;
 }
 
 /**
