@@ -33,6 +33,10 @@ export interface Http2SocketOptions {
   readonly defer?: (run: () => void) => void;
 }
 
+/** A timer that is so late, ms, was kept from running: what the peer sent meanwhile may wait behind it. It is read in `patience` ms. */
+const late = 100;
+const patience = 50;
+
 /** The first ping that we send has this number. */
 const firstPing = 1;
 
@@ -46,6 +50,9 @@ export class Http2Socket implements SocketHandler, ConnectionHandler {
   private readonly defer: (run: () => void) => void;
   private heard: number;
   private pinged = false;
+  /** When the timer should run, and whether its lateness was taken as an excuse since the peer was heard last. */
+  private due = 0;
+  private excused = false;
   private pings = firstPing;
   private timer: { cancel(): void } | null = null;
   private over = false;
@@ -81,14 +88,22 @@ export class Http2Socket implements SocketHandler, ConnectionHandler {
 
   private watch(delay: number | undefined): void {
     if (delay === undefined) return;
-    this.timer = this.options.clock.after(delay, () => this.check());
+    const { clock } = this.options;
+    this.due = clock.now() + delay;
+    this.timer = clock.after(delay, () => this.check());
   }
 
   private check(): void {
     const { keepalive, clock } = this.options;
     if (keepalive === null || this.over) return;
-    const silence = clock.now() - this.heard;
+    const now = clock.now();
+    const silence = now - this.heard;
     if (this.pinged && silence >= keepalive.timeout) {
+      if (now - this.due > late && !this.excused) {
+        this.excused = true;
+        this.watch(patience);
+        return;
+      }
       this.terminate(new MeshError("timeout", `The peer answered no ping for ${keepalive.timeout} ms`));
       return;
     }
@@ -107,7 +122,7 @@ export class Http2Socket implements SocketHandler, ConnectionHandler {
 
   onData(_socket: Socket, chunk: Buffer): void {
     this.heard = this.options.clock.now();
-    this.pinged = false;
+    this.pinged = this.excused = false;
     this.connection.receive(chunk, this.heard);
   }
 
