@@ -14,7 +14,7 @@ import { http2Code } from "#wire/http2/errors.ts";
 import type { HeaderBlock } from "#wire/http2/header-block.ts";
 import { changeResponse } from "../http/edit-head.ts";
 import type { Downstream, Upstream, UpstreamPool } from "../http/exchange.ts";
-import { grpcStatusOf } from "../http/h2/heads.ts";
+import { BlockRequest, grpcStatusOf } from "../http/h2/heads.ts";
 import { idempotent } from "../http/idempotent.ts";
 import type { TransportCells } from "../http/ports.ts";
 import type { RequestControl } from "../http/request-handler.ts";
@@ -86,6 +86,8 @@ export class GuardedRequest implements UpstreamPool, Upstream {
   private tries = 0;
   private resends = 0;
   private committed = false;
+  /** The response can end by a gRPC status of ours: HTTP/1 would take what comes next for the rest of its body. */
+  private endsByStatus = false;
   private over = false;
   private mirrors: readonly MirroredRequest[] = [];
   private lifetime: Timer | null = null;
@@ -295,6 +297,7 @@ export class GuardedRequest implements UpstreamPool, Upstream {
 
   onHead(head: ResponseHead, body: BodyKind): void {
     this.committed = true;
+    this.endsByStatus = this.grpc && body === "chunked" && this.downstream?.request instanceof BlockRequest;
     this.pieces = [];
     this.touch();
     const { response } = this.extras;
@@ -360,7 +363,8 @@ export class GuardedRequest implements UpstreamPool, Upstream {
       attempt?.drop();
       this.attempt = null;
       this.owner.onCut(error);
-      if (this.grpc) downstream.onResponseEnd(["grpc-status", String(deadlineExceeded), "grpc-message", "timed out"]);
+      if (this.endsByStatus)
+        downstream.onResponseEnd(["grpc-status", String(deadlineExceeded), "grpc-message", "timed out"]);
       else downstream.onBroken(new MeshError("timeout", "The response took too long"), false, false);
     }
     this.context.flush();
@@ -400,8 +404,8 @@ export class GuardedRequest implements UpstreamPool, Upstream {
     const { attempt, pool } = this;
     this.attempt = null;
     if (attempt === null) return false;
-    if (attempt.upstream !== null) attempt.drop();
-    else pool?.cancel(attempt);
+    attempt.drop();
+    if (attempt.upstream === null) pool?.cancel(attempt);
     return true;
   }
 }

@@ -7,7 +7,7 @@ import type { ExchangeEnd, RequestControl, RequestHandler } from "../http/reques
 import { grpcTimeout } from "../route/rule.ts";
 import { endpointPool, type HttpVersion } from "./endpoint-connect.ts";
 import { GuardedRequest, type GuardOwner } from "./guarded-request.ts";
-import { MirroredRequest } from "./mirrored-request.ts";
+import { maxMirrors, MirroredRequest } from "./mirrored-request.ts";
 import { maxAttempts, type OutboundShared } from "./options.ts";
 import type {
   Endpoint,
@@ -152,11 +152,11 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
   // --- tries
 
   mirror(client: Downstream): readonly MirroredRequest[] {
-    const { clock, random } = this.shared.options;
+    const { shared } = this;
     const out: MirroredRequest[] = [];
     for (const { ratio, route } of this.route?.extras?.mirrors ?? []) {
-      if (ratio < 1 && random.next() >= ratio) continue;
-      out.push(new MirroredRequest(client, route, (to) => endpointPool(this.shared, to, this.version), clock));
+      if (shared.mirrors >= maxMirrors || (ratio < 1 && shared.options.random.next() >= ratio)) continue;
+      out.push(new MirroredRequest(client, route, (to) => endpointPool(shared, to, this.version), shared));
     }
     return out;
   }

@@ -9,8 +9,11 @@ import type { FlatHeaders, RequestHead, ResponseHead } from "#wire/http1/head.ts
 import type { Downstream, Upstream, UpstreamPool } from "../http/exchange.ts";
 import { grpcStatusOf } from "../http/h2/heads.ts";
 import type { HttpCells, TransportCells } from "../http/ports.ts";
+import type { OutboundShared } from "./options.ts";
 import type { Endpoint, HttpRoute, PickWaiter } from "./ports.ts";
 
+/** Copies under way at a time, of all requests; more are left out: a backend that hangs holds its copies for long, and over HTTP/1 each has a connection. */
+export const maxMirrors = 100;
 /** Bytes of a body that wait for the other backend. */
 const maxWaiting = 65_536;
 /** For the answer after the request's end, ms. */
@@ -25,6 +28,7 @@ export class MirroredRequest implements Downstream, PickWaiter {
   private readonly clock: Clock;
   private readonly route: HttpRoute;
   private readonly poolOf: (endpoint: Endpoint) => UpstreamPool;
+  private readonly shared: OutboundShared;
   private endpoint: Endpoint | null = null;
   private cells: HttpCells | null = null;
   private pool: UpstreamPool | null = null;
@@ -39,7 +43,15 @@ export class MirroredRequest implements Downstream, PickWaiter {
   private over = false;
 
   /** @param client whose request it is */
-  constructor(client: Downstream, route: HttpRoute, poolOf: (endpoint: Endpoint) => UpstreamPool, clock: Clock) {
+  constructor(
+    client: Downstream,
+    route: HttpRoute,
+    poolOf: (endpoint: Endpoint) => UpstreamPool,
+    shared: OutboundShared,
+  ) {
+    const { clock } = shared.options;
+    this.shared = shared;
+    shared.mirrors++;
     this.request = client.request;
     this.extra = client.extra;
     this.extraFields = client.extraFields;
@@ -53,7 +65,12 @@ export class MirroredRequest implements Downstream, PickWaiter {
     const { balancer } = this.route;
     const endpoint = balancer.pick();
     if (endpoint !== null) this.onEndpoint(endpoint);
-    else if (balancer.wait(this) !== "queued") this.over = true;
+    else if (balancer.wait(this) !== "queued") this.end();
+  }
+
+  private end(): void {
+    this.over = true;
+    this.shared.mirrors--;
   }
 
   onEndpoint(endpoint: Endpoint): void {
@@ -64,6 +81,8 @@ export class MirroredRequest implements Downstream, PickWaiter {
     endpoint.started();
     this.cells.requestStarted();
     this.pool.acquire(this);
+    // The balancer may call long after the request's own bytes went out.
+    this.shared.http.flusher.run();
   }
 
   onRefused(): void {
@@ -119,7 +138,7 @@ export class MirroredRequest implements Downstream, PickWaiter {
 
   private finish(complete: boolean, grpcStatus: number): void {
     if (this.over) return;
-    this.over = true;
+    this.end();
     this.waiting = [];
     this.timer?.cancel();
     const latency = this.clock.now() - this.startedAt;

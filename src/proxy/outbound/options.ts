@@ -53,4 +53,6 @@ export interface OutboundShared {
   readonly http: HttpContext;
   /** Requests under way. */
   inFlight: number;
+  /** Copies of requests under way. */
+  mirrors: number;
 }

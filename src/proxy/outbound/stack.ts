@@ -22,7 +22,12 @@ export interface OutboundStack {
 }
 
 export function createOutboundStack(options: OutboundOptions): OutboundStack {
-  const shared: OutboundShared = { options, http: createHttpContext(options.clock, strippedResponse), inFlight: 0 };
+  const shared: OutboundShared = {
+    options,
+    http: createHttpContext(options.clock, strippedResponse),
+    inFlight: 0,
+    mirrors: 0,
+  };
   return {
     accept(socket, dst) {
       new OutboundConnection(socket, dst, shared).start();
