@@ -14,7 +14,13 @@ export const hopByHop: ReadonlySet<string> = new Set([
 ]);
 
 /** Fields that Connection cannot take away: without them the message means something else. */
-const kept: ReadonlySet<string> = new Set(["host", "content-length", "content-type", "authorization", "cookie"]);
+export const keptFields: ReadonlySet<string> = new Set([
+  "host",
+  "content-length",
+  "content-type",
+  "authorization",
+  "cookie",
+]);
 
 /** Every header of this prefix in a request belongs to the mesh, and is believed from nobody. */
 export const meshPrefix = "l5d-";
@@ -49,7 +55,7 @@ export function forwardedRequest(head: RequestHead, authority: string | null): s
   for (let index = 0; index < rawNames.length; index++) {
     const name = headers[index * 2] ?? "";
     if (hopByHop.has(name) || name.startsWith(meshPrefix)) continue;
-    if (connectionNames.length > 0 && connectionNames.includes(name) && !kept.has(name)) continue;
+    if (connectionNames.length > 0 && connectionNames.includes(name) && !keptFields.has(name)) continue;
     if (host !== null && name === "host") text += `${rawNames[index]}: ${host}\r\n`;
     else text += `${rawNames[index]}: ${headers[index * 2 + 1]}\r\n`;
   }
@@ -71,7 +77,7 @@ export function forwardedResponse(head: ResponseHead, strip: ReadonlySet<string>
     const name = headers[index * 2] ?? "";
     if (hopByHop.has(name) || strip.has(name)) continue;
     if (bodyless && name === "content-length") continue;
-    if (connectionNames.length > 0 && connectionNames.includes(name) && !kept.has(name)) continue;
+    if (connectionNames.length > 0 && connectionNames.includes(name) && !keptFields.has(name)) continue;
     text += `${rawNames[index]}: ${headers[index * 2 + 1]}\r\n`;
   }
   if (head.status === 101 && head.upgrade !== null) text += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`;

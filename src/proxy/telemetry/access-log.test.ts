@@ -51,6 +51,14 @@ describe("The access log", () => {
     expect(t.calls).toEqual(["request", "response 503", "end 503 complete"]);
   });
 
+  test("keeps a target's quotes from ending the field that it stands in", () => {
+    const t = setUp("apache");
+    t.handler.onRequest(connection, request('GET /a"-200-"forged HTTP/1.1', "Host: web"));
+    t.handler.onResponse(response("HTTP/1.1 404 No", "Content-Length: 0"));
+    t.handler.onExchangeEnd(404, "complete", -1);
+    expect(t.taken()[0]).toEndWith('"GET /a%22-200-%22forged HTTP/1.1" 404');
+  });
+
   test("has Linkerd's fields in JSON, with the time until the response's head", () => {
     const t = setUp("json", plain, "fd00::7");
     const trace = ["X-Amzn-Trace-Id: no", "X-Request-Id: abc"];

@@ -46,7 +46,9 @@ export function formatAccess(format: AccessLogFormat, entry: AccessEntry): strin
   // HTTP/2 has no request line: Linkerd writes the whole URI there.
   const uri = major === 2 ? `http://${request.authority}${request.path}` : request.target;
   if (format === "apache") {
-    const line = `${client} ${clientId} - [${timestamp}] "${request.method} ${uri} ${version}"`;
+    // A target may hold quotes, which must not end the field and begin others.
+    const quoted = uri.replaceAll('"', "%22");
+    const line = `${client} ${clientId} - [${timestamp}] "${request.method} ${quoted} ${version}"`;
     return status === null ? line : `${line} ${status}`;
   }
   const { headers } = request;

@@ -182,7 +182,9 @@ class ClientStream implements Upstream, StreamHandler {
       return;
     }
     this.answered = true;
-    downstream.onResponse(head, head.body);
+    // Its end may come later, in a frame without bytes: no body is none all the same, or HTTP/1 would be given the end of one.
+    const bodiless = downstream.request.method === "HEAD" || block.status === 204 || block.status === 304;
+    downstream.onResponse(head, bodiless ? "none" : head.body);
     if (fin) this.ended([]);
   }
 

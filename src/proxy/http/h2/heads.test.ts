@@ -105,10 +105,10 @@ describe("A response", () => {
 
   test("of HTTP/1 goes on without what belongs to its connection", () => {
     const head = parseResponseHead(
-      "HTTP/1.1 404 No\r\nConnection: close\r\nL5d-Proxy-Error: a\r\nX: 1\r\n",
+      "HTTP/1.1 404 No\r\nConnection: close, content-type, y\r\nContent-Type: a/b\r\nL5d-Proxy-Error: a\r\nX: 1\r\nY: 2\r\n",
       defaultHttp1Limits,
     );
-    expect(pairs(responseToSend(head, strip))).toEqual([":status: 404", "x: 1"]);
+    expect(pairs(responseToSend(head, strip))).toEqual([":status: 404", "content-type: a/b", "x: 1"]);
   });
 });
 

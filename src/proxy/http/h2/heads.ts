@@ -6,7 +6,7 @@ import { forbiddenTrailers } from "#wire/http1/body-decoder.ts";
 import type { BodyKind, FlatHeaders, RequestHead, ResponseHead } from "#wire/http1/head.ts";
 import { reasonPhrase } from "#wire/http1/serialise.ts";
 import { blockWithFields, type HeaderBlock, requestBlock, responseBlock } from "#wire/http2/header-block.ts";
-import { hopByHop, meshPrefix } from "../rewrite.ts";
+import { hopByHop, keptFields, meshPrefix } from "../rewrite.ts";
 
 const none: FlatHeaders = [];
 
@@ -169,7 +169,8 @@ function passing(
   const out: string[] = [];
   for (let at = 0; at < head.headers.length; at += 2) {
     const name = head.headers[at] ?? "";
-    if (hopByHop.has(name) || head.connectionNames.includes(name) || strip?.has(name) === true) continue;
+    if (hopByHop.has(name) || strip?.has(name) === true) continue;
+    if (head.connectionNames.includes(name) && !keptFields.has(name)) continue;
     if (request && (name === "host" || name.startsWith(meshPrefix))) continue;
     out.push(name, head.headers[at + 1] ?? "");
   }

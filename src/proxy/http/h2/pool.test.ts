@@ -86,7 +86,7 @@ function setUp(streams = 2) {
     },
     onUnsent: (error) => log.push(`${name} unsent ${error.code}`),
     onInformational() {},
-    onResponse: ({ status }) => log.push(`${name} ${status}`),
+    onResponse: ({ status }, body) => log.push(`${name} ${status}${body === "none" && status === 304 ? " bare" : ""}`),
     onResponseBody: (chunk, start, end) => log.push(`${name} body ${chunk.toString("latin1", start, end)}`),
     onResponseEnd: (trailers) => log.push(`${name} end ${trailers.join()}`),
     onSwitched() {},
@@ -126,6 +126,17 @@ describe("The HTTP/2 pool", () => {
     stream?.sendTrailers(trailerBlock(["x", "1"]));
     await t.run();
     expect(t.taken()).toEqual(["a 200", "a body hi", "a end x,1", "b sent"]);
+  });
+
+  test("has no body for a response that can't have one, also when its end comes by itself", async () => {
+    const t = setUp();
+    t.pool.acquire(t.request("a"));
+    await t.open();
+    const stream = t.servers[0]?.streams[0];
+    stream?.sendHeaders(responseBlock(304, ["content-length", "7"]), false);
+    stream?.sendData(Buffer.alloc(0), 0, 0, true);
+    await t.run();
+    expect(t.taken().slice(2)).toEqual(["a 304 bare", "a end "]);
   });
 
   test("tells everybody who waits when no connection can be made", async () => {
