@@ -20,6 +20,19 @@ const nothingToDo = (): void => {};
 /** A name that may stand in a header line. */
 const identityPattern = /^[\x21-\x7e]{1,253}$/;
 
+/**
+ * What is spoken where the bytes prove nothing. A port that is known to speak HTTP does so even when the client was silent, or
+ * begins in a way that servers forgive: as bytes its requests would pass the port's rules.
+ */
+const unproven = {
+  detect: "opaque",
+  opaque: "opaque",
+  tls: "opaque",
+  http1: "http1",
+  http2: "http2",
+  grpc: "http2",
+} as const;
+
 /** Waits for the end of a connection that was refused, or whose handshake is under way. */
 const closing: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
@@ -163,16 +176,16 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
   }
 
   /** Everything is known: authorize and pass on. */
-  private proceed(found: "http1" | "http2" | "opaque", initial: Buffer, ended: boolean): void {
+  private proceed(detected: "http1" | "http2" | "opaque", initial: Buffer, ended: boolean): void {
     const { socket, shared, target, policy, tls } = this;
     if (target === null || policy === null || tls === null) return;
+    const found = detected === "opaque" && tls.kind !== "passthrough" ? unproven[policy.protocol] : detected;
     const facts: InboundConnection = { client: socket.remote, target, tls };
     const verdict = policy.authorize(facts);
     this.verdict = verdict;
     verdict.source.opened();
     verdict.source.readBytes += initial.length;
-    // A port that is known to speak HTTP/1 does so even when the client was silent.
-    if (found === "http1" || (found === "opaque" && policy.protocol === "http1" && tls.kind !== "passthrough")) {
+    if (found === "http1") {
       const pool = shared.pools.acquire(target, verdict.destination);
       this.pooled = true;
       const session = new InboundHttpSession(shared, facts, policy, pool, (error) => this.end(error));

@@ -244,6 +244,16 @@ describe("plaintext", () => {
     expect(await (await t.app.next()).take("\r\n\r\n")).toBe(get);
     client.socket.terminate();
   });
+
+  for (const protocol of ["http2", "grpc"] as const)
+    test(`what does not begin as HTTP/2 does not reach a port known to speak ${protocol} as bytes`, async () => {
+      const t = setup({ protocol });
+      for (const bytes of [`\r\n\r\n${get}`, get.replaceAll("\r", "")]) {
+        const client = await t.client();
+        client.send(bytes);
+        expect(await Promise.race([client.ended(), t.app.next().then(() => "reached")])).not.toBe("reached");
+      }
+    });
 });
 
 describe("policy", () => {
