@@ -14,6 +14,12 @@ test("a plain path has one reading", () => {
   for (const path of ["/", "/a/b.c", "/.well-known/x", "/a..b/c", "*", ""]) expect(otherReadings(path)).toEqual([]);
 });
 
+test("a long path is read as long as that is little work, and is nobody's beyond", () => {
+  expect(otherReadings(`/a%20b${"c".repeat(10_000)}`)).toEqual([`/a b${"c".repeat(10_000)}`]);
+  // Few enough readings, each of them long: 50 ms of work for every request.
+  expect(otherReadings(`/${"%2525;%255c..%2f%2f.".repeat(1600)}`)).toBeNull();
+});
+
 describe("with a guarded prefix beside a wide one", () => {
   const routes = [route("guarded", { kind: "prefix", path: "/admin" }), route("wide", { kind: "prefix", path: "/" })];
 

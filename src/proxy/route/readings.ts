@@ -18,14 +18,18 @@ const habits: ReadonlyArray<(path: string) => string> = [
 
 /** A path that can be read in more ways is nobody's. */
 const maxReadings = 64;
+/** Characters of all readings together; with more it is nobody's either: reading them must not take longer than the request. */
+const maxCharacters = 32_768;
 
 /** Every other way to read `path`, without a repetition and without `path` itself; nearly always none. Null: no rule may match it. */
 export function otherReadings(path: string): readonly string[] | null {
   if (!suspicious.test(path)) return [];
   const readings = new Set([path]);
+  let characters = 0;
   // Grows while it is walked, until no habit brings anything new: each of them makes a path shorter or leaves it as long.
   for (const reading of readings) {
-    if (reading.includes("\0") || readings.size > maxReadings) return null;
+    characters += reading.length;
+    if (characters > maxCharacters || readings.size > maxReadings || reading.includes("\0")) return null;
     for (const habit of habits) readings.add(habit(reading));
   }
   readings.delete(path);
