@@ -105,6 +105,18 @@ describe("an endpoint with failure accrual", () => {
     }
   });
 
+  test("is probed again when the probe's client leaves, though an older request goes on for ever", () => {
+    const { clock, subject, request } = endpoint();
+    subject.pick()?.started();
+    for (const failed of [true, true, true]) request(failed);
+    clock.advance(1000);
+    const probe = subject.pick();
+    probe?.started();
+    expect(subject.pick()).toBeNull();
+    probe?.ended(false);
+    expect(subject.pick()).not.toBeNull();
+  });
+
   test("late answers of requests from before say nothing", () => {
     const { subject, request } = endpoint();
     const late = subject.pick();

@@ -63,6 +63,8 @@ export class BalancedEndpoint implements Endpoint {
   private readonly accrual: Accrual | null;
   private readonly penalty: Backoff | null;
   private broken = false;
+  /** In flight when the probe began. */
+  private othersThanProbe = 0;
   private timer: Timer | null = null;
   private readonly onState: (endpoint: BalancedEndpoint) => void;
 
@@ -104,8 +106,10 @@ export class BalancedEndpoint implements Endpoint {
   }
 
   started(): void {
-    this.inFlight++;
-    if (this.state === "probe") this.become("probing");
+    const others = this.inFlight++;
+    if (this.state !== "probe") return;
+    this.othersThanProbe = others;
+    this.become("probing");
   }
 
   responded(rtt: number, _status: number): void {
@@ -141,8 +145,9 @@ export class BalancedEndpoint implements Endpoint {
 
   ended(_failed: boolean): void {
     this.inFlight--;
-    // The probe went away without an outcome (its client left): the next request tries again.
-    if (this.state === "probing" && this.inFlight === 0) this.become("probe");
+    // The probe went away without an outcome (its client left): the next request tries again. It may have been one of the
+    // others, which live for long: then there are two probes.
+    if (this.state === "probing" && this.inFlight <= this.othersThanProbe) this.become("probe");
   }
 
   connected(): void {
