@@ -3,7 +3,7 @@
  * which other CNIs rewrite when they like. Each look at the node makes good what is missing, in that order, so that the
  * entry never names something that isn't there.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, type FSWatcher, watch } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Timer } from "#lib/clock.ts";
 import { asMeshError, MeshError } from "#lib/errors.ts";
@@ -13,6 +13,7 @@ import { Watchable } from "#lib/watchable.ts";
 import { pluginEntry, pluginName } from "../plugin/plugin-config.ts";
 import { type Plan, planInstallation, planRemoval } from "./conf-list.ts";
 import type { InstallerConfig } from "./config.ts";
+import { ContentHashes } from "./content-hash.ts";
 import { kubeconfigName, kubeconfigText, type PluginAccess } from "./kubeconfig.ts";
 import { applyChange, copyExecutable, modeOf, readTexts, writeWhole } from "./node-files.ts";
 
@@ -39,6 +40,7 @@ export class Installer {
   readonly ready = new Watchable(false);
   private readonly config: InstallerConfig;
   private readonly deps: InstallerDeps;
+  private readonly hashes = new ContentHashes();
   private readonly writes;
   private readonly failures;
   private timer: Timer | null = null;
@@ -109,11 +111,8 @@ export class Installer {
   private placeExecutable(): void {
     const { executable, binDir } = this.config;
     const target = join(binDir, pluginName);
-    if (existsSync(target)) {
-      const [have, want] = [statSync(target), statSync(executable)];
-      // Another release practically never has the same size and is newer than the copy of an earlier one.
-      if (have.size === want.size && have.mtimeMs >= want.mtimeMs) return;
-    }
+    // By content: a full disk or an earlier release may have left another file of the same size.
+    if (existsSync(target) && this.hashes.of(target) === this.hashes.of(executable)) return;
     copyExecutable(executable, binDir, pluginName);
     this.writes.cell({ file: "executable" }).value += 1;
     this.deps.log.info("The plugin's executable is in place", { path: target });

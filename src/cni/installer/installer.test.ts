@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -123,6 +124,45 @@ test("A newer program replaces the plugin's executable", () => {
   clock.advance(5000);
   expect(readFileSync(join(bin, "linkerd-cni"), "utf8")).toContain("more");
   installer.stop();
+});
+
+test("A damaged copy of the executable is replaced, even of the same size and newer", () => {
+  const { installer } = start(access);
+  writeFileSync(join(bin, "linkerd-cni"), "#!/bin/xx\n");
+  installer.look();
+  expect(readFileSync(join(bin, "linkerd-cni"), "utf8")).toBe("#!/bin/sh\n");
+  installer.stop();
+});
+
+test("A configuration that is a link stays one: the file that it leads to is written, and is as before at the end", () => {
+  mkdirSync(net);
+  const elsewhere = join(root, "elsewhere.conflist");
+  writeFileSync(elsewhere, JSON.stringify(bridge), { mode: 0o640 });
+  symlinkSync("../elsewhere.conflist", join(net, "10-a.conflist"));
+  const { installer } = start(access);
+  expect(readlinkSync(join(net, "10-a.conflist"))).toBe("../elsewhere.conflist");
+  expect(types("../elsewhere.conflist")).toEqual(["bridge", "linkerd-cni"]);
+  expect(statSync(elsewhere).mode & 0o777).toBe(0o640);
+  expect(readdirSync(root).toSorted()).toEqual(["bin", "elsewhere.conflist", "net.d", "program"]);
+  installer.stop();
+  removeFromNode(config, memoryLog().log);
+  expect(readlinkSync(join(net, "10-a.conflist"))).toBe("../elsewhere.conflist");
+  expect(JSON.parse(readFileSync(elsewhere, "utf8"))).toEqual(bridge);
+});
+
+test("Two names of one configuration count as the first, and are not written in turns", () => {
+  mkdirSync(net);
+  writeFileSync(join(net, "20-b.conflist"), JSON.stringify(bridge));
+  symlinkSync("20-b.conflist", join(net, "10-a.conflist"));
+  const { installer } = start(access);
+  installer.look();
+  installer.look();
+  expect(types("10-a.conflist")).toEqual(["bridge", "linkerd-cni"]);
+  expect(types("20-b.conflist")).toEqual(["bridge", "linkerd-cni"]);
+  expect(installer.ready.get()).toBe(true);
+  installer.stop();
+  removeFromNode(config, memoryLog().log);
+  expect(JSON.parse(read("20-b.conflist"))).toEqual(bridge);
 });
 
 test("A half-written configuration is waited for and not touched", () => {

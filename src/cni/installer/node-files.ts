@@ -10,13 +10,14 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
-import type { ConfigFile, FileChange } from "./conf-list.ts";
+import { basename, dirname, join } from "node:path";
+import { type ConfigFile, type FileChange, isConfigName } from "./conf-list.ts";
 
 /** Before a file gets its name; hidden, so that no runtime takes it for a configuration. */
 const temporaryName = (name: string): string => `.${name}.linkerd-tmp`;
@@ -75,11 +76,19 @@ export function copyExecutable(source: string, folder: string, name: string): vo
 export function readTexts(folder: string): ConfigFile[] {
   if (!existsSync(folder)) return [];
   const files: ConfigFile[] = [];
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
+  const configurations = new Set<string>();
+  for (const name of readdirSync(folder).toSorted()) {
+    const path = join(folder, name);
     try {
       const stat = statSync(path);
-      if (stat.isFile() && stat.size <= textLimit) files.push({ name: entry.name, text: readFileSync(path, "utf8") });
+      if (!stat.isFile() || stat.size > textLimit) continue;
+      if (isConfigName(name)) {
+        // Of two names of one file the runtime takes the first, and what is put in there must not be taken out here.
+        const real = realpathSync(path);
+        if (configurations.has(real)) continue;
+        configurations.add(real);
+      }
+      files.push({ name, text: readFileSync(path, "utf8") });
     } catch (thrown) {
       // Its owner replaces it at this moment; the next look sees the new one.
       if ((thrown as { code?: unknown }).code !== "ENOENT") throw thrown;
@@ -90,8 +99,11 @@ export function readTexts(folder: string): ConfigFile[] {
 
 export function applyChange(folder: string, change: FileChange): void {
   if (change.kind === "write") {
+    const path = join(folder, change.name);
+    // A link stays one: whoever put it there writes the file that it leads to.
+    const target = existsSync(path) ? realpathSync(path) : path;
     // Its owner's permissions stay.
-    writeWhole(folder, change.name, change.text, modeOf(join(folder, change.name)) ?? 0o644);
+    writeWhole(dirname(target), basename(target), change.text, modeOf(target) ?? 0o644);
   } else if (change.kind === "rename") renameSync(join(folder, change.from), join(folder, change.to));
   else rmSync(join(folder, change.name), { force: true });
 }
