@@ -19,12 +19,18 @@ import { hasOwner, repairNeed } from "./need.ts";
 
 /** ms between looks at pods that wait. A validator waits 10 s in all. */
 const lookEvery = 1000;
+/**
+ * So many pods of the node are evicted within so many ms. Where no rules can be written at all (a kernel without nf_tables),
+ * each new pod fails as the one before it.
+ */
+const evictionLimit = 3;
+const evictionWindow = 5 * 60_000;
 
 export interface RepairDeps {
   readonly rules: RedirectSettings;
   readonly client: Pick<KubeClient, "createSub">;
   readonly events: Pick<EventWriter, "write">;
-  /** The network namespace that has one of the addresses. */
+  /** The network namespace that has one of the addresses. Throws "conflict" when it can't be told which one is the pod's. */
   readonly findNamespace: (ips: readonly string[]) => string | null;
   /** Writes the table unless one of its name is there; true when it was missing. */
   readonly ensure: (netns: string, table: Table) => boolean;
@@ -33,11 +39,19 @@ export interface RepairDeps {
   readonly registry: Registry;
 }
 
+interface Waiting {
+  readonly pod: Pod;
+  /** What an Event said of it last, so that each is written once. */
+  said: string;
+}
+
 const keyOf = (namespace: string, name: string): string => `${namespace}/${name}`;
 
 export class Repair implements WatchHandler<Pod> {
   /** Pods that wait, by "namespace/name": bounded by the pods of one node. */
-  private readonly waiting = new Map<string, Pod>();
+  private readonly waiting = new Map<string, Waiting>();
+  /** When pods were evicted, by the clock, newest last; at most `evictionLimit`. */
+  private evicted: number[] = [];
   private readonly deps: RepairDeps;
   private readonly repairs;
   private readonly evictions;
@@ -66,7 +80,9 @@ export class Repair implements WatchHandler<Pod> {
     const key = keyOf(pod.metadata.namespace ?? "", pod.metadata.name);
     if (repairNeed(pod) === "none") this.waiting.delete(key);
     else {
-      this.waiting.set(key, pod);
+      const before = this.waiting.get(key);
+      const same = before !== undefined && before.pod.metadata.uid === pod.metadata.uid;
+      this.waiting.set(key, { pod, said: same ? before.said : "" });
       // At once: every moment counts for a validator.
       void this.look();
     }
@@ -92,7 +108,7 @@ export class Repair implements WatchHandler<Pod> {
     this.looking = true;
     this.timer?.cancel();
     try {
-      for (const [key, pod] of this.waiting) await this.handle(key, pod);
+      for (const [key, { pod }] of this.waiting) await this.handle(key, pod);
     } finally {
       this.looking = false;
       if (this.waiting.size > 0) this.timer = this.deps.clock.after(lookEvery, () => void this.look());
@@ -104,6 +120,11 @@ export class Repair implements WatchHandler<Pod> {
       if (this.repair(pod)) this.waiting.delete(key);
     } catch (thrown) {
       const error = asMeshError(thrown, "Repairing failed");
+      if (error.code === "conflict") {
+        // Neither another pod's namespace nor an eviction that somebody else brought about: it waits until it is clear.
+        this.tellOnce(key, pod, `The pod's traffic is not redirected to the proxy: ${errorChain(error)}`);
+        return;
+      }
       if (repairNeed(pod) !== "failed") {
         // The validator goes on looking, and so do we.
         this.deps.log.debug("Repairing failed, trying again", { pod: key, reason: errorChain(error) });
@@ -151,6 +172,16 @@ export class Repair implements WatchHandler<Pod> {
       );
       return;
     }
+    const since = this.deps.clock.now() - evictionWindow;
+    this.evicted = this.evicted.filter((at) => at > since);
+    if (this.evicted.length >= evictionLimit) {
+      this.tellOnce(
+        key,
+        pod,
+        `Not evicted, because ${evictionLimit} pods of this node were within ${evictionWindow / 60_000} minutes and it did not help: the pod's traffic is not redirected to the proxy and it can't be repaired (${reason})`,
+      );
+      return;
+    }
     try {
       await client.createSub(resources.pods, name, namespace, "eviction", {
         apiVersion: "policy/v1",
@@ -160,6 +191,7 @@ export class Repair implements WatchHandler<Pod> {
       });
       this.waiting.delete(key);
       this.evictions.value += 1;
+      this.evicted.push(this.deps.clock.now());
       log.warn("Evicted a pod that can't be repaired", { pod: key, reason });
       this.tell(
         pod,
@@ -172,6 +204,15 @@ export class Repair implements WatchHandler<Pod> {
       // A disruption budget, or no API server: it stays in line.
       else log.warn("Evicting a pod failed, trying again", { pod: key }, thrown);
     }
+  }
+
+  /** For what is looked at again and again. */
+  private tellOnce(key: string, pod: Pod, message: string): void {
+    const waiting = this.waiting.get(key);
+    if (waiting === undefined || waiting.said === message) return;
+    waiting.said = message;
+    this.deps.log.warn("A pod waits for its redirect", { pod: key, reason: message });
+    this.tell(pod, "Warning", "RedirectMissing", message);
   }
 
   private tell(pod: Pod, type: "Normal" | "Warning", reason: string, message: string): void {

@@ -153,6 +153,64 @@ test("An eviction that a disruption budget forbids is tried again until the pod 
   expect(tries).toBe(2);
 });
 
+test("A pod whose namespace is not clear gets no rules and is not evicted; an Event says so once", async () => {
+  let clear = false;
+  const messages: string[] = [];
+  const { repair, calls, clock } = setup({
+    findNamespace: () => {
+      if (clear) return "/run/netns/web";
+      throw new MeshError("conflict", "The address is in 2 network namespaces");
+    },
+    events: { write: ({ message }: KubeEvent) => void messages.push(message) },
+  });
+  repair.apply(pod(failed));
+  await settle();
+  for (let second = 0; second < 3; second++) {
+    clock.advance(1000);
+    await settle();
+  }
+  repair.apply(pod(failed));
+  await settle();
+  expect(messages).toEqual([
+    "The pod's traffic is not redirected to the proxy: The address is in 2 network namespaces",
+  ]);
+  expect(calls).toEqual([]);
+  clear = true;
+  clock.advance(1000);
+  await settle();
+  expect(calls).toEqual(["install /run/netns/web linkerd"]);
+});
+
+test("A node evicts at most 3 pods in 5 minutes, and an Event says why it stopped", async () => {
+  const messages: string[] = [];
+  const { repair, calls, clock } = setup({
+    findNamespace: () => null,
+    events: { write: ({ message }: KubeEvent) => void messages.push(message) },
+  });
+  const named = (name: string): Pod => ({
+    ...pod(failed),
+    metadata: { ...pod(failed).metadata, name, uid: name },
+  });
+  for (const name of ["a", "b", "c", "d"]) {
+    repair.apply(named(name));
+    await settle();
+  }
+  for (let second = 0; second < 3; second++) {
+    clock.advance(1000);
+    await settle();
+  }
+  expect(calls).toEqual(["eviction shop/a", "eviction shop/b", "eviction shop/c"]);
+  expect(messages.filter((message) => message.startsWith("Evicted"))).toHaveLength(3);
+  expect(messages.slice(3)).toEqual([
+    expect.stringContaining("Not evicted, because 3 pods of this node were within 5 minutes and it did not help"),
+  ]);
+  for (const wait of [5 * 60_000, 1000]) {
+    clock.advance(wait);
+    await settle();
+  }
+  expect(calls).toHaveLength(4);
+});
+
 test("The node's name is needed", () => {
   expect(() => readConfig([], {})).toThrow("LINKERD_CNI_NODE_NAME");
 });
