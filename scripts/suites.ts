@@ -52,6 +52,7 @@ export const okSuites: readonly Suite[] = [
     "src",
     "scripts",
     "bench",
+    "e2e/kubernetes",
   ),
 ];
 
