@@ -7,6 +7,8 @@ import type { RetryRule } from "../route/rule.ts";
 
 /** Whatever a message says, a body is kept no longer than this, bytes. */
 const maxBody = 65_536;
+/** Whatever a message says, a request is not sent again more often than this: each one more is load for servers that fail. */
+const maxTries = 32;
 
 function backoff(message: ExponentialBackoff | undefined, unset: BackoffOptions): BackoffOptions {
   if (message === undefined) return unset;
@@ -19,7 +21,7 @@ type RetryBase = Pick<HttpRoute_Retry | GrpcRoute_Retry, "maxRetries" | "maxRequ
 
 function base({ maxRetries, maxRequestBytes, timeout, backoff: pause }: RetryBase) {
   return {
-    limit: maxRetries,
+    limit: Math.min(maxRetries, maxTries),
     maxBody: maxRequestBytes === 0 ? maxBody : Math.min(maxRequestBytes, maxBody),
     headTimeout: milliseconds(timeout, 0),
     backoff: backoff(pause, { min: 25, max: 250, jitter: 1 }),
