@@ -39,6 +39,7 @@ import { PolicyMetrics } from "./policy/policy-metrics.ts";
 import { BalancerMetrics } from "./telemetry/balancer-metrics.ts";
 import { DetectMetrics } from "./telemetry/detect-metrics.ts";
 import { HttpMetrics } from "./telemetry/http-metrics.ts";
+import { registerHttp2Metrics } from "./telemetry/http2-metrics.ts";
 import { registerIdentityMetrics, registerTrustMetrics } from "./telemetry/identity-metrics.ts";
 import { serverTlsLabels, targetLabels } from "./telemetry/labels.ts";
 import { RouteMetrics } from "./telemetry/route-metrics.ts";
@@ -218,6 +219,9 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       }),
       dispatchTimeout: config.outbound.failfastTimeout,
     });
+
+    registerHttp2Metrics(registry, "inbound", inbound.http2);
+    registerHttp2Metrics(registry, "outbound", outbound.http2);
 
     // Listeners, admin last: who sees it answer finds the rest bound.
     const limit = new ConnectionLimit(context.maxConnections);

@@ -2,6 +2,7 @@ import type { Clock } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Socket, SocketHandler } from "#lib/net/socket.ts";
 import { type ConnectionHandler, Http2Connection } from "#wire/http2/connection.ts";
+import type { Http2Counts } from "#wire/http2/counts.ts";
 import type { HeaderBlock } from "#wire/http2/header-block.ts";
 import type { Http2Limits } from "#wire/http2/limits.ts";
 import type { BufferPool } from "#wire/http2/out-buffer.ts";
@@ -24,6 +25,8 @@ export interface Http2SocketOptions {
   readonly clock: Clock;
   readonly pool: BufferPool;
   readonly limits: Http2Limits;
+  /** Default: nobody reads them. */
+  readonly counts?: Http2Counts;
   /** Pings when nothing came for `interval` ms; the connection fails when nothing comes for `timeout` ms more. Null: never. */
   readonly keepalive: { readonly interval: number; readonly timeout: number } | null;
   /**
@@ -72,6 +75,7 @@ export class Http2Socket implements SocketHandler, ConnectionHandler {
       now: this.heard,
       pool,
       limits,
+      ...(options.counts === undefined ? {} : { counts: options.counts }),
     });
     socket.handler = this;
     if (role === "client") this.connection.flush();

@@ -7,6 +7,7 @@
  */
 import type { Socket, SocketAddr } from "#lib/net/socket.ts";
 import { createHttpContext } from "../http/context.ts";
+import type { ProxyHttp2Counts } from "../http/h2/counts.ts";
 import { AppPools } from "./app-pools.ts";
 import { InboundServerConnection } from "./connection.ts";
 import type { InboundOptions, InboundShared } from "./options.ts";
@@ -19,6 +20,7 @@ export interface InboundStack {
   accept(socket: Socket, dst: SocketAddr | null): void;
   /** Requests under way. */
   readonly inFlight: number;
+  readonly http2: ProxyHttp2Counts;
 }
 
 export function createInboundStack(options: InboundOptions): InboundStack {
@@ -31,5 +33,6 @@ export function createInboundStack(options: InboundOptions): InboundStack {
     get inFlight() {
       return shared.inFlight;
     },
+    http2: shared.http.http2.counts,
   };
 }

@@ -8,6 +8,7 @@
  */
 import type { Socket, SocketAddr } from "#lib/net/socket.ts";
 import { createHttpContext } from "../http/context.ts";
+import type { ProxyHttp2Counts } from "../http/h2/counts.ts";
 import { OutboundConnection } from "./connection.ts";
 import type { OutboundOptions, OutboundShared } from "./options.ts";
 
@@ -19,6 +20,7 @@ export interface OutboundStack {
   accept(socket: Socket, dst: SocketAddr): void;
   /** Requests under way. */
   readonly inFlight: number;
+  readonly http2: ProxyHttp2Counts;
 }
 
 export function createOutboundStack(options: OutboundOptions): OutboundStack {
@@ -35,5 +37,6 @@ export function createOutboundStack(options: OutboundOptions): OutboundStack {
     get inFlight() {
       return shared.inFlight;
     },
+    http2: shared.http.http2.counts,
   };
 }

@@ -2,7 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { MeshError } from "#lib/errors.ts";
 import { Registry } from "#lib/metrics/registry.ts";
 import { text } from "#lib/metrics/text.ts";
+import { ProxyHttp2Counts } from "../http/h2/counts.ts";
 import { HttpMetrics } from "./http-metrics.ts";
+import { registerHttp2Metrics } from "./http2-metrics.ts";
 import { clientTlsLabels, destinationLabels, serverTlsLabels, targetLabels } from "./labels.ts";
 import { TransportMetrics } from "./transport-metrics.ts";
 
@@ -40,6 +42,17 @@ describe("HttpMetrics", () => {
     expect(out).toContain('response_latency_ms_bucket{direction="outbound",status_code="200",le="10"} 1');
     expect(out).toContain('response_latency_ms_bucket{direction="outbound",status_code="200",le="50000"} 1');
   });
+});
+
+test("The metrics of HTTP/2 connections show what these count at the moment", () => {
+  const registry = new Registry();
+  const counts = new ProxyHttp2Counts();
+  registerHttp2Metrics(registry, "inbound", counts);
+  counts.malformed = 3;
+  counts.tunnels = 2;
+  const lines = text(registry).split("\n");
+  expect(lines).toContain('inbound_http2_refused_requests_total{reason="malformed"} 3');
+  expect(lines).toContain('inbound_http2_refused_requests_total{reason="connect"} 2');
 });
 
 describe("TransportMetrics", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { seededRandom } from "#lib/random.ts";
+import { Http2Counts } from "./counts.ts";
 import { http2Code } from "./errors.ts";
 import { frameFlag, frameType, preface, writeFrameHeader } from "./frames.ts";
 import { requestBlock, responseBlock, trailerBlock } from "./header-block.ts";
@@ -159,6 +160,14 @@ describe("A pair of HTTP/2 connections", () => {
       const failed = frames(end.written()).some((line) => line.startsWith("goaway"));
       expect([sharedFreely, failed]).toEqual([sharedFreely, !sharedFreely]);
     }
+  });
+
+  test("counts requests that break HTTP", () => {
+    const counts = new Http2Counts();
+    const end = createEnd("server", {}, counts);
+    const broken = [opens(1, true, "connection", "close"), opens(3, true, "content-length", "5"), opens(5, true)];
+    end.connection.receive(Buffer.concat([preface, settings, ...broken]), 0);
+    expect(counts.malformed).toBe(2);
   });
 
   test("ignores the answers to hundreds of requests that were cancelled at once", () => {

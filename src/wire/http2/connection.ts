@@ -1,5 +1,6 @@
 import { MeshError, asMeshError } from "#lib/errors.ts";
 import { ClosedStreams, type ClosedBy, closedBy } from "./closed-streams.ts";
+import { Http2Counts } from "./counts.ts";
 import { connectionError, http2Code, http2CodeName, http2CodeOf } from "./errors.ts";
 import { ReceiveWindow, defaultWindow, maxWindow } from "./flow-control.ts";
 import { FrameParser, type FrameSink, frameFlag, frameType, preface, readUint32, writeUint32 } from "./frames.ts";
@@ -40,6 +41,8 @@ export interface Http2Options {
   readonly now: number;
   readonly pool: BufferPool;
   readonly limits: Http2Limits;
+  /** Default: its own. */
+  readonly counts?: Http2Counts;
 }
 
 type State = "open" | "draining" | "failed" | "closed";
@@ -68,6 +71,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
   readonly limits: Http2Limits;
   readonly out: OutBuffer;
   private readonly handler: ConnectionHandler;
+  private readonly counts: Http2Counts;
   private readonly parser: FrameParser;
   private readonly decoder: HpackDecoder;
   private readonly sender: Sender;
@@ -101,6 +105,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     const limits = (this.limits = options.limits);
     this.role = options.role;
     this.handler = options.handler;
+    this.counts = options.counts ?? new Http2Counts();
     this.now = options.now;
     this.out = new OutBuffer(options.sink, options.pool);
     this.sender = new Sender(this.out, this, limits.outHighWater);
@@ -557,6 +562,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     }
     this.lastPeerId = id;
     if (selfDependent || block.malformed !== null || (block.kind !== "request" && !block.tooLarge)) {
+      this.counts.malformed++;
       this.streamError(id, http2Code.protocolError);
       return;
     }
@@ -573,8 +579,10 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
       return;
     }
     stream.contentLeft = block.method === "CONNECT" ? -1 : block.contentLength;
-    if (fin && stream.contentLeft > 0) this.streamError(id, http2Code.protocolError);
-    else stream.handler = this.handler.onRequest(stream, block, fin);
+    if (fin && stream.contentLeft > 0) {
+      this.counts.malformed++;
+      this.streamError(id, http2Code.protocolError);
+    } else stream.handler = this.handler.onRequest(stream, block, fin);
   }
 
   private onResponse(stream: Http2Stream, fin: boolean, block: HeaderBlock): void {

@@ -45,7 +45,7 @@ export class ClientSession implements Http2SocketHandler {
     prologue: Buffer | null,
     pings: boolean,
   ) {
-    const { pool, sharedLimits: limits, keepalive, deferShared: defer } = context.http2;
+    const { pool, sharedLimits: limits, keepalive, counts, deferShared: defer } = context.http2;
     const counting = new CountingSocket(socket, cells, context.flusher);
     // A new connection takes a hundred bytes, or it is no connection.
     if (prologue !== null && counting.write(prologue, 0, prologue.length) < prologue.length) counting.terminate();
@@ -54,6 +54,7 @@ export class ClientSession implements Http2SocketHandler {
       clock: context.clock,
       pool,
       limits,
+      counts,
       keepalive: pings ? keepalive : null,
       defer,
     };

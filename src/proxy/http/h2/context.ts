@@ -1,4 +1,5 @@
 import { http2Limits, type Http2Limits } from "#wire/http2/limits.ts";
+import { ProxyHttp2Counts } from "./counts.ts";
 import { HeadMemory } from "./head-memory.ts";
 import { BufferPool } from "#wire/http2/out-buffer.ts";
 
@@ -9,6 +10,7 @@ export interface Http2Context {
   readonly ownLimits: Http2Limits;
   readonly sharedLimits: Http2Limits;
   readonly heads: HeadMemory;
+  readonly counts: ProxyHttp2Counts;
   /** When output of a shared connection goes out. */
   readonly deferShared: (run: () => void) => void;
   /** Pings of a client's or a peer proxy's connection when it is silent, ms: a peer that is gone is found. Linkerd: 10 s, 3 s. */
@@ -33,6 +35,7 @@ export function createHttp2Context(stripResponse: ReadonlySet<string>): Http2Con
     ownLimits: http2Limits({ maxConcurrentStreams }),
     sharedLimits: http2Limits({ maxConcurrentStreams, sharedFreely: true, resets: sharedResets }),
     heads: new HeadMemory(stripResponse),
+    counts: new ProxyHttp2Counts(),
     deferShared: setImmediate,
     keepalive: { interval: 10_000, timeout: 3000 },
   };

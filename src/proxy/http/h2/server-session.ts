@@ -12,6 +12,7 @@ import type { Flusher } from "../out-buffer.ts";
 import type { TransportCells } from "../ports.ts";
 import type { RequestHandler } from "../request-handler.ts";
 import { CountingSocket } from "./counting-socket.ts";
+import type { ProxyHttp2Counts } from "./counts.ts";
 import { ServerStream, type StreamContext } from "./server-stream.ts";
 
 /** host [":" port] of RFC 3986 §3.2.2, or nothing. */
@@ -31,6 +32,7 @@ export class ServerSession implements Http2SocketHandler {
   private readonly http2: Http2Socket;
   private readonly socket: CountingSocket;
   private readonly context: StreamContext;
+  private readonly counts: ProxyHttp2Counts;
   private readonly flusher: Flusher;
   private readonly handler: () => RequestHandler;
   private readonly over: (error: MeshError | null) => void;
@@ -50,14 +52,16 @@ export class ServerSession implements Http2SocketHandler {
     shared: boolean,
     over: (error: MeshError | null) => void,
   ) {
-    const { pool, ownLimits, sharedLimits, keepalive, heads, deferShared } = context.http2;
+    const { pool, ownLimits, sharedLimits, keepalive, heads, counts, deferShared } = context.http2;
     const kind = shared ? { limits: sharedLimits, defer: deferShared } : { limits: ownLimits };
+    const options = { role: "server" as const, clock: context.clock, pool, keepalive, counts, ...kind };
     this.handler = handler;
+    this.counts = counts;
     this.flusher = context.flusher;
     this.over = over;
     this.context = { extra, extraFields: fieldLines(extra), heads };
     this.socket = new CountingSocket(socket, cells, context.flusher);
-    this.http2 = new Http2Socket(this.socket, { role: "server", clock: context.clock, pool, keepalive, ...kind }, this);
+    this.http2 = new Http2Socket(this.socket, options, this);
   }
 
   /** Begins; `initial` was read and counted already, `ended`: the client's end was seen. */
@@ -74,12 +78,14 @@ export class ServerSession implements Http2SocketHandler {
 
   onRequest(stream: Http2Stream, block: HeaderBlock, fin: boolean): StreamHandler {
     if (block.method === "CONNECT") {
+      this.counts.tunnels++;
       stream.sendHeaders(connectRefused, true);
       // What the tunnel would have carried is read by nobody.
       stream.reset(http2Code.noError);
       return ignored;
     }
     if (!fitsHttp1(block)) {
+      this.counts.malformed++;
       stream.reset(http2Code.protocolError);
       return ignored;
     }

@@ -9,7 +9,7 @@ import { http2Limits } from "#wire/http2/limits.ts";
 import { BufferPool } from "#wire/http2/out-buffer.ts";
 import type { Http2Stream } from "#wire/http2/stream.ts";
 import { createHttpContext } from "../context.ts";
-import type { Downstream, UpstreamPool } from "../exchange.ts";
+import type { Downstream, HttpContext, UpstreamPool } from "../exchange.ts";
 import { HttpPool } from "../pool.ts";
 import { CountingTransport } from "../testing/cells.ts";
 import { FarEnd } from "../testing/hop.ts";
@@ -21,11 +21,13 @@ class World {
   readonly servers: FarEnd[] = [];
   readonly ends: Array<readonly [status: number, end: string]> = [];
   readonly client: Http2Socket;
+  readonly context: HttpContext;
 
   /** @param pool instead of connections to servers in memory */
   constructor(pool?: UpstreamPool) {
     const made = createHttpContext(this.clock, new Set());
     const context = { ...made, http2: { ...made.http2, deferShared: queueMicrotask } };
+    this.context = context;
     const none = { onConnected() {}, onConnectFailed() {}, onEmpty() {} };
     const options = { prologue: null, cells: new CountingTransport(), idleTimeout: 3000, maxIdle: 100, ...none };
     const dial = (handler: { onOpen(socket: Socket): void }): { cancel(): void } => {
@@ -123,5 +125,13 @@ describe("A request that came by HTTP/2 for a server of HTTP/1", () => {
     const world = new World();
     const { got } = await world.request("CONNECT", false);
     expect([got, world.client.connection.activeStreams]).toEqual([["501", "reset 0"], 0]);
+  });
+
+  test("is counted when it is refused", async () => {
+    const world = new World();
+    await world.request("CONNECT", false);
+    await world.request("G T", true);
+    expect(world.context.http2.counts).toMatchObject({ tunnels: 1, malformed: 1 });
+    expect(world.ends).toEqual([]);
   });
 });

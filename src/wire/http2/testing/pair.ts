@@ -1,4 +1,5 @@
 import { type ConnectionHandler, Http2Connection } from "../connection.ts";
+import { Http2Counts } from "../counts.ts";
 import { type Http2Limits, http2Limits } from "../limits.ts";
 import { BufferPool } from "../out-buffer.ts";
 import type { HeaderBlock } from "../header-block.ts";
@@ -79,7 +80,11 @@ export interface End {
   written(): Buffer;
 }
 
-export function createEnd(role: "client" | "server", limits: Partial<Http2Limits> = {}): End {
+export function createEnd(
+  role: "client" | "server",
+  limits: Partial<Http2Limits> = {},
+  counts = new Http2Counts(),
+): End {
   const wire: Buffer[] = [];
   const recorder = new Recorder();
   const sink = {
@@ -96,6 +101,7 @@ export function createEnd(role: "client" | "server", limits: Partial<Http2Limits
     now: 0,
     pool: new BufferPool(),
     limits: http2Limits(limits),
+    counts,
   });
   const end: End = {
     connection,

@@ -1,0 +1,19 @@
+/** `…_http2_*`: what happens to HTTP/2 connections that no request's own metrics show. Not in Linkerd. */
+import type { Registry } from "#lib/metrics/registry.ts";
+import type { ProxyHttp2Counts } from "../http/h2/counts.ts";
+
+/** Shows what the connections of a direction count. */
+export function registerHttp2Metrics(
+  registry: Registry,
+  direction: "inbound" | "outbound",
+  counts: ProxyHttp2Counts,
+): void {
+  const refused = registry.counter(
+    `${direction}_http2_refused_requests_total`,
+    "HTTP/2 requests that were refused before they had a route, by reason",
+  );
+  registry.onCollect(() => {
+    refused.cell({ reason: "malformed" }).value = counts.malformed;
+    refused.cell({ reason: "connect" }).value = counts.tunnels;
+  });
+}
