@@ -1,8 +1,9 @@
-import type { Clock } from "#lib/clock.ts";
+import type { Clock, Timer } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Socket, SocketHandler } from "#lib/net/socket.ts";
 import { type ConnectionHandler, Http2Connection } from "#wire/http2/connection.ts";
 import type { Http2Counts } from "#wire/http2/counts.ts";
+import { http2Code } from "#wire/http2/errors.ts";
 import type { HeaderBlock } from "#wire/http2/header-block.ts";
 import type { Http2Limits } from "#wire/http2/limits.ts";
 import type { BufferPool } from "#wire/http2/out-buffer.ts";
@@ -40,6 +41,12 @@ export interface Http2SocketOptions {
 const late = 100;
 const patience = 50;
 
+/**
+ * How long a header block may take from its first byte to its last, ms, and any frame but DATA: as a head of HTTP/1 may.
+ * Who sends it drop by drop must not hold a connection.
+ */
+const headTimeout = 30_000;
+
 /** The first ping that we send has this number. */
 const firstPing = 1;
 
@@ -57,7 +64,11 @@ export class Http2Socket implements SocketHandler, ConnectionHandler {
   private due = 0;
   private excused = false;
   private pings = firstPing;
-  private timer: { cancel(): void } | null = null;
+  private timer: Timer | null = null;
+  /** What the peer has begun and not completed, since when, and a timer that may be about something earlier. */
+  private head: object | null = null;
+  private headSince = 0;
+  private headTimer: Timer | null = null;
   private over = false;
   private error: MeshError | null = null;
 
@@ -122,12 +133,37 @@ export class Http2Socket implements SocketHandler, ConnectionHandler {
     this.watch(this.pinged ? keepalive.timeout - silence : keepalive.interval - silence);
   }
 
+  // ---- Heads: chunks often end in the middle of a frame, so that the timer is not moved for each.
+
+  private watchHead(head: object | null): void {
+    this.head = head;
+    if (head === null || this.over) return;
+    this.headSince = this.heard;
+    this.headTimer ??= this.options.clock.after(headTimeout, () => this.checkHead());
+  }
+
+  private checkHead(): void {
+    this.headTimer = null;
+    if (this.head === null || this.over) return;
+    const { clock, counts } = this.options;
+    const left = this.headSince + headTimeout - clock.now();
+    if (left > 0) {
+      this.headTimer = clock.after(left, () => this.checkHead());
+      return;
+    }
+    if (counts !== undefined) counts.slowHeads++;
+    const details = { http2Code: http2Code.enhanceYourCalm };
+    this.terminate(new MeshError("timeout", `An HTTP/2 head is not complete after ${headTimeout} ms`, { details }));
+  }
+
   // ---- Socket
 
   onData(_socket: Socket, chunk: Buffer): void {
     this.heard = this.options.clock.now();
     this.pinged = this.excused = false;
     this.connection.receive(chunk, this.heard);
+    const head = this.connection.incomplete;
+    if (head !== this.head) this.watchHead(head);
   }
 
   onDrain(): void {
@@ -191,6 +227,7 @@ export class Http2Socket implements SocketHandler, ConnectionHandler {
     if (this.over) return;
     this.over = true;
     this.timer?.cancel();
+    this.headTimer?.cancel();
     this.handler.onClosed(this.error);
   }
 }

@@ -12,8 +12,13 @@ export function registerHttp2Metrics(
     `${direction}_http2_refused_requests_total`,
     "HTTP/2 requests that were refused before they had a route, by reason",
   );
+  const slowHeads = registry.counter(
+    `${direction}_http2_slow_heads_total`,
+    "HTTP/2 connections that ended because a header block took too long to come",
+  );
   registry.onCollect(() => {
     refused.cell({ reason: "malformed" }).value = counts.malformed;
     refused.cell({ reason: "connect" }).value = counts.tunnels;
+    slowHeads.cell().value = counts.slowHeads;
   });
 }

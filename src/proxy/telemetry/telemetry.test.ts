@@ -50,9 +50,11 @@ test("The metrics of HTTP/2 connections show what these count at the moment", ()
   registerHttp2Metrics(registry, "inbound", counts);
   counts.malformed = 3;
   counts.tunnels = 2;
+  counts.slowHeads = 1;
   const lines = text(registry).split("\n");
   expect(lines).toContain('inbound_http2_refused_requests_total{reason="malformed"} 3');
   expect(lines).toContain('inbound_http2_refused_requests_total{reason="connect"} 2');
+  expect(lines).toContain("inbound_http2_slow_heads_total 1");
 });
 
 describe("TransportMetrics", () => {

@@ -164,6 +164,16 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     return this.state !== "open" || this.goawayReceived || this.nextId > maxWindow;
   }
 
+  /**
+   * What the peer has begun and not completed: its preface, a header block, or a frame other than DATA. An object that stays
+   * the same until that is complete, or null.
+   */
+  get incomplete(): object | null {
+    if (this.over) return null;
+    if (this.prefaceLeft > 0) return this.prefaceLeft < preface.length ? preface : null;
+    return this.block ?? this.parser.incomplete;
+  }
+
   /** Takes bytes that came at `now` (monotonic ms) and writes out what they caused. */
   receive(chunk: Buffer, now: number): void {
     if (this.over) return;

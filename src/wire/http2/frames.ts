@@ -89,6 +89,11 @@ export class FrameParser {
     this.sink = sink;
   }
 
+  /** The frame that has begun and is not complete, as an object that stays the same until it is; null when there is none. */
+  get incomplete(): object | null {
+    return this.partial;
+  }
+
   /** Takes the next bytes. Throws a connection error; the parser is unusable afterwards. */
   feed(chunk: Buffer, from: number): void {
     let at = from;
