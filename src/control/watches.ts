@@ -23,6 +23,7 @@ import { decodeNamespace, decodeNode, decodeOwner } from "./index/scope.ts";
 import { decodeService } from "./index/service.ts";
 import { decodeSlice } from "./index/slice.ts";
 import { decodeWorkload } from "./index/workload.ts";
+import { withoutNulls } from "./index/without-nulls.ts";
 
 /** One row of the table: a kind, how it is read, and where it goes. */
 export interface IndexSource {
@@ -70,6 +71,11 @@ function source<T extends IndexedObject>(
   };
 }
 
+/** For custom resources: whatever is null there is absent. Of its own kinds the API server sends no nulls. */
+function custom<T>(decode: (object: KubeObject) => T): (object: KubeObject) => T {
+  return (object) => decode(withoutNulls(object));
+}
+
 /** Useful but not needed. */
 const optional = { optional: "always" } as const;
 /** What forbids something: where it may not be read, to go on would be to allow it. It may not be there, or come later. */
@@ -85,35 +91,40 @@ export function indexSources(index: ClusterIndex): readonly IndexSource[] {
     source(resources.pods, decodeWorkload, index.pods),
     source(resources.services, decodeService, index.services),
     source(resources.endpointSlices, decodeSlice, index.slices),
-    source(resources.servers, decodeServer, index.policy.servers, restricting),
+    source(resources.servers, custom(decodeServer), index.policy.servers, restricting),
   ];
 }
 
 /** What only the destination program reads. */
 export function profileSources({ policy }: ClusterIndex): readonly IndexSource[] {
   return [
-    source(resources.serviceProfiles, decodeServiceProfile, policy.profiles, optional),
-    source(resources.trafficSplits, decodeTrafficSplit, policy.splits, optional),
+    source(resources.serviceProfiles, custom(decodeServiceProfile), policy.profiles, optional),
+    source(resources.trafficSplits, custom(decodeTrafficSplit), policy.splits, optional),
   ];
 }
 
 /** What only the policy program reads. Kinds of the Gateway API are not everywhere; ours come with the mesh, but maybe later. */
 export function policySources({ policy }: ClusterIndex): readonly IndexSource[] {
   return [
-    source(resources.serverAuthorizations, decodeServerAuthorization, policy.serverAuthorizations, optional),
-    source(resources.authorizationPolicies, decodeAuthorizationPolicy, policy.authorizationPolicies, optional),
-    source(resources.meshTlsAuthentications, decodeMeshTlsAuthentication, policy.meshTls, optional),
-    source(resources.networkAuthentications, decodeNetworkAuthentication, policy.networks, optional),
-    source(resources.httpLocalRateLimitPolicies, decodeRateLimit, policy.rateLimits, restricting),
-    source(resources.egressNetworks, decodeEgressNetwork, policy.egressNetworks, restricting),
-    source(resources.policyHttpRoutes, decodeHttpRoute("policy.linkerd.io"), policy.policyHttpRoutes, restricting),
-    source(resources.httpRoutes, decodeHttpRoute("gateway.networking.k8s.io"), policy.httpRoutes, restricting),
-    source(resources.grpcRoutes, decodeGrpcRoute, policy.grpcRoutes, restricting),
-    source(resources.tlsRoutes, decodeStreamRoute("TLSRoute"), policy.tlsRoutes, {
+    source(resources.serverAuthorizations, custom(decodeServerAuthorization), policy.serverAuthorizations, optional),
+    source(resources.authorizationPolicies, custom(decodeAuthorizationPolicy), policy.authorizationPolicies, optional),
+    source(resources.meshTlsAuthentications, custom(decodeMeshTlsAuthentication), policy.meshTls, optional),
+    source(resources.networkAuthentications, custom(decodeNetworkAuthentication), policy.networks, optional),
+    source(resources.httpLocalRateLimitPolicies, custom(decodeRateLimit), policy.rateLimits, restricting),
+    source(resources.egressNetworks, custom(decodeEgressNetwork), policy.egressNetworks, restricting),
+    source(
+      resources.policyHttpRoutes,
+      custom(decodeHttpRoute("policy.linkerd.io")),
+      policy.policyHttpRoutes,
+      restricting,
+    ),
+    source(resources.httpRoutes, custom(decodeHttpRoute("gateway.networking.k8s.io")), policy.httpRoutes, restricting),
+    source(resources.grpcRoutes, custom(decodeGrpcRoute), policy.grpcRoutes, restricting),
+    source(resources.tlsRoutes, custom(decodeStreamRoute("TLSRoute")), policy.tlsRoutes, {
       ...restricting,
       older: ["v1alpha3", "v1alpha2"],
     }),
-    source(resources.tcpRoutes, decodeStreamRoute("TCPRoute"), policy.tcpRoutes, restricting),
+    source(resources.tcpRoutes, custom(decodeStreamRoute("TCPRoute")), policy.tcpRoutes, restricting),
   ];
 }
 

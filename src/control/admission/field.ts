@@ -61,13 +61,21 @@ export class Field {
     return this;
   }
 
+  /** All of them, whatever they are; an empty place in a list is a problem. */
   items(): Field[] {
     if (!this.present) return [];
     if (!Array.isArray(this.value)) {
       this.problem("is not a list");
       return [];
     }
-    return this.value.map((item, index) => new Field(`${this.path}[${index}]`, item, this.findings));
+    const items = this.value.map((item, index) => new Field(`${this.path}[${index}]`, item, this.findings));
+    for (const item of items) item.required();
+    return items;
+  }
+
+  /** Those of the items that are objects. */
+  objects(): Field[] {
+    return this.items().filter((item) => item.object());
   }
 
   text(): string | null {

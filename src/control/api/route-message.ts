@@ -66,7 +66,10 @@ function pathMessage({ kind, value }: NonNullable<HttpMatch["path"]>): PathMatch
 }
 
 export function methodMessage(method: string): HttpMethod {
-  const registered = HttpMethod_Registered[method as keyof typeof HttpMethod_Registered] as number | undefined;
+  // Any word may be a method, "constructor" too.
+  const registered = Object.hasOwn(HttpMethod_Registered, method)
+    ? (HttpMethod_Registered[method as keyof typeof HttpMethod_Registered] as number)
+    : undefined;
   return create(HttpMethodSchema, {
     type:
       registered === undefined

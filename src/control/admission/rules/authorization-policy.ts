@@ -23,6 +23,7 @@ export const checkAuthorizationPolicy: Rule = ({ namespace, spec }) => {
   for (const reference of references.items()) {
     const kind = kindOf(reference);
     reference.at("name").required().text();
+    reference.at("namespace").text();
     if (isKind(kind, kinds.meshTlsAuthentication)) identities++;
     else if (isKind(kind, kinds.serviceAccount)) accounts++;
     else if (isKind(kind, kinds.networkAuthentication)) networks++;

@@ -4,6 +4,8 @@ import {
   checkBackends,
   checkHeaderChanges,
   checkHeaderName,
+  checkHosts,
+  checkMirror,
   checkParents,
   checkValueMatch,
   concernsUs,
@@ -15,8 +17,9 @@ export const checkGrpcRoute: Rule = (subject) => {
   if (!concernsUs(subject)) return;
   checkRouteAnnotations(subject.metadata);
   checkParents(subject);
-  for (const rule of subject.spec.at("rules").items()) {
-    for (const match of rule.at("matches").items()) checkGrpcMatch(match);
+  checkHosts(subject);
+  for (const rule of subject.spec.at("rules").objects()) {
+    for (const match of rule.at("matches").objects()) checkGrpcMatch(match);
     checkFilters(rule.at("filters"));
     checkBackends(rule, checkFilters);
   }
@@ -45,16 +48,17 @@ export function checkGrpcMatch(match: Field): void {
       if (text !== null && !form.test(text)) field.problem(`"${text}" is not a gRPC name`);
     }
   }
-  for (const header of match.at("headers").items()) {
+  for (const header of match.at("headers").objects()) {
     checkHeaderName(header.at("name"));
     checkValueMatch(header);
   }
 }
 
 function checkFilters(filters: Field): void {
-  for (const filter of filters.items()) {
+  for (const filter of filters.objects()) {
     filter.at("type").required().text();
     checkHeaderChanges(filter.at("requestHeaderModifier"));
     checkHeaderChanges(filter.at("responseHeaderModifier"));
+    checkMirror(filter.at("requestMirror"));
   }
 }

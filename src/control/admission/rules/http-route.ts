@@ -5,6 +5,8 @@ import {
   checkBackends,
   checkHeaderChanges,
   checkHeaderName,
+  checkHosts,
+  checkMirror,
   checkParents,
   checkValueMatch,
   concernsUs,
@@ -17,8 +19,9 @@ export const checkHttpRoute: Rule = (subject) => {
   if (!concernsUs(subject)) return;
   checkRouteAnnotations(subject.metadata);
   checkParents(subject);
-  for (const rule of subject.spec.at("rules").items()) {
-    for (const match of rule.at("matches").items()) checkHttpMatch(match);
+  checkHosts(subject);
+  for (const rule of subject.spec.at("rules").objects()) {
+    for (const match of rule.at("matches").objects()) checkHttpMatch(match);
     checkFilters(rule.at("filters"));
     checkBackends(rule, checkFilters);
     checkTimeouts(rule.at("timeouts"));
@@ -34,11 +37,11 @@ export function checkHttpMatch(match: Field): void {
     if (type === "RegularExpression") value.pattern();
     else checkAbsolute(value);
   }
-  for (const header of match.at("headers").items()) {
+  for (const header of match.at("headers").objects()) {
     checkHeaderName(header.at("name"));
     checkValueMatch(header);
   }
-  for (const parameter of match.at("queryParams").items()) {
+  for (const parameter of match.at("queryParams").objects()) {
     parameter.at("name").required().text();
     checkValueMatch(parameter);
   }
@@ -52,23 +55,30 @@ function checkAbsolute(path: Field): void {
 }
 
 function checkFilters(filters: Field): void {
-  for (const filter of filters.items()) {
+  for (const filter of filters.objects()) {
     filter.at("type").required().text();
     checkHeaderChanges(filter.at("requestHeaderModifier"));
     checkHeaderChanges(filter.at("responseHeaderModifier"));
     const redirect = filter.at("requestRedirect");
     if (redirect.object()) {
       checkPathChange(redirect.at("path"));
+      redirect.at("scheme").text();
+      redirect.at("hostname").text();
       redirect.at("port").integer(1, 65535);
       redirect.at("statusCode").integer(300, 399);
     }
     const rewrite = filter.at("urlRewrite");
-    if (rewrite.object()) checkPathChange(rewrite.at("path"));
+    if (rewrite.object()) {
+      rewrite.at("hostname").text();
+      checkPathChange(rewrite.at("path"));
+    }
+    checkMirror(filter.at("requestMirror"));
   }
 }
 
 function checkPathChange(path: Field): void {
   if (!path.object()) return;
+  path.at("type").text();
   checkAbsolute(path.at("replaceFullPath"));
   checkAbsolute(path.at("replacePrefixMatch"));
 }

@@ -23,5 +23,6 @@ export const checkMeshTlsAuthentication: Rule = ({ spec }) => {
       reference.problem(`${kindName(kind)} is no identity; use a ServiceAccount or a Namespace`);
     }
     reference.at("name").required().text();
+    reference.at("namespace").text();
   }
 };

@@ -26,8 +26,9 @@ function isOurs(given: Kind): boolean {
 }
 
 export function checkParents({ spec, group }: Subject): void {
-  for (const parent of spec.at("parentRefs").items()) {
+  for (const parent of spec.at("parentRefs").objects()) {
     parent.at("name").required().text();
+    parent.at("namespace").text();
     const port = parent.at("port").integer(1, 65535);
     if (isKind(parentKind(parent, group), kinds.egressNetwork) && port === null) {
       parent.problem("an EgressNetwork as a parent needs a port");
@@ -35,10 +36,33 @@ export function checkParents({ spec, group }: Subject): void {
   }
 }
 
+export function checkHosts({ spec }: Subject): void {
+  for (const host of spec.at("hostnames").items()) host.text();
+}
+
+/** RequestMirror: https://gateway-api.sigs.k8s.io/reference/spec/#httprequestmirrorfilter */
+export function checkMirror(mirror: Field): void {
+  if (!mirror.object()) return;
+  const backend = mirror.at("backendRef").required();
+  if (backend.object()) {
+    kindOf(backend, kinds.service);
+    backend.at("name").required().text();
+    backend.at("namespace").text();
+    backend.at("port").integer(1, 65535);
+  }
+  mirror.at("percent").integer(0, 100);
+  const fraction = mirror.at("fraction");
+  if (fraction.object()) {
+    fraction.at("numerator").required().integer(0, 0x7fff_ffff);
+    fraction.at("denominator").integer(1, 0x7fff_ffff);
+  }
+}
+
 /** `filters`: looks at the filters of one backend. */
 export function checkBackends(rule: Field, filters: (list: Field) => void = () => {}): void {
-  for (const backend of rule.at("backendRefs").items()) {
+  for (const backend of rule.at("backendRefs").objects()) {
     backend.at("name").required().text();
+    backend.at("namespace").text();
     const port = backend.at("port").integer(1, 65535);
     if (isKind(kindOf(backend, kinds.service), kinds.service) && port === null && !backend.at("port").present) {
       backend.problem("a Service as a backend needs a port");
@@ -64,7 +88,7 @@ export function isToken(text: string): boolean {
 export function checkHeaderChanges(changes: Field): void {
   if (!changes.object()) return;
   for (const list of ["set", "add"]) {
-    for (const header of changes.at(list).items()) {
+    for (const header of changes.at(list).objects()) {
       checkHeaderName(header.at("name"));
       const value = header.at("value").required().text();
       if (value !== null && /[\0\r\n]/.test(value)) header.at("value").problem("holds a line break or NUL");

@@ -49,6 +49,18 @@ describe("HTTPRoute", () => {
         'spec.rules[0].filters[0].requestHeaderModifier.remove[0]: "x:" is not a header\'s name',
       ],
     ],
+    [
+      http(
+        "filters: [{type: RequestMirror, requestMirror: {percent: 101}}, 5, {type: URLRewrite, urlRewrite: {hostname: 5}}, null]",
+      ),
+      [
+        "spec.rules[0].filters[3]: is required",
+        "spec.rules[0].filters[1]: is not an object",
+        "spec.rules[0].filters[0].requestMirror.backendRef: is required",
+        "spec.rules[0].filters[0].requestMirror.percent: 101 is not a whole number from 0 to 100",
+        "spec.rules[0].filters[2].urlRewrite.hostname: is not a text",
+      ],
+    ],
     [http("backendRefs: [{name: web}]"), ["spec.rules[0].backendRefs[0]: a Service as a backend needs a port"]],
     [
       http("timeouts: {request: 1s, backendRequest: 2s}"),

@@ -7,11 +7,13 @@ export function checkSelector(selector: Field): void {
   if (!selector.object(["matchLabels", "matchExpressions"])) return;
   const labels = selector.at("matchLabels");
   if (labels.object()) for (const key of Object.keys(labels.value as object)) labels.at(key).text();
-  for (const expression of selector.at("matchExpressions").items()) {
+  for (const expression of selector.at("matchExpressions").objects()) {
     expression.at("key").required().text();
     const operator = expression.at("operator").required().oneOf(operators);
     const values = expression.at("values");
-    const count = values.items().length;
+    const texts = values.items();
+    for (const text of texts) text.text();
+    const count = texts.length;
     if ((operator === "In" || operator === "NotIn") && count === 0) values.problem(`"${operator}" needs values`);
     if ((operator === "Exists" || operator === "DoesNotExist") && count > 0) {
       values.problem(`"${operator}" takes no values`);

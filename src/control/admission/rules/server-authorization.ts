@@ -9,6 +9,7 @@ export const checkServerAuthorization: Rule = ({ spec }) => {
   if (server.object() && server.at("name").present === server.at("selector").present) {
     server.problem('exactly one of "name" and "selector" is needed');
   }
+  server.at("name").text();
   checkSelector(server.at("selector"));
   const client = spec.at("client").required();
   client.object(["networks", "unauthenticated", "meshTLS"]);
@@ -26,5 +27,8 @@ export const checkServerAuthorization: Rule = ({ spec }) => {
     }
   }
   for (const identity of identities.items()) checkIdentity(identity, "dns-only");
-  for (const account of accounts.items()) account.at("name").required().text();
+  for (const account of accounts.items()) {
+    account.at("name").required().text();
+    account.at("namespace").text();
+  }
 };

@@ -143,61 +143,82 @@ interface GrpcMatchSpec {
 export function decodeHttpRoute(group: string): (object: KubeObject) => HttpRouteRecord | null {
   return (object) => {
     if (!ours(object, group)) return null;
-    const { spec, base } = routeSpec<HttpMatchSpec>(object, group, checkHttpRoute);
-    if (spec === null) {
-      const about = readableMatches(object, checkHttpMatch, httpMatch, anyHttp);
-      return { ...base, kind: "HTTPRoute", rules: [], about };
-    }
-    const rules = (spec.rules ?? [{}]).map((rule) => routeRule(object, rule, httpMatch, anyHttp));
-    return { ...base, kind: "HTTPRoute", rules, about: [] };
+    const { rules, base } = readRoute<HttpMatchSpec, HttpMatch>(object, group, checkHttpRoute, ({ rules = [{}] }) =>
+      rules.map((rule) => routeRule(object, rule, httpMatch, anyHttp)),
+    );
+    const about = rules === null ? readableMatches(object, checkHttpMatch, httpMatch, anyHttp) : [];
+    return { ...base, kind: "HTTPRoute", rules: rules ?? [], about };
   };
 }
 
 export function decodeGrpcRoute(object: KubeObject): GrpcRouteRecord | null {
   const group = "gateway.networking.k8s.io";
   if (!ours(object, group)) return null;
-  const { spec, base } = routeSpec<GrpcMatchSpec>(object, group, checkGrpcRoute);
-  if (spec === null) {
-    const about = readableMatches(object, checkGrpcMatch, grpcMatch, anyGrpc);
-    return { ...base, kind: "GRPCRoute", rules: [], about };
-  }
-  const rules = (spec.rules ?? [{}]).map((rule) => routeRule(object, rule, grpcMatch, anyGrpc));
-  return { ...base, kind: "GRPCRoute", rules, about: [] };
+  const { rules, base } = readRoute<GrpcMatchSpec, GrpcMatch>(object, group, checkGrpcRoute, ({ rules = [{}] }) =>
+    rules.map((rule) => routeRule(object, rule, grpcMatch, anyGrpc)),
+  );
+  const about = rules === null ? readableMatches(object, checkGrpcMatch, grpcMatch, anyGrpc) : [];
+  return { ...base, kind: "GRPCRoute", rules: rules ?? [], about };
 }
 
 export function decodeStreamRoute(kind: "TLSRoute" | "TCPRoute"): (object: KubeObject) => StreamRouteRecord | null {
   const group = "gateway.networking.k8s.io";
   return (object) => {
     if (!ours(object, group)) return null;
-    const { spec, base } = routeSpec<never>(object, group, checkStreamRoute);
-    const rules = (spec?.rules ?? []).map((rule) => routeRule<never, null>(object, rule, () => null, null));
-    return { ...base, kind, rules };
+    const { rules, base } = readRoute<never, null>(object, group, checkStreamRoute, ({ rules: list = [] }) =>
+      list.map((rule) => routeRule<never, null>(object, rule, () => null, null)),
+    );
+    return { ...base, kind, rules: rules ?? [] };
   };
 }
 
-/** The spec is null where the rules found something wrong: only its parents are read then, to tell them. */
-function routeSpec<M>(
+/**
+ * The rules are null where something is wrong: only its parents and hosts are read then, as far as they can be, to tell the
+ * parents and to fail what it is about.
+ */
+function readRoute<S, M>(
   object: KubeObject,
   group: string,
   rule: Rule,
-): { readonly spec: RouteSpec<M> | null; readonly base: RouteBase } {
+  read: (spec: RouteSpec<S>) => ReadonlyArray<RouteRule<M>>,
+): { readonly rules: ReadonlyArray<RouteRule<M>> | null; readonly base: RouteBase } {
   try {
-    const spec = validSpec<RouteSpec<M>>(object, group, rule);
-    return { spec, base: routeBase(object, spec, group, null) };
+    const spec = validSpec<RouteSpec<S>>(object, group, rule);
+    return { rules: read(spec), base: routeBase(object, spec, group, null) };
   } catch (thrown) {
-    if (!(thrown instanceof MeshError) || thrown.code !== "invalid-argument") throw thrown;
-    const { parentRefs } = (object as KubeObject & { readonly spec: RouteSpec<M> }).spec;
-    const named = (parentRefs ?? []).filter((parent) => typeof parent?.name === "string");
-    const { hostnames } = (object as KubeObject & { readonly spec: RouteSpec<M> }).spec;
-    const hosts = Array.isArray(hostnames) && hostnames.every((host) => typeof host === "string") ? hostnames : [];
-    return { spec: null, base: routeBase(object, { parentRefs: named, hostnames: hosts }, group, thrown.message) };
+    const told = thrown instanceof MeshError && thrown.code === "invalid-argument";
+    // A form that the rules overlook must not make the route vanish: what it is about would be left to wider ones.
+    const invalid = told ? thrown.message : `It has a form that can't be read: ${String(thrown)}`;
+    return { rules: null, base: routeBase(object, readableSpec(object), group, invalid) };
   }
+}
+
+/** Parents with names, and hosts if all can be read: without, the route is about those of every name. */
+function readableSpec(object: KubeObject): RouteSpec<never> {
+  const spec = specField(object);
+  const texts = ["group", "kind", "namespace"];
+  const parentRefs = spec
+    .at("parentRefs")
+    .objects()
+    .filter((parent) => typeof parent.at("name").value === "string")
+    .filter((parent) => texts.every((key) => !parent.at(key).present || parent.at(key).text() !== null))
+    .map((parent): ReferenceSpec => {
+      const { port, ...reference } = parent.value as ReferenceSpec;
+      // For one that can't be read every port is meant.
+      return typeof port === "number" ? { ...reference, port } : reference;
+    });
+  const hosts = spec.at("hostnames").items();
+  const hostnames = hosts.flatMap((host) => host.text() ?? []);
+  return { parentRefs, hostnames: hostnames.length === hosts.length ? hostnames : [] };
+}
+
+function specField(object: KubeObject): Field {
+  return new Field("spec", (object as KubeObject & { readonly spec?: unknown }).spec, new Findings());
 }
 
 /** The matches of a spec with faults; one that can't be read is about everything. */
 function readableMatches<S, M>(object: KubeObject, check: (match: Field) => void, read: (match: S) => M, any: M): M[] {
-  const spec = new Field("spec", (object as KubeObject & { readonly spec?: unknown }).spec, new Findings());
-  const rules = spec.at("rules").items();
+  const rules = specField(object).at("rules").items();
   if (rules.length === 0) return [any];
   return rules.flatMap((rule) => {
     const matches = rule.at("matches").items();
@@ -214,10 +235,9 @@ function readableMatches<S, M>(object: KubeObject, check: (match: Field) => void
 
 /** One parent is ours, or may be meant to be. */
 function ours(object: KubeObject, group: string): boolean {
-  const findings = new Findings();
   const { namespace = "", name } = object.metadata;
-  const spec = new Field("spec", (object as KubeObject & { readonly spec?: unknown }).spec, findings);
-  if (concernsUs({ namespace, name, group, metadata: new Field("metadata", {}, findings), spec })) return true;
+  const spec = specField(object);
+  if (concernsUs({ namespace, name, group, metadata: new Field("metadata", {}, spec.findings), spec })) return true;
   return spec
     .at("parentRefs")
     .items()
@@ -227,8 +247,7 @@ function ours(object: KubeObject, group: string): boolean {
 /** Routes for listeners of a Gateway name their hosts or a listener; those for a Service hardly ever do. */
 function isAssumed(object: KubeObject, parent: ReferenceSpec | null, group: string): boolean {
   if (parent === null || typeof parent !== "object" || parent.sectionName !== undefined) return false;
-  const { hostnames } = (object as KubeObject & { readonly spec: RouteSpec<unknown> }).spec;
-  if (hostnames !== undefined && hostnames.length > 0) return false;
+  if (specField(object).at("hostnames").items().length > 0) return false;
   const gateways = (parent.kind ?? "Gateway") === "Gateway" && (parent.group ?? group) === group;
   if (!gateways || (parent.namespace !== undefined && parent.namespace !== object.metadata.namespace)) return false;
   return !statusOf(object).some((entry) => {

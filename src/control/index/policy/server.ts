@@ -33,7 +33,7 @@ interface ServerSpec {
   readonly podSelector?: SelectorSpec;
   readonly externalWorkloadSelector?: SelectorSpec;
   readonly port?: unknown;
-  readonly proxyProtocol?: string;
+  readonly proxyProtocol?: unknown;
   readonly accessPolicy?: string;
 }
 
@@ -56,9 +56,13 @@ export function decodeServer(object: KubeObject): ServerRecord {
     selects: spec?.podSelector === undefined ? "external-workloads" : "pods",
     selector: requirements,
     port,
-    protocol: protocols[spec?.proxyProtocol ?? "unknown"] ?? "detect",
+    protocol: protocolOf(spec?.proxyProtocol),
     accessPolicy: (problem === null ? defaultPolicies.find((name) => name === spec?.accessPolicy) : null) ?? "deny",
   };
+}
+
+function protocolOf(word: unknown): ServerProtocol {
+  return (typeof word === "string" && Object.hasOwn(protocols, word) ? protocols[word] : undefined) ?? "detect";
 }
 
 /** Without a requirement that can't be read more pods are selected, and not none: those that are meant are among them. */
