@@ -89,7 +89,7 @@ function served(opening = Buffer.concat([preface, frame(frameType.settings, 0, 0
   const ends: string[] = [];
   const counts = new Http2Counts();
   const stream = { onHeaders() {}, onData() {}, onTrailers() {}, onSent() {}, onReset() {} };
-  new Http2Socket(
+  const http2 = new Http2Socket(
     server,
     { clock, pool: new BufferPool(), limits: http2Limits(), keepalive: null, role: "server", counts },
     {
@@ -103,6 +103,7 @@ function served(opening = Buffer.concat([preface, frame(frameType.settings, 0, 0
     client.write(bytes, 0, bytes.length);
     happenings.run();
   };
+  expect(http2.connection.role).toBe("server");
   send(opening);
   return { clock, ends, counts, send };
 }

@@ -16,9 +16,14 @@ export function registerHttp2Metrics(
     `${direction}_http2_slow_heads_total`,
     "HTTP/2 connections that ended because a header block took too long to come",
   );
+  const waits = registry.counter(
+    `${direction}_http2_wait_timeouts_total`,
+    "Requests that found no room on HTTP/2 connections to their server in time",
+  );
   registry.onCollect(() => {
     refused.cell({ reason: "malformed" }).value = counts.malformed;
     refused.cell({ reason: "connect" }).value = counts.tunnels;
+    waits.cell().value = counts.waitedInVain;
     slowHeads.cell().value = counts.slowHeads;
   });
 }

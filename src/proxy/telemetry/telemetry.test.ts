@@ -51,9 +51,11 @@ test("The metrics of HTTP/2 connections show what these count at the moment", ()
   counts.malformed = 3;
   counts.tunnels = 2;
   counts.slowHeads = 1;
+  counts.waitedInVain = 4;
   const lines = text(registry).split("\n");
   expect(lines).toContain('inbound_http2_refused_requests_total{reason="malformed"} 3');
   expect(lines).toContain('inbound_http2_refused_requests_total{reason="connect"} 2');
+  expect(lines).toContain("inbound_http2_wait_timeouts_total 4");
   expect(lines).toContain("inbound_http2_slow_heads_total 1");
 });
 

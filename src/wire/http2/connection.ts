@@ -159,6 +159,11 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     );
   }
 
+  /** The peer takes no streams at all for now (RFC 9113 §6.5.2), which another connection would not change. */
+  get takesNone(): boolean {
+    return this.sender.peer.maxConcurrentStreams === 0;
+  }
+
   /** Failed, closed, draining, or told by the peer to go away: use another connection for new requests. */
   get ending(): boolean {
     return this.state !== "open" || this.goawayReceived || this.nextId > maxWindow;

@@ -73,6 +73,11 @@ export class ClientSession implements Http2SocketHandler {
     return !this.gone && this.http2.connection.canOpen;
   }
 
+  /** The server takes no requests for now, on any connection. */
+  get takesNone(): boolean {
+    return this.http2.connection.takesNone;
+  }
+
   /** Sends a request, unless there is no room. */
   begin(downstream: Downstream): boolean {
     if (!this.canOpen) return false;

@@ -4,4 +4,6 @@ import { Http2Counts } from "#wire/http2/counts.ts";
 export class ProxyHttp2Counts extends Http2Counts {
   /** Requests for a tunnel (CONNECT), which are refused. */
   tunnels = 0;
+  /** Requests to servers that found no room on their connections in time. */
+  waitedInVain = 0;
 }

@@ -165,6 +165,39 @@ describe("The HTTP/2 pool", () => {
     expect(t.taken()).toEqual(["failed connection-refused", "b unsent connection-refused"]);
   });
 
+  test("fails a request after 3 seconds when the server allows no streams, and makes no more connections to it", async () => {
+    const t = setUp(0);
+    t.pool.acquire(t.request("a"));
+    await t.open();
+    // The first one was sent before the server said so, and refused.
+    expect(t.taken()).toEqual(["connected", "a sent", "a broken connection-reset true true"]);
+    t.pool.acquire(t.request("b"));
+    t.clock.advance(1000);
+    t.pool.acquire(t.request("c"));
+    expect([t.dials.length, t.pool.size]).toEqual([0, 1]);
+    t.clock.advance(1999);
+    expect(t.taken()).toEqual([]);
+    t.clock.advance(1);
+    expect(t.taken()).toEqual(["b unsent timeout"]);
+    t.clock.advance(1000);
+    expect(t.taken()).toEqual(["c unsent timeout"]);
+    expect([t.context.http2.counts.waitedInVain, t.pool.size]).toEqual([2, 1]);
+  });
+
+  test("lets a request wait for the first connection as long as that takes, and for room no longer than 3 seconds", async () => {
+    const t = setUp(1);
+    t.pool.acquire(t.request("a"));
+    t.clock.advance(10_000);
+    expect(t.taken()).toEqual([]);
+    await t.open();
+    t.pool.acquire(t.request("b"));
+    t.clock.advance(3000);
+    expect(t.taken()).toEqual(["connected", "a sent", "b unsent timeout"]);
+    t.dials.shift()?.onFail(refused);
+    t.clock.advance(1000);
+    expect(t.taken()).toEqual([]);
+  });
+
   test("says of requests whose connection is lost, or that were refused, that they may be sent again", async () => {
     const t = setUp(2);
     for (const name of ["a", "b"]) t.pool.acquire(t.request(name));

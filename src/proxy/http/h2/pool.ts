@@ -1,5 +1,5 @@
 import type { Timer } from "#lib/clock.ts";
-import type { MeshError } from "#lib/errors.ts";
+import { MeshError } from "#lib/errors.ts";
 import type { Socket } from "#lib/net/socket.ts";
 import type { Downstream, HttpContext, UpstreamPool } from "../exchange.ts";
 import type { PoolOptions } from "../pool.ts";
@@ -9,6 +9,8 @@ import { ClientSession, type ClientSessionOwner } from "./client-session.ts";
 const idleTimeout = 60_000;
 /** How long requests wait for room on connections in use when no further one can be made, ms. */
 const patience = 1000;
+/** How long a request waits for room on connections at most, ms, as it would for an endpoint: a server may allow no streams. */
+const maxWait = 3000;
 /** Connections to one server; a request beyond their streams waits. */
 const maxConnections = 100;
 
@@ -28,10 +30,13 @@ export class Http2Pool implements UpstreamPool, ClientSessionOwner {
   private readonly sessions: ClientSession[] = [];
   /** All, those that only finish included. */
   private readonly all = new Set<ClientSession>();
-  private readonly waiting = new Set<Downstream>();
+  /** Since when, ms of the clock; the oldest first. */
+  private readonly waiting = new Map<Downstream, number>();
   private dialing = false;
   private sweep: Timer | null = null;
   private giveUp: Timer | null = null;
+  /** Runs only while requests wait. */
+  private overdue: Timer | null = null;
   private retired = false;
 
   constructor(options: Http2PoolOptions, context: HttpContext) {
@@ -50,12 +55,15 @@ export class Http2Pool implements UpstreamPool, ClientSessionOwner {
 
   acquire(downstream: Downstream): void {
     for (const session of this.sessions) if (session.begin(downstream)) return;
-    this.waiting.add(downstream);
+    const { clock } = this.context;
+    this.waiting.set(downstream, clock.now());
+    this.overdue ??= clock.after(maxWait, () => this.refuseOverdue());
     this.dial();
   }
 
   cancel(downstream: Downstream): void {
     this.waiting.delete(downstream);
+    this.stopWaiting();
   }
 
   retire(): void {
@@ -67,11 +75,12 @@ export class Http2Pool implements UpstreamPool, ClientSessionOwner {
   }
 
   onRoom(session: ClientSession): void {
-    for (const downstream of this.waiting) {
+    for (const downstream of this.waiting.keys()) {
       if (!session.canOpen) break;
       this.waiting.delete(downstream);
       session.begin(downstream);
     }
+    this.stopWaiting();
     if (session.active > 0 || this.retired) return;
     session.idleSince = this.context.clock.now();
     this.sweep ??= this.context.clock.after(idleTimeout, () => this.expire());
@@ -92,6 +101,8 @@ export class Http2Pool implements UpstreamPool, ClientSessionOwner {
 
   private dial(): void {
     if (this.dialing || this.all.size >= maxConnections) return;
+    // The next connection of a server that takes nothing would be no better.
+    for (const session of this.sessions) if (session.takesNone) return;
     this.dialing = true;
     this.options.dial({
       onOpen: (socket) => this.opened(socket),
@@ -123,12 +134,43 @@ export class Http2Pool implements UpstreamPool, ClientSessionOwner {
   private refuse(error: MeshError): void {
     this.giveUp?.cancel();
     this.giveUp = null;
-    const left = [...this.waiting];
+    const left = [...this.waiting.keys()];
     this.waiting.clear();
+    this.stopWaiting();
     if (left.length > 0 || this.all.size === 0) this.options.onConnectFailed(error);
     for (const downstream of left) downstream.onUnsent(error);
     if (this.empty) this.options.onEmpty();
     this.context.flusher.run();
+  }
+
+  private stopWaiting(): void {
+    if (this.waiting.size > 0) return;
+    this.overdue?.cancel();
+    this.overdue = null;
+  }
+
+  /** Fails requests that have waited for long enough. */
+  private refuseOverdue(): void {
+    const { clock, http2, flusher } = this.context;
+    const now = clock.now();
+    let next = maxWait;
+    const left: Downstream[] = [];
+    // A first connection has a limit of its own.
+    if (this.all.size > 0 || !this.dialing) {
+      for (const [downstream, since] of this.waiting) {
+        next = since + maxWait - now;
+        if (next > 0) break;
+        left.push(downstream);
+        this.waiting.delete(downstream);
+      }
+    }
+    this.overdue = this.waiting.size > 0 ? clock.after(next, () => this.refuseOverdue()) : null;
+    const why = this.sessions.some((session) => session.takesNone) ? "the server allows none" : "all are in use";
+    const error = new MeshError("timeout", `Waiting for an HTTP/2 stream took over ${maxWait} ms: ${why}`);
+    http2.counts.waitedInVain += left.length;
+    for (const downstream of left) downstream.onUnsent(error);
+    if (this.empty) this.options.onEmpty();
+    flusher.run();
   }
 
   private expire(): void {
