@@ -42,7 +42,7 @@ import { HttpMetrics } from "./telemetry/http-metrics.ts";
 import { registerHttp2Metrics } from "./telemetry/http2-metrics.ts";
 import { registerIdentityMetrics, registerTrustMetrics } from "./telemetry/identity-metrics.ts";
 import { serverTlsLabels, targetLabels } from "./telemetry/labels.ts";
-import { RouteMetrics } from "./telemetry/route-metrics.ts";
+import { RouteMetrics, registerReplayMetrics } from "./telemetry/route-metrics.ts";
 import { transportHeaders } from "./telemetry/transport-headers.ts";
 import { TransportMetrics } from "./telemetry/transport-metrics.ts";
 import { MeshTls } from "./tls/mesh-tls.ts";
@@ -222,6 +222,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
 
     registerHttp2Metrics(registry, "inbound", inbound.http2);
     registerHttp2Metrics(registry, "outbound", outbound.http2);
+    registerReplayMetrics(registry, outbound.replay);
 
     // Listeners, admin last: who sees it answer finds the rest bound.
     const limit = new ConnectionLimit(context.maxConnections);

@@ -22,6 +22,7 @@ import type { RetryBudget } from "../route/retry-budget.ts";
 import { asksForRetry, retriesBroken, wantedPause } from "../route/rule.ts";
 import type { MirroredRequest } from "./mirrored-request.ts";
 import type { RouteError, RouteExtras } from "./ports.ts";
+import type { ReplayMemory } from "./replay-memory.ts";
 
 /** Whoever picks endpoints and counts. */
 export interface GuardOwner {
@@ -45,6 +46,7 @@ export interface GuardContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly budget: RetryBudget;
+  readonly replay: ReplayMemory;
   /** After what timers do: lets out-buffers go out. */
   readonly flush: () => void;
 }
@@ -79,7 +81,9 @@ export class GuardedRequest implements UpstreamPool, Upstream {
   private attempt: Attempt | null = null;
   private pieces: Piece[] = [];
   private kept = 0;
-  /** The body is too long to be sent again. */
+  /** Bytes of `pieces` that have room of the memory for replays. */
+  private charged = 0;
+  /** The body is too long to be sent again, or all requests together keep too much. */
   private overflow = false;
   /** The request's end came: its trailers. */
   private ending: FlatHeaders | null = null;
@@ -177,15 +181,27 @@ export class GuardedRequest implements UpstreamPool, Upstream {
 
   /** `must`: it was sent nowhere yet. */
   private keep(bytes: Buffer, start: number, end: number, must: boolean): void {
-    if (this.committed && !must) return;
+    if (this.over || (this.committed && !must)) return;
     const limit = this.extras.retry?.maxBody ?? 0;
     this.kept += end - start;
     if (limit === 0 && !must) return;
-    if (this.kept > limit) this.overflow = true;
+    if (!this.overflow && !this.charge(end - start, limit)) this.overflow = true;
     // The reader may use its buffer again.
     if (!this.overflow || must)
       this.pieces.push({ bytes: Buffer.from(bytes.subarray(start, end)), start: 0, end: end - start });
-    else this.pieces = [];
+    else this.dropPieces();
+  }
+
+  private charge(bytes: number, limit: number): boolean {
+    if (this.kept > limit || !this.context.replay.take(bytes)) return false;
+    this.charged += bytes;
+    return true;
+  }
+
+  private dropPieces(): void {
+    this.pieces = [];
+    this.context.replay.give(this.charged);
+    this.charged = 0;
   }
 
   endRequest(trailers: FlatHeaders): void {
@@ -221,7 +237,7 @@ export class GuardedRequest implements UpstreamPool, Upstream {
     }
     const { pieces } = this;
     for (const { bytes, start, end } of pieces) attempt.upstream?.sendBody(bytes, start, end);
-    if (this.overflow) this.pieces = [];
+    if (this.overflow) this.dropPieces();
     if (this.ending !== null) attempt.endRequest(this.ending);
     downstream.onUpstreamBlocked();
   }
@@ -298,7 +314,7 @@ export class GuardedRequest implements UpstreamPool, Upstream {
   onHead(head: ResponseHead, body: BodyKind): void {
     this.committed = true;
     this.endsByStatus = this.grpc && body === "chunked" && this.downstream?.request instanceof BlockRequest;
-    this.pieces = [];
+    this.dropPieces();
     this.touch();
     const { response } = this.extras;
     this.downstream?.onResponse(response.length === 0 ? head : changeResponse(head, response), body);
@@ -395,7 +411,7 @@ export class GuardedRequest implements UpstreamPool, Upstream {
     this.idle?.cancel();
     this.idle = null;
     for (const mirror of this.mirrors) mirror.cut();
-    this.pieces = [];
+    this.dropPieces();
     this.attempt?.stopTimers();
   }
 

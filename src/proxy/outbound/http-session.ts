@@ -108,6 +108,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     this.profile?.effective.requestStarted();
     if (!this.filter(extras, head)) return;
     if (route.kind === "forward" && extras.guarded) {
+      const { replay } = this.shared;
       const { clock, random } = this.shared.options;
       const flush = (): void => this.shared.http.flusher.run();
       extras.budget.deposit();
@@ -115,6 +116,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
         clock,
         random,
         budget: extras.budget,
+        replay,
         flush,
       });
     }

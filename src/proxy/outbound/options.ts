@@ -8,6 +8,7 @@ import type { ClientTls } from "#lib/net/tls.ts";
 import type { HttpContext } from "../http/exchange.ts";
 import type { ErrorResponder } from "../http/ports.ts";
 import type { Discovery, EndpointTls } from "./ports.ts";
+import type { ReplayMemory } from "./replay-memory.ts";
 
 /** Opens connections; `lib/net/connect` or a fake. */
 export type Connect = (options: ConnectOptions, handler: ConnectHandler) => PendingConnect;
@@ -55,4 +56,5 @@ export interface OutboundShared {
   inFlight: number;
   /** Copies of requests under way. */
   mirrors: number;
+  readonly replay: ReplayMemory;
 }

@@ -11,6 +11,7 @@ import { createHttpContext } from "../http/context.ts";
 import type { ProxyHttp2Counts } from "../http/h2/counts.ts";
 import { OutboundConnection } from "./connection.ts";
 import type { OutboundOptions, OutboundShared } from "./options.ts";
+import { ReplayMemory } from "./replay-memory.ts";
 
 /** Response headers between proxies that are not the application's business. */
 const strippedResponse: ReadonlySet<string> = new Set(["l5d-proxy-connection"]);
@@ -21,6 +22,7 @@ export interface OutboundStack {
   /** Requests under way. */
   readonly inFlight: number;
   readonly http2: ProxyHttp2Counts;
+  readonly replay: ReplayMemory;
 }
 
 export function createOutboundStack(options: OutboundOptions): OutboundStack {
@@ -29,6 +31,7 @@ export function createOutboundStack(options: OutboundOptions): OutboundStack {
     http: createHttpContext(options.clock, strippedResponse),
     inFlight: 0,
     mirrors: 0,
+    replay: new ReplayMemory(),
   };
   return {
     accept(socket, dst) {
@@ -38,5 +41,6 @@ export function createOutboundStack(options: OutboundOptions): OutboundStack {
       return shared.inFlight;
     },
     http2: shared.http.http2.counts,
+    replay: shared.replay,
   };
 }

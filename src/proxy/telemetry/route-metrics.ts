@@ -4,6 +4,7 @@
  */
 import type { Cell, HistogramCell } from "#lib/metrics/cell.ts";
 import { LazyCounter, type Family, type Labels, type Registry } from "#lib/metrics/registry.ts";
+import type { ReplayMemory } from "../outbound/replay-memory.ts";
 import type { ProfileCells, RetryCells, RouteCells, RouteError } from "../outbound/ports.ts";
 import { HttpMetrics } from "./http-metrics.ts";
 import { resourceLabels, type ResourceRef } from "./labels.ts";
@@ -45,6 +46,19 @@ interface Families {
     readonly limitExceeded: Family;
     readonly overflow: Family;
   };
+}
+
+/** What is kept of requests to be sent again. Not in Linkerd. */
+export function registerReplayMetrics(registry: Registry, memory: ReplayMemory): void {
+  const kept = registry.gauge("outbound_http_retry_kept_bytes", "Bytes of requests that are kept to be sent again");
+  const overflows = registry.counter(
+    "outbound_http_retry_kept_overflow_total",
+    "Requests that could not be sent again because all together kept too much",
+  );
+  registry.onCollect(() => {
+    kept.cell().value = memory.used;
+    overflows.cell().value = memory.overflows;
+  });
 }
 
 export interface RouteRefs {

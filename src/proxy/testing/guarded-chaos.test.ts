@@ -116,6 +116,7 @@ test("whatever clients and servers do, every request ends and nothing is left be
   const requests = proxy.series("request_total", 'direction="outbound"');
   expect(ended).toBeGreaterThan(250);
   expect(requests.length).toBeGreaterThan(0);
+  expect(proxy.metrics()).toContain("\noutbound_http_retry_kept_bytes 0\n");
   // Nobody waits any more, so the proxy drains at once.
   expect(await Promise.race([proxy.proxy.drain(), Bun.sleep(3000).then(() => "stuck" as const)])).toBe(true);
 }, 20_000);
