@@ -153,8 +153,11 @@ export function verifyChain(
     }
     if (anchors.some((anchor) => Buffer.compare(anchor.der, last.der) === 0)) return path;
     if (path.length > maxChain) throw refused(leaf, `has a chain of more than ${maxChain}`);
+    const signers = anchors.filter((anchor) => issuedBy(last, anchor));
+    // An anchor and its renewal may have one key; a bundle of both holds when one of them does.
     const next =
-      anchors.find((anchor) => issuedBy(last, anchor)) ??
+      signers.find(({ notBefore, notAfter }) => at >= notBefore && at <= notAfter) ??
+      signers[0] ??
       intermediates.find((candidate) => !path.includes(candidate) && issuedBy(last, candidate));
     if (next === undefined) throw refused(last, `is signed by the unknown authority "${last.issuerCn ?? ""}"`);
     path.push(next);

@@ -142,6 +142,22 @@ test("chains are checked for signature, time, authority and depth", () => {
   );
 });
 
+test("of anchors with one key, as an anchor and its renewal, the one that is valid counts, whichever comes first", () => {
+  const renewal = signCertificate({
+    ...validFor(now, 48 * hour),
+    issuer: null,
+    selfKey: root.key,
+    subject: "root.linkerd.cluster.local",
+    publicKeyDer: root.key.publicKeyDer,
+    ca: { pathLength: null },
+  });
+  const longLived = createIssuer({ ...root, certificate: renewal }, "identity", validFor(now, 48 * hour)).certificate;
+  const later = now + 30 * hour;
+  expect(verifyChain(longLived, [], [root.certificate, renewal], later)).toEqual([longLived, renewal]);
+  expect(verifyChain(longLived, [], [renewal, root.certificate], later)).toEqual([longLived, renewal]);
+  expect(() => verifyChain(longLived, [], [root.certificate], later)).toThrow("expired at");
+});
+
 test("an RSA anchor made by openssl is read and verifies what it signed", () => {
   const caKey = join(folder, "rsa.key");
   const ca = join(folder, "rsa.pem");
