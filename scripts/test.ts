@@ -1,12 +1,13 @@
 /**
  * `npm test`: everything of `npm run ok`, then tests in network namespaces and the scenarios on the local cluster.
- * `--only PART` runs one part. `--all` runs every part; the real Kubernetes is built meanwhile, since a first build takes
- * as long as the rest. The last line sums up the whole run.
+ * `--only PART` runs one part. `--all` runs every part; the real Kubernetes and the charts' tools are built meanwhile, since a
+ * first build takes as long as the rest. The last line sums up the whole run.
  */
 import {
   add,
   buildKubernetes,
   chartSuites,
+  chartTools,
   type Counts,
   e2eSuites,
   kubernetesSuites,
@@ -21,7 +22,7 @@ const parts: Readonly<Record<string, readonly Suite[]>> = {
   ok: okSuites,
   e2e: e2eSuites,
   soak: soakSuites,
-  charts: chartSuites,
+  charts: [chartTools, ...chartSuites],
   kubernetes: [buildKubernetes, ...kubernetesSuites],
 };
 
@@ -39,9 +40,9 @@ if (only !== undefined && more.length === 0) {
   await runAll([...okSuites, ...e2eSuites]);
 } else if (flag === "--all" && part === "") {
   await runAll(okSuites);
-  const build = runSuite(buildKubernetes, true);
+  const built = (async () => add(await runSuite(buildKubernetes, true), await runSuite(chartTools, true)))();
   await runAll([...e2eSuites, ...soakSuites]);
-  total = add(total, await build);
+  total = add(total, await built);
   await runAll([...chartSuites, ...kubernetesSuites]);
 } else {
   console.error(`Usage: npm test -- [--all | --only ${Object.keys(parts).join("|")}]`);

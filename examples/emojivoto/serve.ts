@@ -3,7 +3,7 @@
 export type Handler = (request: Request, url: URL) => Response | Promise<Response>;
 
 /** How long a service goes on serving after SIGTERM, so that clients learn first that it leaves. */
-const lingerMs = 3000;
+const lingerMs = 6000;
 
 export function json(value: unknown, status = 200): Response {
   return new Response(`${JSON.stringify(value)}\n`, { status, headers: { "content-type": "application/json" } });
