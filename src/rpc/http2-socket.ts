@@ -17,6 +17,8 @@ export interface Http2SocketHandler {
   onRoom(): void;
   /** The peer takes no new requests on this connection. */
   onGoaway(reason: string): void;
+  /** A timer has reset streams that kept the connection crowded (`Http2Connection.relieve`), outside of all other callbacks. */
+  onRelieved?(): void;
   /** The connection is gone; last callback. Null for an orderly end. */
   onClosed(error: MeshError | null): void;
 }
@@ -47,6 +49,12 @@ const patience = 50;
  */
 const headTimeout = 30_000;
 
+/**
+ * Between two looks at a crowded connection, ms: a stream that has not moved in between, and that others stand still for, is
+ * reset. So others stand still for no more than twice as long.
+ */
+const reliefInterval = 1000;
+
 /** The first ping that we send has this number. */
 const firstPing = 1;
 
@@ -69,6 +77,7 @@ export class Http2Socket implements SocketHandler, ConnectionHandler {
   private head: object | null = null;
   private headSince = 0;
   private headTimer: Timer | null = null;
+  private relief: Timer | null = null;
   private over = false;
   private error: MeshError | null = null;
 
@@ -200,6 +209,16 @@ export class Http2Socket implements SocketHandler, ConnectionHandler {
     this.handler.onRoom();
   }
 
+  onCrowded(): void {
+    if (!this.over) this.relief ??= this.options.clock.after(reliefInterval, () => this.relieve());
+  }
+
+  private relieve(): void {
+    this.relief = null;
+    if (this.connection.relieve()) this.onCrowded();
+    this.handler.onRelieved?.();
+  }
+
   onPong(): void {}
 
   onGoaway(_code: number, debug: string): void {
@@ -228,6 +247,7 @@ export class Http2Socket implements SocketHandler, ConnectionHandler {
     this.over = true;
     this.timer?.cancel();
     this.headTimer?.cancel();
+    this.relief?.cancel();
     this.handler.onClosed(this.error);
   }
 }

@@ -238,6 +238,7 @@ export class GuardedRequest implements UpstreamPool, Upstream {
     const { pieces } = this;
     for (const { bytes, start, end } of pieces) attempt.upstream?.sendBody(bytes, start, end);
     if (this.overflow) this.dropPieces();
+    if (downstream.blocked) attempt.upstream?.pauseResponse();
     if (this.ending !== null) attempt.endRequest(this.ending);
     downstream.onUpstreamBlocked();
   }

@@ -52,9 +52,15 @@ test("The metrics of HTTP/2 connections show what these count at the moment", ()
   counts.tunnels = 2;
   counts.slowHeads = 1;
   counts.waitedInVain = 4;
+  counts.queuedBytes = 5;
+  counts.crowded = 6;
+  counts.hoarders = 7;
   const lines = text(registry).split("\n");
   expect(lines).toContain('inbound_http2_refused_requests_total{reason="malformed"} 3');
   expect(lines).toContain('inbound_http2_refused_requests_total{reason="connect"} 2');
+  expect(lines).toContain("inbound_http2_queued_bytes 5");
+  expect(lines).toContain("inbound_http2_crowded_total 6");
+  expect(lines).toContain("inbound_http2_hoarder_resets_total 7");
   expect(lines).toContain("inbound_http2_wait_timeouts_total 4");
   expect(lines).toContain("inbound_http2_slow_heads_total 1");
 });

@@ -22,6 +22,8 @@ export interface ConnectionHandler {
   onSettings(): void;
   /** A stream left the table: `canOpen` may have become true. */
   onStreamClosed(stream: Http2Stream): void;
+  /** Too much waits or is unread: call `relieve` now and then as long as it says so. */
+  onCrowded(): void;
   /** The answer to `ping`. */
   onPong(payload: number): void;
   /** The peer takes no new streams; those that it did not process were reset as refused. */
@@ -78,6 +80,10 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
   private readonly streams = new Map<number, Http2Stream>();
   private readonly closedStreams = new ClosedStreams();
   private readonly window: ReceiveWindow;
+  private readonly freeBytes: number;
+  /** Where some bytes are free: those received and not consumed, of all streams; and whether they use up half of the window. */
+  private unread = 0;
+  private pressed = false;
   private readonly resets: Budget;
   private readonly pings: Budget;
   private readonly settings: Budget;
@@ -108,13 +114,14 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     this.counts = options.counts ?? new Http2Counts();
     this.now = options.now;
     this.out = new OutBuffer(options.sink, options.pool);
-    this.sender = new Sender(this.out, this, limits.outHighWater);
+    this.sender = new Sender(this.out, this, limits, this.counts);
     this.parser = new FrameParser(this);
     this.decoder = new HpackDecoder({
       maxListBytes: limits.maxHeaderListBytes,
       maxListCount: limits.maxHeaderListCount,
     });
-    this.window = new ReceiveWindow(limits.connectionWindow, limits.connectionWindow);
+    this.freeBytes = limits.freeBytes;
+    this.window = new ReceiveWindow(limits.connectionWindow);
     this.resets = new Budget(limits.resets, options.now);
     this.pings = new Budget(limits.pings, options.now);
     this.settings = new Budget(limits.settings, options.now);
@@ -274,7 +281,52 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     this.handler.onFailed(error);
   }
 
+  /**
+   * Resets streams that keep the connection crowded: what they have is unread, or waits for a window of their own, as it did
+   * when this was called last, and others may stand still for it. The largest go first, until half of what may be kept is left.
+   * Where the whole connection stands still nobody is to blame.
+   * @returns whether it is still crowded: call it again in a while
+   */
+  relieve(): boolean {
+    if (this.over || (!this.pressed && !this.sender.crowded)) return false;
+    const unread: Http2Stream[] = [];
+    const waiting: Http2Stream[] = [];
+    for (const stream of this.streams.values()) {
+      if (stream.held > 0 && !stream.read) unread.push(stream);
+      if (stream.queued > 0 && !stream.wrote && stream.sendWindow <= 0) waiting.push(stream);
+      stream.read = stream.wrote = false;
+    }
+    for (const stream of unread.toSorted((a, b) => b.held - a.held)) {
+      if (this.unread * 2 <= this.freeBytes) break;
+      this.resetHoarder(stream);
+    }
+    for (const stream of waiting.toSorted((a, b) => b.queued - a.queued)) {
+      if (!this.sender.crowded) break;
+      this.resetHoarder(stream);
+    }
+    return this.pressed || this.sender.crowded;
+  }
+
+  private resetHoarder(stream: Http2Stream): void {
+    if (stream.closed) return;
+    const code = http2Code.enhanceYourCalm;
+    this.counts.hoarders++;
+    this.resetStream(stream, code);
+    stream.handler.onReset(stream, { code, refused: false, lost: null });
+  }
+
   // ---- For streams
+
+  get crowded(): boolean {
+    return this.sender.crowded;
+  }
+
+  onCrowded(): void {
+    if (this.sender.crowded) this.handler.onCrowded();
+    // The newest first: of those that stood still longest many may only be about to fill it again.
+    for (const stream of [...this.streams.values()].toReversed())
+      if (!stream.closed) stream.handler.onCrowded?.(stream);
+  }
 
   sendHeaders(stream: Http2Stream, block: HeaderBlock, fin: boolean): void {
     if (stream.closed || stream.localEnding) return;
@@ -295,7 +347,9 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     if (stream.closed || bytes <= 0) return;
     const consumed = Math.min(bytes, stream.held);
     stream.held -= consumed;
-    if (!this.limits.sharedFreely) this.releaseWindow(consumed);
+    stream.read = true;
+    if (this.freeBytes > 0) this.settle(-consumed, 0);
+    else this.releaseWindow(consumed);
     if (stream.remoteEnded) return;
     stream.due += consumed;
     if (stream.due * 2 < this.limits.streamWindow) return;
@@ -347,8 +401,12 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     if (this.isLocal(stream.id)) this.localStreams--;
     else this.peerStreams--;
     this.sender.drop(stream);
-    if (stream.held > 0 && !this.limits.sharedFreely) this.releaseWindow(stream.held);
+    if (stream.held > 0) {
+      if (this.freeBytes > 0) this.settle(-stream.held, 0);
+      else this.releaseWindow(stream.held);
+    }
     this.handler.onStreamClosed(stream);
+    if (this.sender.crowded && !this.over) this.sender.ease();
     this.checkFinished();
   }
 
@@ -383,6 +441,27 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
   private mayBeLate(id: number): boolean {
     const how = this.closedStreams.find(id);
     return how === null ? this.closedStreams.forgot(id) : how === closedBy.localReset;
+  }
+
+  /**
+   * Where some bytes are free: `change` bytes more are unread, of which `came` came just now. The window is given back for what came and was consumed,
+   * but for what is unread beyond the bytes that are free.
+   */
+  private settle(change: number, came: number): void {
+    const before = this.unread - this.freeBytes;
+    const after = before + change;
+    this.unread += change;
+    if (before <= 0 && after <= 0) {
+      if (came > 0) this.releaseWindow(came);
+      return;
+    }
+    this.releaseWindow(came + Math.max(0, before) - Math.max(0, after));
+    const pressed = after * 2 > this.limits.connectionWindow;
+    if (pressed && !this.pressed) {
+      this.counts.crowded++;
+      this.handler.onCrowded();
+    }
+    this.pressed = pressed;
   }
 
   private releaseWindow(bytes: number): void {
@@ -456,7 +535,8 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
       else {
         stream.held += length;
         this.dataStream = stream;
-        if (this.limits.sharedFreely) this.releaseWindow(length);
+        if (this.freeBytes > 0) this.settle(length, length);
+        else if (this.window.wanting) this.releaseWindow(0);
         return;
       }
     } else if (stream !== undefined) this.streamError(id, http2Code.streamClosed);

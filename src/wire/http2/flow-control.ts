@@ -10,19 +10,18 @@ export function canGrow(window: number, increment: number): boolean {
 }
 
 /**
- * What a receiver gives back. Consumed bytes are collected until half the window is due, so that small messages cost
- * one WINDOW_UPDATE in hundreds, and the sender never stands still while the receiver keeps up.
+ * What a receiver gives back. Consumed bytes are collected until as much is due as the peer has left, half the window when
+ * nothing is unread, so that small messages cost one WINDOW_UPDATE in hundreds, and the sender never stands still while the
+ * receiver keeps up, also when the unread bytes of others leave it little.
  */
 export class ReceiveWindow {
   /** Bytes that the peer may still send. */
   available: number;
   private due = 0;
-  private readonly threshold: number;
 
-  /** @param size bytes of the window when nothing is unread. */
-  constructor(available: number, size: number) {
+  /** @param available bytes of the window when nothing is unread. */
+  constructor(available: number) {
     this.available = available;
-    this.threshold = size >>> 1;
   }
 
   /** Counts received bytes; false when the peer sent more than it was allowed to. */
@@ -31,10 +30,15 @@ export class ReceiveWindow {
     return this.available >= 0;
   }
 
+  /** The peer has less left than is due: say so, or it may stand still. */
+  get wanting(): boolean {
+    return this.due > this.available;
+  }
+
   /** Counts consumed bytes. The result is the WINDOW_UPDATE increment to send now, or 0. */
   release(bytes: number): number {
     this.due += bytes;
-    if (this.due <= this.threshold) return 0;
+    if (this.due <= this.available) return 0;
     const increment = this.due;
     this.due = 0;
     this.available += increment;

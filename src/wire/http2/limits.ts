@@ -15,10 +15,18 @@ export interface Http2Limits {
   /** Bytes of the connection's receive window, 65,535–2^31-1. Default 1 MiB. */
   readonly connectionWindow: number;
   /**
-   * Gives the connection's window back when bytes come and not when they are consumed, so that a stream that nobody reads
-   * stops itself alone. Then the streams' windows together bound what is kept. Default false.
+   * Bytes, received and not consumed, for which the connection's window is given back all the same, so that a stream that
+   * nobody reads stops itself alone. What comes beyond uses the window up, so that this and the window bound what is kept;
+   * when half of the window is used up, streams that nobody reads are reset (`Http2Connection.relieve`). Default 0: the
+   * window comes back only by what is consumed, and nothing is reset.
    */
-  readonly sharedFreely: boolean;
+  readonly freeBytes: number;
+  /**
+   * Bytes of all streams that wait for windows or the socket, beyond which the connection is crowded: sources are asked to
+   * stop until half of it is left, and streams whose receiver does not read are reset (`Http2Connection.relieve`). Sources
+   * add at most what they had read already. Default: no limit, for owners that bound what they send.
+   */
+  readonly queuedBytes: number;
   /** Bytes waiting for a blocked socket after which DATA stays in the streams' own queues. Default 256 KiB. */
   readonly outHighWater: number;
   /** Bytes waiting for a blocked socket after which the connection fails with ENHANCE_YOUR_CALM. Default 4 MiB. */
@@ -45,7 +53,8 @@ const defaultLimits: Http2Limits = {
   maxContinuations: 16,
   streamWindow: 65_535,
   connectionWindow: 1024 * 1024,
-  sharedFreely: false,
+  freeBytes: 0,
+  queuedBytes: Number.POSITIVE_INFINITY,
   outHighWater: 256 * 1024,
   outMax: 4 * 1024 * 1024,
   resets: { burst: 1000, perSecond: 200 },

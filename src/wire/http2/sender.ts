@@ -1,13 +1,17 @@
 import { canGrow, defaultWindow } from "./flow-control.ts";
 import { frameFlag, frameHeaderBytes, frameType, maxFrameBytes, writeFrameHeader, writeUint32 } from "./frames.ts";
 import type { HeaderBlock } from "./header-block.ts";
+import type { Http2Counts } from "./counts.ts";
 import { HpackEncoder } from "./hpack/encoder.ts";
+import type { Http2Limits } from "./limits.ts";
 import type { OutBuffer } from "./out-buffer.ts";
 import { type PeerSettings, initialPeerSettings } from "./settings.ts";
 import type { Http2Stream, Queued } from "./stream.ts";
 
 /** What the sender tells its connection. */
 export interface SenderEvents {
+  /** `crowded` changed. */
+  onCrowded(): void;
   /** A stream's END_STREAM was written. */
   onLocalEnd(stream: Http2Stream): void;
 }
@@ -31,14 +35,21 @@ export class Sender {
   private readonly events: SenderEvents;
   private readonly highWater: number;
   private readonly encoder = new HpackEncoder();
+  private readonly counts: Http2Counts;
+  /** Bytes of all streams that wait, and from how many on that is too much. */
+  private queued = 0;
+  private readonly maxQueued: number;
+  crowded = false;
   private window = defaultWindow;
   /** Streams with something queued whose own window is open, in turn. */
   private readonly ready = new Set<Http2Stream>();
 
-  constructor(out: OutBuffer, events: SenderEvents, highWater: number) {
+  constructor(out: OutBuffer, events: SenderEvents, limits: Http2Limits, counts: Http2Counts) {
     this.out = out;
     this.events = events;
-    this.highWater = highWater;
+    this.highWater = limits.outHighWater;
+    this.maxQueued = limits.queuedBytes;
+    this.counts = counts;
   }
 
   /** Writes any frame whose payload is ready. */
@@ -109,7 +120,25 @@ export class Sender {
       if (stream.sendWindow > 0) this.ready.add(stream);
     }
     stream.queue.push(waiting(bytes, start, end, fin));
-    return (stream.queued += end - start);
+    stream.queued += end - start;
+    this.count(end - start);
+    return stream.queued;
+  }
+
+  private count(bytes: number): void {
+    this.queued += bytes;
+    this.counts.queuedBytes += bytes;
+    if (bytes < 0 || this.crowded || this.queued <= this.maxQueued) return;
+    this.crowded = true;
+    this.counts.crowded++;
+    this.events.onCrowded();
+  }
+
+  /** Ends being crowded if enough has gone. Not in the middle of anything: whoever hears of it may send. */
+  ease(): void {
+    if (!this.crowded || this.queued * 2 > this.maxQueued) return;
+    this.crowded = false;
+    this.events.onCrowded();
   }
 
   /** How much of `wanted` may go out now, as one frame. */
@@ -163,13 +192,14 @@ export class Sender {
   /** Lets waiting streams send while there is window and room. */
   pump(): void {
     for (const stream of this.ready) {
-      if (this.window <= 0 || (this.out.blocked && this.out.length >= this.highWater)) return;
+      if (this.window <= 0 || (this.out.blocked && this.out.length >= this.highWater)) break;
       this.ready.delete(stream);
       const sent = this.sendNext(stream);
       // Behind the others: a Set iterates over what is added meanwhile.
       if (stream.queue !== null && stream.sendWindow > 0) this.ready.add(stream);
       if (sent > 0) stream.handler.onSent(stream, sent);
     }
+    this.ease();
   }
 
   /** One frame of data, and headers or empty ends that follow it. */
@@ -194,6 +224,8 @@ export class Sender {
       const at = item.start;
       item.start += size;
       stream.queued -= size;
+      stream.wrote = true;
+      this.count(-size);
       sent += size;
       this.writeData(stream, item.bytes!, at, size, item.fin && done);
     }
@@ -204,6 +236,7 @@ export class Sender {
   drop(stream: Http2Stream): void {
     this.ready.delete(stream);
     stream.queue = null;
+    if (stream.queued > 0) this.count(-stream.queued);
     stream.queued = 0;
   }
 }

@@ -12,6 +12,8 @@ export interface StreamHandler {
   onTrailers(stream: Http2Stream, block: HeaderBlock): void;
   /** `bytes` that had to wait were put on the wire, perhaps the last ones; `stream.queued` says what still waits. */
   onSent(stream: Http2Stream, bytes: number): void;
+  /** The connection became crowded, or is no longer: don't add more than has been read, see `stream.crowded`. */
+  onCrowded?(stream: Http2Stream): void;
   /** The stream broke: last callback. */
   onReset(stream: Http2Stream, reset: Reset): void;
 }
@@ -37,6 +39,7 @@ export interface Queued {
 
 /** What a stream asks of its connection. */
 export interface StreamOwner {
+  readonly crowded: boolean;
   sendHeaders(stream: Http2Stream, block: HeaderBlock, fin: boolean): void;
   sendData(stream: Http2Stream, bytes: Buffer, start: number, end: number, fin: boolean): number;
   consume(stream: Http2Stream, bytes: number): void;
@@ -64,6 +67,9 @@ export class Http2Stream {
   receiveWindow = defaultWindow;
   /** Received and not consumed. */
   held = 0;
+  /** Whether something was consumed, and sent of what waits, since `relieve` looked last. */
+  read = true;
+  wrote = true;
   /** Consumed and not yet announced. */
   due = 0;
   /** Client: the final response headers came. */
@@ -76,6 +82,11 @@ export class Http2Stream {
     this.owner = owner;
     this.id = id;
     this.handler = handler;
+  }
+
+  /** Too much waits on the whole connection: a source without something in the queue should not begin to fill it. */
+  get crowded(): boolean {
+    return this.owner.crowded;
   }
 
   /** Server: a response, interim if its status is below 200. Client: nothing, `request` sent it. */

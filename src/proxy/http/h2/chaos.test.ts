@@ -13,11 +13,12 @@ import { createHttpContext } from "../context.ts";
 import type { HttpContext } from "../exchange.ts";
 import type { RequestHandler } from "../request-handler.ts";
 import { CountingTransport } from "../testing/cells.ts";
+import type { ProxyHttp2Counts } from "./counts.ts";
 import { Http2Pool } from "./pool.ts";
 import { ServerSession } from "./server-session.ts";
 
 const grpc = ["content-type", "application/grpc"];
-const small = { streamWindow: 2000, connectionWindow: 65_535, outHighWater: 3000 };
+const small = { streamWindow: 2000, connectionWindow: 65_535, outHighWater: 3000, queuedBytes: 100 };
 
 /** One side of one request: what it got, and how much of that it has not consumed. */
 class Side implements StreamHandler {
@@ -95,6 +96,7 @@ class World {
   readonly client: Http2Socket;
   readonly pool: Http2Pool;
   readonly session: ServerSession;
+  readonly counts: ProxyHttp2Counts;
   started = 0;
   endings = 0;
   closed = false;
@@ -103,7 +105,8 @@ class World {
 
   constructor(room: number) {
     const made = createHttpContext(this.clock, new Set());
-    const limits = { ownLimits: http2Limits(small), sharedLimits: http2Limits({ ...small, sharedFreely: true }) };
+    const limits = { ownLimits: http2Limits(small), sharedLimits: http2Limits({ ...small, freeBytes: 10_000 }) };
+    this.counts = made.http2.counts;
     const context: HttpContext = { ...made, http2: { ...made.http2, ...limits, deferShared: queueMicrotask } };
     const options = { clock: this.clock, pool: new BufferPool(), limits: http2Limits(small), keepalive: null };
     const accept = (socket: Socket): void => {
@@ -262,6 +265,7 @@ async function settle(world: World): Promise<void> {
 }
 
 test("when nobody breaks off, every request and every response arrives whole, whatever windows and sockets take", async () => {
+  let crowded = 0;
   for (let seed = 1; seed <= 100; seed++) {
     const world = await live(seed, true);
     await settle(world);
@@ -281,7 +285,10 @@ test("when nobody breaks off, every request and every response arrives whole, wh
       expect([response?.got.length, side.got.length]).toEqual([side.sent, response?.sent]);
     }
     expect([world.started, world.endings]).toEqual([world.requests.length, world.requests.length]);
+    crowded += world.counts.crowded;
+    expect([world.counts.hoarders, world.counts.queuedBytes]).toEqual([0, 0]);
   }
+  expect(crowded).toBeGreaterThan(100);
 });
 
 test("whatever clients and servers do, everything ends and nothing is left behind", async () => {
@@ -304,8 +311,9 @@ test("whatever clients and servers do, everything ends and nothing is left behin
       pool: pool.empty,
       timers: clock.timers,
       open: serverCells.open,
+      queued: world.counts.queuedBytes,
     };
-    expect(left).toEqual({ seed, ends: 0, closed: true, pool: true, timers: 0, open: 0 });
+    expect(left).toEqual({ seed, ends: 0, closed: true, pool: true, timers: 0, open: 0, queued: 0 });
     requests += started;
   }
   expect(requests).toBeGreaterThan(1000);

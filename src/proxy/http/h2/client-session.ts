@@ -6,6 +6,7 @@ import { http2Code, http2CodeName } from "#wire/http2/errors.ts";
 import { trailerBlock, type HeaderBlock } from "#wire/http2/header-block.ts";
 import type { Http2Stream, Reset, StreamHandler } from "#wire/http2/stream.ts";
 import type { Downstream, HttpContext, Upstream } from "../exchange.ts";
+import type { Flusher } from "../out-buffer.ts";
 import type { TransportCells } from "../ports.ts";
 import { CountingSocket } from "./counting-socket.ts";
 import type { HeadMemory } from "./head-memory.ts";
@@ -31,6 +32,7 @@ export class ClientSession implements Http2SocketHandler {
   private readonly http2: Http2Socket;
   private readonly owner: ClientSessionOwner;
   private readonly heads: HeadMemory;
+  private readonly flusher: Flusher;
   private gone = false;
 
   /**
@@ -59,6 +61,7 @@ export class ClientSession implements Http2SocketHandler {
       defer,
     };
     this.owner = owner;
+    this.flusher = context.flusher;
     this.heads = context.http2.heads;
     this.idleSince = context.clock.now();
     this.http2 = new Http2Socket(counting, options, this);
@@ -105,6 +108,9 @@ export class ClientSession implements Http2SocketHandler {
   onGoaway(): void {
     this.owner.onLeaving(this);
   }
+  onRelieved(): void {
+    this.flusher.run();
+  }
   onClosed(error: MeshError | null): void {
     if (this.gone) return;
     this.gone = true;
@@ -137,7 +143,8 @@ class ClientStream implements Upstream, StreamHandler {
   // --- the request, from the client
 
   get blocked(): boolean {
-    return (this.stream?.queued ?? 0) > 0;
+    const { stream } = this;
+    return stream !== null && (stream.queued > 0 || stream.crowded);
   }
 
   sendBody(chunk: Buffer, start: number, end: number): void {
@@ -153,6 +160,10 @@ class ClientStream implements Upstream, StreamHandler {
 
   onSent(stream: Http2Stream): void {
     if (stream.queued === 0) this.downstream?.onUpstreamBlocked();
+  }
+
+  onCrowded(): void {
+    this.downstream?.onUpstreamBlocked();
   }
 
   pauseResponse(): void {

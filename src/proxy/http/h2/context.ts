@@ -28,12 +28,23 @@ const maxConcurrentStreams = 4096;
  */
 const sharedResets = { burst: 4 * maxConcurrentStreams, perSecond: maxConcurrentStreams };
 
+/**
+ * Bytes of one connection that nobody has read, and that wait to be sent; what sources had read already comes on top. It is
+ * the windows of 128 streams, so that as many may stand still before others feel it.
+ */
+const maxKept = 8 * 1024 * 1024;
+
 /** @param stripResponse response headers that don't pass */
 export function createHttp2Context(stripResponse: ReadonlySet<string>): Http2Context {
   return {
     pool: new BufferPool(32_768, 16),
-    ownLimits: http2Limits({ maxConcurrentStreams }),
-    sharedLimits: http2Limits({ maxConcurrentStreams, sharedFreely: true, resets: sharedResets }),
+    ownLimits: http2Limits({ maxConcurrentStreams, queuedBytes: maxKept }),
+    sharedLimits: http2Limits({
+      maxConcurrentStreams,
+      queuedBytes: maxKept,
+      freeBytes: maxKept,
+      resets: sharedResets,
+    }),
     heads: new HeadMemory(stripResponse),
     counts: new ProxyHttp2Counts(),
     deferShared: setImmediate,

@@ -98,6 +98,9 @@ export class ServerSession implements Http2SocketHandler {
 
   onRoom(): void {}
   onGoaway(): void {}
+  onRelieved(): void {
+    this.flusher.run();
+  }
   onClosed(error: MeshError | null): void {
     this.over(error);
   }

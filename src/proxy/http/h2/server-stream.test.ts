@@ -5,7 +5,7 @@ import { Happenings, memoryPair } from "#lib/net/testing/memory-socket.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { Http2Socket } from "#rpc/http2-socket.ts";
 import { requestBlock, type HeaderBlock } from "#wire/http2/header-block.ts";
-import { http2Limits } from "#wire/http2/limits.ts";
+import { http2Limits, type Http2Limits } from "#wire/http2/limits.ts";
 import { BufferPool } from "#wire/http2/out-buffer.ts";
 import type { Http2Stream } from "#wire/http2/stream.ts";
 import { createHttpContext } from "../context.ts";
@@ -24,7 +24,7 @@ class World {
   readonly context: HttpContext;
 
   /** @param pool instead of connections to servers in memory */
-  constructor(pool?: UpstreamPool) {
+  constructor(pool?: UpstreamPool, limits: Partial<Http2Limits> = {}) {
     const made = createHttpContext(this.clock, new Set());
     const context = { ...made, http2: { ...made.http2, deferShared: queueMicrotask } };
     this.context = context;
@@ -63,7 +63,7 @@ class World {
       onGoaway() {},
       onClosed() {},
     };
-    const http2 = { role: "client" as const, pool: new BufferPool(), limits: http2Limits(), keepalive: null };
+    const http2 = { role: "client" as const, pool: new BufferPool(), limits: http2Limits(limits), keepalive: null };
     this.client = new Http2Socket(client, { ...http2, clock: this.clock }, handler);
   }
 
@@ -77,7 +77,11 @@ class World {
     }
   }
 
-  async request(method: string, fin: boolean): Promise<{ readonly got: string[]; readonly stream: Http2Stream }> {
+  async request(
+    method: string,
+    fin: boolean,
+    reading = true,
+  ): Promise<{ readonly got: string[]; readonly stream: Http2Stream }> {
     const got: string[] = [];
     await this.run();
     const block = requestBlock({ method, scheme: "http", authority: "web", path: method === "CONNECT" ? "" : "/" }, []);
@@ -85,7 +89,7 @@ class World {
       onHeaders: (_stream: Http2Stream, { status }: HeaderBlock) => got.push(String(status)),
       onData(from: Http2Stream, bytes: Buffer, start: number, end: number) {
         got.push(bytes.toString("latin1", start, end));
-        from.consume(end - start);
+        if (reading) from.consume(end - start);
       },
       onTrailers: (_stream: Http2Stream, { fields }: HeaderBlock) => got.push(fields.join("=")),
       onSent() {},
@@ -125,6 +129,35 @@ describe("A request that came by HTTP/2 for a server of HTTP/1", () => {
     const world = new World();
     const { got } = await world.request("CONNECT", false);
     expect([got, world.client.connection.activeStreams]).toEqual([["501", "reset 0"], 0]);
+  });
+
+  test("does not have its response read while too much of others' waits for their clients, who have 2 seconds to read", async () => {
+    const world = new World(undefined, { streamWindow: 1000 });
+    const asked = [];
+    for (let at = 0; at < 40; at++) asked.push(await world.request("GET", true, false));
+    const head = "HTTP/1.1 200 OK\r\ncontent-length: 500000\r\n\r\n";
+    const { counts } = world.context.http2;
+    for (const server of world.servers) {
+      server.send(head + "x".repeat(500_000));
+      await world.run();
+    }
+    // 16 MiB are too much; what was read when 8 MiB were exceeded is all.
+    expect([counts.crowded, Math.floor(counts.queuedBytes / 500_000)]).toEqual([1, 16]);
+    const { got } = await world.request("GET", true);
+    // It goes by a connection whose response was read in full.
+    world.servers
+      .find(({ received }) => received.split("GET").length === 3)
+      ?.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi");
+    await world.run();
+    expect(got).toEqual([]);
+    world.clock.advance(1000);
+    await world.run();
+    expect([got, counts.hoarders]).toEqual([[], 0]);
+    world.clock.advance(1000);
+    await world.run();
+    // Half of it had to go; then the newest of those that had waited came first, until it was too much again.
+    expect([counts.crowded, counts.hoarders, Math.floor(counts.queuedBytes / 500_000)]).toEqual([2, 9, 16]);
+    expect([got, asked[0]?.got.at(-1), asked[20]?.got]).toEqual([["200", "hi", ""], "reset 11", []]);
   });
 
   test("is counted when it is refused", async () => {

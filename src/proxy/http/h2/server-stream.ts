@@ -82,7 +82,7 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
     return this.context.extraFields;
   }
   get blocked(): boolean {
-    return this.stream.queued > 0;
+    return this.stream.queued > 0 || this.stream.crowded;
   }
 
   replace(head: RequestHead): void {
@@ -144,8 +144,13 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
 
   onSent(): void {
     if (this.stream.queued > 0) return;
-    this.upstream?.resumeResponse();
+    if (!this.stream.crowded) this.upstream?.resumeResponse();
     if (this.over) this.responseDone();
+  }
+
+  onCrowded(): void {
+    if (!this.blocked) this.upstream?.resumeResponse();
+    else this.upstream?.pauseResponse();
   }
 
   /** The client gave up, or its connection is lost. */
@@ -167,6 +172,7 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
     this.upstream = upstream;
     const { early } = this;
     this.early = null;
+    if (this.stream.crowded) upstream.pauseResponse();
     for (const { bytes, start, end } of early ?? []) this.pass(upstream, bytes, start, end);
     if (this.requestEnd !== null) upstream.endRequest(this.requestEnd);
   }

@@ -49,6 +49,10 @@ export class Recorder implements ConnectionHandler, StreamHandler {
   onStreamClosed(stream: Http2Stream): void {
     this.events.push(`closed ${stream.id}`);
   }
+  /** Of the connection, and of a stream. */
+  onCrowded(stream?: Http2Stream): void {
+    this.events.push(stream === undefined ? "crowded" : `${stream.crowded ? "crowded" : "eased"} ${stream.id}`);
+  }
   onPong(payload: number): void {
     this.events.push(`pong ${payload}`);
   }
