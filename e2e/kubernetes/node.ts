@@ -25,10 +25,24 @@ export type Component = "etcd" | "apiserver" | "controller-manager" | "scheduler
 export function nodePid(): number | null {
   try {
     const pid = Number(readFileSync(runPaths.pid, "utf8"));
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(firstProcess) ? pid : null;
+    return isFirstProcess(pid) ? pid : null;
   } catch {
     return null; // No file or no process: no node.
   }
+}
+
+/**
+ * Whether the script runs as `pid` already. Its path alone doesn't tell: until the kernel has replaced it, the child of unshare
+ * shows unshare's own arguments, which end with the same path, and in the moment of the replacement none at all.
+ */
+function isFirstProcess(pid: number): boolean {
+  return isScript(readFileSync(`/proc/${pid}/cmdline`, "utf8"), firstProcess);
+}
+
+/** Whether `cmdline` (arguments, each ended by NUL; proc(5)) is that of an interpreter that runs the script and was given no more. */
+export function isScript(cmdline: string, script: string): boolean {
+  const [, first, ...rest] = cmdline.split("\0");
+  return first === script && rest.join("") === "";
 }
 
 /**
@@ -179,12 +193,14 @@ async function startFirstProcess(kube: string, coredns: string, runner: Runner):
   const children = `/proc/${parent.pid}/task/${parent.pid}/children`;
   await until("the node's first process", async () => {
     const pid = Number(readFileSync(children, "utf8").trim());
-    if (pid === 0 || !readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(firstProcess)) throw new Error("not yet");
+    if (pid === 0 || !isFirstProcess(pid)) throw new Error("not yet");
     writeFileSync(runPaths.pid, String(pid));
   });
   // The far end lives and dies with the node's network namespace, and this end with the far end.
-  const pid = String(nodePid());
-  await command(["ip", "link", "add", network.link, "type", "veth", "peer", "name", "eth0", "netns", pid]);
+  const pid = nodePid();
+  if (pid === null)
+    throw new MeshError("environment", `The node's first process ended at once; its log is ${log.name}`);
+  await command(["ip", "link", "add", network.link, "type", "veth", "peer", "name", "eth0", "netns", `${pid}`]);
   await command(["ip", "address", "add", `${network.host}/${network.nodeCidr.split("/")[1]}`, "dev", network.link]);
   await command(["ip", "link", "set", network.link, "up"]);
 }
