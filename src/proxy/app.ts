@@ -157,7 +157,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       backends,
       transport,
       http,
-      detect: new DetectMetrics(registry, "outbound"),
+      detect: new DetectMetrics(registry, "outbound", log.child("outbound")),
       routes: new RouteMetrics(registry),
       protocols: registry.counter(
         "outbound_tcp_protocol_connections_total",
@@ -176,7 +176,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       metrics: new PolicyMetrics(registry, {
         transport,
         http,
-        detect: new DetectMetrics(registry, "inbound"),
+        detect: new DetectMetrics(registry, "inbound", log.child("inbound")),
         targetLabels,
         serverTlsLabels,
       }),

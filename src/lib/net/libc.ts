@@ -162,6 +162,13 @@ export function hasSentData(fd: number): boolean {
   return length.getInt32(0, true) >= dataSegmentsOut + 4 && scratch.getUint32(dataSegmentsOut, true) > 0;
 }
 
+/** Whether bytes, or the end of them, wait to be read. */
+export function hasUnread(fd: number): boolean {
+  const { symbols, scratchPointer } = libc();
+  // MSG_PEEK | MSG_DONTWAIT
+  return symbols.recv(fd, scratchPointer, 1, 0x42) >= 0;
+}
+
 /** Where the socket is bound, or null. */
 export function localAddress(fd: number): SocketAddr | null {
   const { symbols, bytes, scratchPointer, length, lengthPointer } = libc();

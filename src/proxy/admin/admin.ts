@@ -48,6 +48,6 @@ export function startAdmin(options: AdminOptions): Listener {
       },
       onClosed(): void {},
     };
-    Detection.start(accepted, owner, true, detectTimeout, options.clock, null);
+    Detection.start(accepted, owner, { tls: true, timeout: detectTimeout, clock: options.clock, cells: null });
   });
 }

@@ -49,25 +49,47 @@ describe("byte by byte, a connection is", () => {
 });
 
 describe("detection on a socket", () => {
-  function start(initial?: Buffer) {
+  function start(initial?: Buffer, quiet?: number, listens = true) {
     const clock = new FakeClock();
     const happenings = new Happenings();
     const { client, server } = memoryPair({ happenings });
     const seen: Array<readonly [Detected["kind"], string, boolean] | "closed"> = [];
     const results: string[] = [];
-    Detection.start(
+    const lost: string[] = [];
+    const quietAt: number[] = [];
+    const detection = Detection.start(
       server,
       {
         onDetected: (_socket, detected, bytes, ended) => seen.push([detected.kind, bytes.toString("latin1"), ended]),
         onClosed: () => seen.push("closed"),
+        onQuiet: () => {
+          quietAt.push(clock.now());
+          return listens;
+        },
       },
-      true,
-      10_000,
-      clock,
-      { observe: (result, elapsed) => results.push(`${result} ${elapsed}`) },
+      {
+        tls: true,
+        timeout: 10_000,
+        clock,
+        cells: {
+          observe: (result, elapsed) => results.push(`${result} ${elapsed}`),
+          lost: (reason) => lost.push(reason),
+        },
+        ...(quiet === undefined ? {} : { quiet }),
+      },
       initial,
     );
-    return { clock, client, seen, results, run: () => happenings.run() };
+    const startedAt = clock.now();
+    return {
+      clock,
+      client,
+      seen,
+      results,
+      lost,
+      detection,
+      quiet: () => quietAt.map((at) => at - startedAt),
+      run: () => happenings.run(),
+    };
   }
   const send = (client: { write(data: Uint8Array, offset: number, length: number): number }, text: string): void => {
     client.write(Buffer.from(text), 0, text.length);
@@ -107,5 +129,54 @@ describe("detection on a socket", () => {
     expect(seen).toEqual(["closed"]);
     expect(results).toEqual(["error 0"]);
     expect(clock.timers).toBe(0);
+  });
+  test("listens to the server of a silent client, for ever, and still knows HTTP when it comes", () => {
+    const t = start(undefined, 20);
+    t.clock.advance(19);
+    expect(t.quiet()).toEqual([]);
+    t.clock.advance(3_600_000);
+    expect([t.quiet(), t.seen]).toEqual([[20], []]);
+    send(t.client, "GET / HTTP/1.1\r\n");
+    t.run();
+    expect(t.seen).toEqual([["http1", "GET / HTTP/1.1\r\n", false]]);
+    expect([t.lost, t.clock.timers]).toEqual([[], 0]);
+  });
+  test("gives a client that began its own time, when the server is listened to", () => {
+    const t = start(undefined, 0);
+    expect(t.quiet()).toEqual([0]);
+    t.clock.advance(60_000);
+    send(t.client, "GE");
+    t.run();
+    t.clock.advance(9_999);
+    expect(t.seen).toEqual([]);
+    t.clock.advance(1);
+    expect(t.seen).toEqual([["opaque", "GE", false]]);
+    expect(t.lost).toEqual(["read_timeout"]);
+  });
+  test("keeps its time limit when nobody may listen to the server, and does not ask about a client that spoke", () => {
+    const silent = start(undefined, 20, false);
+    silent.clock.advance(9_999);
+    expect(silent.seen).toEqual([]);
+    silent.clock.advance(1);
+    expect(silent.seen).toEqual([["opaque", "", false]]);
+    const begun = start(Buffer.from("G"), 20);
+    begun.clock.advance(20);
+    expect(begun.quiet()).toEqual([]);
+  });
+  test("stops when the server speaks first, and tells why requests are not seen", () => {
+    const t = start(undefined, 20);
+    t.clock.advance(20);
+    send(t.client, "X");
+    t.run();
+    expect(t.detection.yield().toString()).toBe("X");
+    send(t.client, "GET / HTTP/1.1\r\n");
+    t.run();
+    expect([t.seen, t.results, t.lost, t.clock.timers]).toEqual([[], ["server_first 20"], ["server_first"], 0]);
+  });
+  test("counts nothing as lost for a client that left without a word", () => {
+    const t = start();
+    t.client.shutdown();
+    t.run();
+    expect([t.seen, t.lost]).toEqual([[["opaque", "", true]], []]);
   });
 });

@@ -116,6 +116,7 @@ export class LiveTarget implements OutboundTarget {
   readonly source: TransportCells;
   protocol: OutboundProtocol = "detect";
   detectTimeout = 10_000;
+  serverFirst = false;
   tcp: Balancer = nowhere;
   detect: DetectCells;
   private connections: LazyCounter;

@@ -1,7 +1,10 @@
 import type { MeshError } from "#lib/errors.ts";
 import type { ConnectHandler, PendingConnect, Socket, SocketHandler } from "#lib/net/socket.ts";
 import type { TransportCells } from "./ports.ts";
+import { QuietServer } from "./quiet-server.ts";
 import { Tunnel } from "./tunnel.ts";
+
+const nothing = Buffer.alloc(0);
 
 /** Decides where a connection goes. */
 export interface ForwardOwner {
@@ -20,19 +23,57 @@ export class TcpForward implements SocketHandler, ConnectHandler {
   private readonly owner: ForwardOwner;
   private initial: Buffer;
   private clientEnded: boolean;
+  /** Called when the server speaks first; null: the client is ours. */
+  private onSpoken: (() => void) | null = null;
+  private quiet: QuietServer | null = null;
   private pending: PendingConnect | null = null;
   private tunnel: Tunnel | null = null;
   private over = false;
 
   /** Pauses the client until `open`. `initial`: what was read of it; `ended`: its end was seen. */
-  constructor(client: Socket, cells: TransportCells, owner: ForwardOwner, initial: Buffer, ended: boolean) {
+  static of(client: Socket, cells: TransportCells, owner: ForwardOwner, initial: Buffer, ended: boolean): TcpForward {
+    const forward = new TcpForward(client, cells, owner);
+    forward.join(initial, ended);
+    return forward;
+  }
+
+  /**
+   * For a client that says nothing: connects to the server and listens to it, while somebody else looks at the client.
+   * Call `join` when it is `onSpoken` or the client's words are no HTTP, `abandon` when they are.
+   */
+  static listening(client: Socket, cells: TransportCells, owner: ForwardOwner, onSpoken: () => void): TcpForward {
+    const forward = new TcpForward(client, cells, owner);
+    forward.onSpoken = onSpoken;
+    return forward;
+  }
+
+  private constructor(client: Socket, cells: TransportCells, owner: ForwardOwner) {
     this.client = client;
     this.cells = cells;
     this.owner = owner;
+    this.initial = nothing;
+    this.clientEnded = false;
+  }
+
+  /** The client is ours from now on, and its bytes go to the server. */
+  join(initial: Buffer, ended: boolean): void {
+    const { client, quiet } = this;
+    this.onSpoken = null;
     this.initial = initial;
     this.clientEnded = ended;
     client.handler = this;
     client.pause();
+    if (quiet === null) return;
+    this.quiet = null;
+    this.pass(quiet.socket, quiet.cells, initial, quiet.received);
+    if (quiet.ended) this.tunnel?.onEnd(quiet.socket);
+  }
+
+  /** The client's connection is no concern of ours after all: lets go of the server. `onEnded` follows. */
+  abandon(): void {
+    this.quiet?.close();
+    this.quiet = null;
+    this.end(null);
   }
 
   dial(start: (handler: ConnectHandler) => PendingConnect): void {
@@ -45,30 +86,64 @@ export class TcpForward implements SocketHandler, ConnectHandler {
       },
     });
     // An attempt that failed at once may have been followed by another one.
-    if (!failed && this.tunnel === null && !this.over) this.pending = pending;
+    if (!failed && this.tunnel === null && this.quiet === null && !this.over) this.pending = pending;
   }
 
   /** Starts to pass bytes; `prologue` goes to the server before the client's first byte. */
   open(server: Socket, serverCells: TransportCells, prologue: Buffer | null): void {
-    const first = prologue === null ? this.initial : Buffer.concat([prologue, this.initial]);
-    this.initial = Buffer.alloc(0);
     serverCells.opened();
+    if (this.onSpoken !== null) {
+      this.quiet = new QuietServer(server, serverCells, this, prologue);
+      return;
+    }
+    const first = prologue === null ? this.initial : Buffer.concat([prologue, this.initial]);
+    this.pass(server, serverCells, first, null);
+  }
+
+  private pass(server: Socket, serverCells: TransportCells, first: Buffer, fromServer: Buffer | null): void {
+    this.initial = nothing;
     this.tunnel = new Tunnel(this.client, this.cells, server, serverCells, (error) => {
       serverCells.closed(error);
       this.end(error);
     });
-    this.tunnel.start(first, null, this.clientEnded);
+    this.tunnel.start(first, fromServer, this.clientEnded);
+  }
+
+  // --- the server, while nobody has spoken
+
+  onServerSpoke(): void {
+    this.onSpoken?.();
+  }
+
+  /** `last`: what may go to the client yet. */
+  onServerGone(last: Buffer, error: MeshError | null): void {
+    this.quiet = null;
+    const { client } = this;
+    if (error !== null) client.terminate();
+    else {
+      if (last.length > 0) this.cells.writtenBytes += Math.max(0, client.write(last, 0, last.length));
+      client.close();
+    }
+    this.end(error);
   }
 
   /** There is no server: the client sees a reset. */
   reject(): void {
-    if (this.tunnel === null) this.client.terminate();
+    if (this.tunnel !== null) return;
+    this.client.terminate();
+    // Who looks at the client hears of it, not we.
+    if (this.onSpoken !== null) this.end(null);
   }
 
   /** Ends whatever is open by resets. */
   terminate(): void {
-    if (this.tunnel === null) this.client.terminate();
-    else this.tunnel.terminate();
+    if (this.tunnel !== null) {
+      this.tunnel.terminate();
+      return;
+    }
+    this.quiet?.close();
+    this.quiet = null;
+    this.reject();
   }
 
   onOpen(server: Socket): void {
@@ -100,6 +175,7 @@ export class TcpForward implements SocketHandler, ConnectHandler {
   private end(error: MeshError | null): void {
     if (this.over) return;
     this.over = true;
+    this.onSpoken = null;
     this.pending?.cancel();
     this.pending = null;
     this.owner.onEnded(error, this.tunnel !== null);

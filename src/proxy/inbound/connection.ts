@@ -33,6 +33,12 @@ const unproven = {
   grpc: "http2",
 } as const;
 
+/**
+ * How long a client says nothing before the application is listened to, ms. Long enough for another proxy's ClientHello:
+ * what the application says first must not come before it.
+ */
+const quietTime = 20;
+
 /** Waits for the end of a connection that was refused, or whose handshake is under way. */
 const closing: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
@@ -51,7 +57,11 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
   private target: SocketAddr | null;
   private policy: PortPolicy | null = null;
   private tls: ClientTls | null = null;
+  private facts: InboundConnection | null = null;
   private verdict: ConnectionVerdict | null = null;
+  private detection: Detection | null = null;
+  /** Listens to the application while the client says nothing. */
+  private listener: InboundTcpSession | null = null;
   private http: ServerConnection | ServerSession | null = null;
   private pooled = false;
   private over = false;
@@ -70,16 +80,62 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
   start(): void {
     const { options } = this.shared;
     if (this.target === null) {
-      Detection.start(this.socket, this, true, options.detectTimeout, options.clock, null);
+      const { detectTimeout: timeout, clock } = options;
+      Detection.start(this.socket, this, { tls: true, timeout, clock, cells: null });
       return;
     }
     const policy = this.use(this.target);
-    if (policy.protocol === "opaque" || policy.protocol === "tls") {
+    if (policy.protocol === "opaque") {
       this.tls = { kind: "none", reason: "port_skipped" };
       this.proceed("opaque", nothing, false);
       return;
     }
-    Detection.start(this.socket, this, true, policy.detectTimeout, options.clock, policy.detect);
+    this.detect(this.socket, policy, true);
+  }
+
+  private detect(socket: Socket, policy: PortPolicy, tls: boolean): void {
+    const { clock } = this.shared.options;
+    const { detectTimeout: timeout, detect: cells, protocol } = policy;
+    // A port that is known to speak HTTP, or TLS, has no server that speaks first.
+    const quiet = protocol === "detect" ? { quiet: quietTime } : {};
+    this.detection = Detection.start(socket, this, { tls, timeout, clock, cells, ...quiet });
+  }
+
+  /** Listens to the application, if the client may hear it. */
+  onQuiet(): boolean {
+    const { socket, shared, target, policy } = this;
+    if (target === null || policy === null) return false;
+    const tls = this.tls ?? this.plaintext();
+    const facts: InboundConnection = { client: socket.remote, target, tls };
+    const verdict = policy.authorize(facts);
+    this.admit(facts, verdict);
+    if (!verdict.allowed) return false;
+    const said = { onServerSpoke: () => this.serverSpoke() };
+    const listener: InboundTcpSession = new InboundTcpSession(shared, facts, policy, verdict, socket, said, (error) => {
+      if (this.listener === listener) this.end(error);
+    });
+    this.listener = listener;
+    listener.start();
+    return true;
+  }
+
+  private serverSpoke(): void {
+    const { listener, detection, verdict } = this;
+    if (listener === null || detection === null || verdict === null) return;
+    const initial = detection.yield();
+    verdict.source.readBytes += initial.length;
+    listener.join({ initial, ended: false });
+  }
+
+  /** The connection counts as this client's from now on, be it let in or not. */
+  private admit(facts: InboundConnection, verdict: ConnectionVerdict): void {
+    this.facts = facts;
+    this.verdict = verdict;
+    verdict.source.opened();
+  }
+
+  private plaintext(): ClientTls {
+    return { kind: "none", reason: this.shared.options.credentials === null ? "identity_disabled" : this.plainPeer };
   }
 
   private use(target: SocketAddr): PortPolicy {
@@ -100,8 +156,10 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
         this.refuse(socket, "Connection to the proxy's port without the mesh's TLS");
         return;
       }
-      if (detected.kind === "tls") this.tls = { kind: "passthrough", serverName: detected.serverName };
-      else this.tls = { kind: "none", reason: credentials === null ? "identity_disabled" : this.plainPeer };
+      if (detected.kind === "tls") {
+        this.tls = { kind: "passthrough", serverName: detected.serverName };
+        this.policy?.detect.lost("tls");
+      } else this.tls = this.plaintext();
     }
     this.proceed(detected.kind === "tls" ? "opaque" : detected.kind, initial, ended);
   }
@@ -112,6 +170,7 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
 
   private upgrade(socket: Socket, initial: Buffer): void {
     const { options } = this.shared;
+    this.forget();
     options.credentials?.accept(
       socket,
       {
@@ -152,7 +211,7 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
     } else if (this.policy === null) {
       this.refuse(socket, "Connection to the proxy's port without a transport header");
     } else {
-      Detection.start(socket, this, false, this.policy.detectTimeout, options.clock, this.policy.detect);
+      this.detect(socket, this.policy, false);
     }
   }
 
@@ -180,11 +239,18 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
     const { socket, shared, target, policy, tls } = this;
     if (target === null || policy === null || tls === null) return;
     const found = detected === "opaque" && tls.kind !== "passthrough" ? unproven[policy.protocol] : detected;
-    const facts: InboundConnection = { client: socket.remote, target, tls };
-    const verdict = policy.authorize(facts);
-    this.verdict = verdict;
-    verdict.source.opened();
+    if (this.facts !== null && this.facts.tls.kind !== tls.kind) this.forget();
+    const facts: InboundConnection = this.facts ?? { client: socket.remote, target, tls };
+    const verdict = this.verdict ?? policy.authorize(facts);
+    if (this.verdict === null) this.admit(facts, verdict);
     verdict.source.readBytes += initial.length;
+    const { listener } = this;
+    if (listener !== null && found === "opaque") {
+      listener.join({ initial, ended });
+      return;
+    }
+    this.listener = null;
+    listener?.abandon();
     if (found === "http1") {
       const pool = shared.pools.acquire(target, verdict.destination);
       this.pooled = true;
@@ -216,7 +282,17 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
       return;
     }
     const onOver = (error: MeshError | null): void => this.end(error);
-    new InboundTcpSession(shared, facts, policy, verdict, socket, initial, ended, onOver).start();
+    new InboundTcpSession(shared, facts, policy, verdict, socket, { initial, ended }, onOver).start();
+  }
+
+  /** The client turns out to be another one than the application was listened to for. */
+  private forget(): void {
+    const { listener } = this;
+    this.listener = null;
+    listener?.abandon();
+    this.verdict?.source.closed(null);
+    this.verdict = null;
+    this.facts = null;
   }
 
   private refuse(socket: Socket, reason: string): void {
@@ -230,6 +306,9 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
   private end(error: MeshError | null): void {
     if (this.over) return;
     this.over = true;
+    const { listener } = this;
+    this.listener = null;
+    listener?.abandon();
     this.verdict?.source.closed(error);
     if (this.pooled && this.target !== null) this.shared.pools.release(this.target);
     this.policy?.release();

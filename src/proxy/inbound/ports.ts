@@ -29,7 +29,7 @@ export interface InboundConnection {
   readonly tls: ClientTls;
 }
 
-/** `opaque`: no detection, bytes only. `tls` and `http2`, `grpc` travel as bytes for now. */
+/** `opaque`: no detection, bytes only. `tls`: the mesh's TLS is ended, other TLS passes with its server name known. */
 export type InboundProtocol = "detect" | "opaque" | "tls" | "http1" | "http2" | "grpc";
 
 /** Gives the policy of a port; asks the control plane for it when it is new. */

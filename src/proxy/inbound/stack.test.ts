@@ -66,7 +66,7 @@ function setup(options: Setup = {}) {
   const policy: PortPolicy = {
     protocol: options.protocol ?? "detect",
     detectTimeout: 10_000,
-    detect: { observe: (result) => detected.push(result) },
+    detect: { observe: (result) => detected.push(result), lost: (reason) => detected.push(`lost ${reason}`) },
     authorize(connection) {
       seen.push(connection);
       return { allowed: state.allowed, source, destination };

@@ -5,7 +5,13 @@ import { connectApp } from "./app-pools.ts";
 import type { InboundShared } from "./options.ts";
 import type { ConnectionVerdict, InboundConnection, PortPolicy } from "./ports.ts";
 
-/** One connection that is passed to the application as bytes, as long as the policy allows it. */
+/** What was read of a client, and whether its end was seen. */
+export interface Said {
+  readonly initial: Buffer;
+  readonly ended: boolean;
+}
+
+/** One connection that is passed to the application as bytes, or may be, as long as the policy allows it. */
 export class InboundTcpSession implements ForwardOwner {
   private readonly shared: InboundShared;
   private readonly facts: InboundConnection;
@@ -14,27 +20,39 @@ export class InboundTcpSession implements ForwardOwner {
   private readonly forward: TcpForward;
   private readonly stopWatching: () => void;
 
-  /** `verdict`: an allowing one. */
+  /** `verdict`: an allowing one. `said`: by the client; or it says nothing and the application is listened to. */
   constructor(
     shared: InboundShared,
     facts: InboundConnection,
     policy: PortPolicy,
     verdict: ConnectionVerdict,
     client: Socket,
-    initial: Buffer,
-    ended: boolean,
+    said: Said | { readonly onServerSpoke: () => void },
     onOver: (error: MeshError | null) => void,
   ) {
     this.shared = shared;
     this.facts = facts;
     this.verdict = verdict;
     this.onOver = onOver;
-    this.forward = new TcpForward(client, verdict.source, this, initial, ended);
+    this.forward =
+      "initial" in said
+        ? TcpForward.of(client, verdict.source, this, said.initial, said.ended)
+        : TcpForward.listening(client, verdict.source, this, said.onServerSpoke);
     this.stopWatching = policy.watch(() => {
       if (policy.authorize(facts).allowed) return;
       shared.options.errors.tcpFailed("unauthorized", null);
       this.forward.terminate();
     });
+  }
+
+  /** After listening: the client's bytes go there. */
+  join({ initial, ended }: Said): void {
+    this.forward.join(initial, ended);
+  }
+
+  /** After listening: nothing goes there. */
+  abandon(): void {
+    this.forward.abandon();
   }
 
   start(): void {

@@ -13,6 +13,9 @@ import { OutboundTcpSession } from "./tcp-session.ts";
 const nothing = Buffer.alloc(0);
 const nothingToDo = (): void => {};
 
+/** How long a client says nothing before its server is listened to, ms, where servers have not spoken first yet. */
+const quietTime = 20;
+
 /** One connection of the application: where does it go, what does it speak, who passes it on. */
 export class OutboundConnection implements DetectionOwner, SocketHandler {
   private readonly socket: Socket;
@@ -23,6 +26,9 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
   private cancelLookup: (() => void) | null = null;
   private target: OutboundTarget | null = null;
   private http: ServerConnection | ServerSession | null = null;
+  private detection: Detection | null = null;
+  /** Listens to the server while the client says nothing. */
+  private listener: OutboundTcpSession | null = null;
   private early: Buffer = nothing;
   private earlyEnd = false;
   private paused = false;
@@ -83,15 +89,59 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
           this.passBytes(this.early, true);
           return;
         }
-        Detection.start(socket, this, true, target.detectTimeout, shared.options.clock, target.detect, this.early);
+        this.detect(target);
     }
   }
 
+  private detect({ detectTimeout: timeout, detect: cells, serverFirst }: OutboundTarget): void {
+    const { clock } = this.shared.options;
+    // Who spoke first the last time tells how long to wait; a wrong guess costs a connection that nobody uses.
+    const quiet = serverFirst ? 0 : quietTime;
+    this.detection = Detection.start(this.socket, this, { tls: true, timeout, clock, cells, quiet }, this.early);
+  }
+
+  onQuiet(): boolean {
+    const { target, shared } = this;
+    if (target === null) return false;
+    const onServerSpoke = (): void => this.serverSpoke();
+    const listener: OutboundTcpSession = new OutboundTcpSession(
+      shared,
+      target,
+      this.socket,
+      { onServerSpoke },
+      (error) => {
+        if (this.listener === listener) this.end(error);
+      },
+    );
+    this.listener = listener;
+    listener.start();
+    return true;
+  }
+
+  private serverSpoke(): void {
+    const { target, listener, detection } = this;
+    if (target === null || listener === null || detection === null) return;
+    const initial = detection.yield();
+    target.serverFirst = true;
+    target.source.readBytes += initial.length;
+    listener.join({ initial, ended: false });
+  }
+
   onDetected(_socket: Socket, detected: Detected, initial: Buffer, ended: boolean): void {
-    if (this.target !== null) this.target.source.readBytes += initial.length - this.early.length;
+    const { target, listener } = this;
+    if (target === null) return;
+    target.source.readBytes += initial.length - this.early.length;
+    if (detected.kind === "tls") target.detect.lost("tls");
+    if (detected.kind !== "http1" && detected.kind !== "http2") {
+      if (listener === null) this.passBytes(initial, ended);
+      else listener.join({ initial, ended });
+      return;
+    }
+    target.serverFirst = false;
+    this.listener = null;
+    listener?.abandon();
     if (detected.kind === "http1") this.serveHttp(initial, ended);
-    else if (detected.kind === "http2") this.serveHttp2(initial, ended);
-    else this.passBytes(initial, ended);
+    else this.serveHttp2(initial, ended);
   }
 
   onClosed(error: MeshError | null): void {
@@ -120,13 +170,16 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
   private passBytes(initial: Buffer, ended: boolean): void {
     const { target, shared } = this;
     if (target === null) return;
-    new OutboundTcpSession(shared, target, this.socket, initial, ended, (error) => this.end(error)).start();
+    new OutboundTcpSession(shared, target, this.socket, { initial, ended }, (error) => this.end(error)).start();
   }
 
   private end(error: MeshError | null): void {
     if (this.over) return;
     this.over = true;
     this.cancelLookup?.();
+    const { listener } = this;
+    this.listener = null;
+    listener?.abandon();
     this.target?.source.closed(error);
     this.target?.release();
     this.http = null;

@@ -34,6 +34,8 @@ export interface OutboundTarget {
   readonly detectTimeout: number;
   /** Counts what detection finds. */
   readonly detect: DetectCells;
+  /** Whether its server spoke first the last time that somebody did. Kept here by the stack. */
+  serverFirst: boolean;
   /** Counts a connection by how it is treated. */
   count(): void;
   /** Cells of accepted connections (peer="src"). */

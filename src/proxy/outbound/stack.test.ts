@@ -1,3 +1,4 @@
+/** Longer than other files: one set-up serves requests, bytes and their failures. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { seededRandom } from "#lib/random.ts";
 import { Drain } from "#lib/drain.ts";
@@ -119,7 +120,8 @@ function setup(options: Setup) {
     protocol: options.protocol ?? "detect",
     detectTimeout: 10_000,
     source,
-    detect: { observe: (result) => detected.push(result) },
+    detect: { observe: (result) => detected.push(result), lost: (reason) => detected.push(`lost ${reason}`) },
+    serverFirst: false,
     count: () => detected.push("counted"),
     tcp: balancer,
     route: () => options.refusal ?? { kind: "forward", balancer, cells: () => http, unrouted, requests, extras: null },

@@ -6,7 +6,13 @@ import { causeOf } from "./http-session.ts";
 import { maxAttempts, type OutboundShared } from "./options.ts";
 import type { Endpoint, OutboundTarget, PickWaiter } from "./ports.ts";
 
-/** One connection that is passed on as bytes: it picks an endpoint once and stays with it. */
+/** What was read of a client, and whether its end was seen. */
+export interface Said {
+  readonly initial: Buffer;
+  readonly ended: boolean;
+}
+
+/** One connection that is passed on as bytes, or may be: it picks an endpoint once and stays with it. */
 export class OutboundTcpSession implements ForwardOwner, PickWaiter {
   private readonly shared: OutboundShared;
   private readonly target: OutboundTarget;
@@ -18,19 +24,32 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
   private attempts = 0;
   private dialedAt = 0;
 
+  /** `said`: by the client; or it says nothing and the server is listened to. */
   constructor(
     shared: OutboundShared,
     target: OutboundTarget,
     client: Socket,
-    initial: Buffer,
-    ended: boolean,
+    said: Said | { readonly onServerSpoke: () => void },
     onOver: (error: MeshError | null) => void,
   ) {
     this.shared = shared;
     this.target = target;
     this.onOver = onOver;
     this.startedAt = shared.options.clock.now();
-    this.forward = new TcpForward(client, target.source, this, initial, ended);
+    this.forward =
+      "initial" in said
+        ? TcpForward.of(client, target.source, this, said.initial, said.ended)
+        : TcpForward.listening(client, target.source, this, said.onServerSpoke);
+  }
+
+  /** After listening: the client's bytes go there. */
+  join({ initial, ended }: Said): void {
+    this.forward.join(initial, ended);
+  }
+
+  /** After listening: nothing goes there. */
+  abandon(): void {
+    this.forward.abandon();
   }
 
   start(): void {

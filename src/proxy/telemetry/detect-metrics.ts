@@ -1,16 +1,26 @@
 /** `…_tcp_detect_http_*`: what protocol detection found, and how long it took. Per connection, not per request. */
 import type { Cell, HistogramCell } from "#lib/metrics/cell.ts";
 import type { Family, Labels, Registry } from "#lib/metrics/registry.ts";
-import type { DetectCells, DetectResult } from "../detect/detection.ts";
+import type { Log } from "#lib/log.ts";
+import type { DetectCells, DetectResult, LossReason } from "../detect/detection.ts";
 
 /** Linkerd's buckets, seconds. */
 const durationBounds = [0.001, 0.1];
 
+/** Lines in the log about losses, over the life of the process. */
+const maxTold = 256;
+
 export class DetectMetrics {
   readonly durations: Family<HistogramCell>;
   readonly results: Family;
+  readonly losses: Family;
+  private readonly log: Log | null;
+  /** What the log knows. */
+  private readonly told = new Set<string>();
 
-  constructor(registry: Registry, direction: "inbound" | "outbound") {
+  /** `log` hears of each kind of loss once; null: nobody does. */
+  constructor(registry: Registry, direction: "inbound" | "outbound", log: Log | null = null) {
+    this.log = log;
     const scope = `${direction}_tcp_detect_http`;
     this.durations = registry.histogram(
       `${scope}_duration_seconds`,
@@ -18,6 +28,18 @@ export class DetectMetrics {
       durationBounds,
     );
     this.results = registry.counter(`${scope}_results_total`, "Protocol detection results");
+    this.losses = registry.counter(
+      `${direction}_tcp_l7_lost_total`,
+      "Connections that were looked at and go on as bytes, by why nobody sees requests in them",
+    );
+  }
+
+  /** Says each kind of loss once. The application's own TLS is what it wants. */
+  tell(reason: LossReason, labels: Labels): void {
+    const key = `${reason} ${Object.values(labels).join("/")}`;
+    if (this.log === null || reason === "tls" || this.told.has(key) || this.told.size >= maxTold) return;
+    this.told.add(key);
+    this.log.info("A connection goes on as bytes, requests in it are not seen", { reason, ...labels });
   }
 
   /** Cells for these labels; the series appear with the first connection. Keep the result. */
@@ -31,6 +53,7 @@ class Cells implements DetectCells {
   private readonly labels: Labels;
   private durations: HistogramCell | null = null;
   private readonly results = new Map<DetectResult, Cell>();
+  private readonly losses = new Map<LossReason, Cell>();
 
   constructor(metrics: DetectMetrics, labels: Labels) {
     this.metrics = metrics;
@@ -44,6 +67,16 @@ class Cells implements DetectCells {
     if (cell === undefined) {
       cell = this.metrics.results.cell({ ...this.labels, result });
       this.results.set(result, cell);
+    }
+    cell.value++;
+  }
+
+  lost(reason: LossReason): void {
+    let cell = this.losses.get(reason);
+    if (cell === undefined) {
+      cell = this.metrics.losses.cell({ ...this.labels, reason });
+      this.losses.set(reason, cell);
+      this.metrics.tell(reason, this.labels);
     }
     cell.value++;
   }
