@@ -33,7 +33,7 @@ import {
   type OutboundPolicy as OutboundPolicyMessage,
   type ProxyProtocol,
 } from "#rpc/gen/outbound_pb.ts";
-import type { OutboundPolicy, OutboundProtocol } from "../policy/outbound.ts";
+import type { OutboundPolicy } from "../policy/outbound.ts";
 import { deciding } from "../policy/outbound/parent-routes.ts";
 import { balancer, forwardTo, queue } from "./backend-message.ts";
 import { defaultMetadata, resourceMetadata, weightedAddr } from "./destination-message.ts";
@@ -100,9 +100,11 @@ function parentMessage(
     if (protocol === "opaque") return { case: "opaque", value: opaque };
     // Routes say what the traffic is, where the Service doesn't.
     if (protocol === "detect" && decides === "tcp") return { case: "opaque", value: opaque };
-    if (protocol === "detect" && decides === "tls") {
+    if ((protocol === "detect" || protocol === "tls") && decides === "tls") {
       return { case: "tls", value: create(ProxyProtocol_TlsSchema, { routes: routes.tls.map(tlsRouteMessage) }) };
     }
+    // Requests in it are nobody's business, and Linkerd's proxies know a protocol TLS with routes only.
+    if (protocol === "tls") return { case: "opaque", value: opaque };
     // HTTP/1 can't be gRPC.
     if (decides === "grpc" && protocol !== "http1") {
       const value = create(ProxyProtocol_GrpcSchema, { routes: routes.grpc.map(grpcRouteMessage), ...accrual });
@@ -119,21 +121,19 @@ function parentMessage(
   return create(OutboundPolicySchema, { metadata, protocol: create(ProxyProtocolSchema, { kind: kind() }) });
 }
 
-function message(metadata: Metadata, protocol: OutboundProtocol, backend: Backend): OutboundPolicyMessage {
+type PodProtocol = Extract<OutboundPolicy, { kind: "pod" | "outside" }>["protocol"];
+
+function message(metadata: Metadata, protocol: PodProtocol, backend: Backend): OutboundPolicyMessage {
   return create(OutboundPolicySchema, { metadata, protocol: protocolMessage(protocol, backend) });
 }
 
-function protocolMessage(protocol: OutboundProtocol, backend: Backend): ProxyProtocol {
+function protocolMessage(protocol: PodProtocol, backend: Backend): ProxyProtocol {
   const opaque = create(ProxyProtocol_OpaqueSchema, { routes: [opaqueRoute(backend)] });
   const http1 = create(ProxyProtocol_Http1Schema, { routes: [httpRoute(backend)] });
   const http2 = create(ProxyProtocol_Http2Schema, { routes: [httpRoute(backend)] });
   switch (protocol) {
     case "opaque":
       return create(ProxyProtocolSchema, { kind: { case: "opaque", value: opaque } });
-    case "http1":
-      return create(ProxyProtocolSchema, { kind: { case: "http1", value: http1 } });
-    case "http2":
-      return create(ProxyProtocolSchema, { kind: { case: "http2", value: http2 } });
     case "detect": {
       const timeout = duration(detectTimeout);
       const value = create(ProxyProtocol_DetectSchema, { timeout, opaque, http1, http2 });

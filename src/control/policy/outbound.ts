@@ -14,7 +14,8 @@ import { type FailureAccrual, failureAccrualOf } from "./outbound/traffic-annota
 /** Addresses outside of the cluster's networks are outside the cluster. */
 export interface OutboundSettings extends DestinationSettings, EgressSettings {}
 
-export type OutboundProtocol = "detect" | "opaque" | "http1" | "http2";
+/** `tls`: TLS of the applications, which TLSRoutes may tell apart by server name. */
+export type OutboundProtocol = "detect" | "opaque" | "tls" | "http1" | "http2";
 
 export type OutboundPolicy =
   /** A Service: `path` is what to ask Destination.Get for. */
@@ -137,16 +138,25 @@ function servicePolicy(
 
 const denied = { kind: "failure", status: 403, message: "The EgressNetwork denies this traffic" } as const;
 
-/** https://kubernetes.io/docs/concepts/services-networking/service/#application-protocol ; unknown values mean plain TCP. */
+/**
+ * Case does not matter: https://kubernetes.io/docs/concepts/services-networking/service/#application-protocol . A value
+ * that nobody knows means plain TCP.
+ */
 export function appProtocol(value: string | null): OutboundProtocol {
-  switch (value?.toLowerCase()) {
-    case undefined:
-      return "detect";
-    case "http":
-      return "http1";
-    case "kubernetes.io/h2c":
-      return "http2";
-    default:
-      return "opaque";
-  }
+  return value === null ? "detect" : (appProtocols.get(value.toLowerCase()) ?? "opaque");
 }
+
+/** Kubernetes' and Linkerd's names, and what people write besides them. */
+const appProtocols: ReadonlyMap<string, OutboundProtocol> = new Map([
+  ["http", "http1"],
+  ["kubernetes.io/ws", "http1"],
+  ["ws", "http1"],
+  ["kubernetes.io/h2c", "http2"],
+  ["h2c", "http2"],
+  ["http2", "http2"],
+  ["grpc", "http2"],
+  ["https", "tls"],
+  ["kubernetes.io/wss", "tls"],
+  ["wss", "tls"],
+  ["tls", "tls"],
+]);

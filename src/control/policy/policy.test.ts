@@ -122,7 +122,11 @@ describe("watchOutbound", () => {
             { name: "h1", port: 81, appProtocol: "HTTP" },
             { name: "h2", port: 82, appProtocol: "kubernetes.io/h2c" },
             { name: "tcp", port: 83, appProtocol: "linkerd.io/tcp" },
-            { name: "odd", port: 84, appProtocol: "kubernetes.io/ws" },
+            { name: "ws", port: 84, appProtocol: "kubernetes.io/ws" },
+            { name: "rpc", port: 85, appProtocol: "grpc" },
+            { name: "tls", port: 86, appProtocol: "https" },
+            { name: "wss", port: 87, appProtocol: "kubernetes.io/wss" },
+            { name: "odd", port: 88, appProtocol: "example.com/odd" },
           ],
         }),
       )
@@ -134,7 +138,11 @@ describe("watchOutbound", () => {
     [81, "http1"],
     [82, "http2"],
     [83, "opaque"],
-    [84, "opaque"],
+    [84, "http1"],
+    [85, "http2"],
+    [86, "tls"],
+    [87, "tls"],
+    [88, "opaque"],
   ])("port %i of a Service is %s", (port, protocol) => {
     const path = `api.web.svc.cluster.local:${port}`;
     const expected = { kind: "service", namespace: "web", name: "api", port, path, protocol };
