@@ -15,13 +15,14 @@ import type { Filter } from "../route/filter.ts";
 import type { RequestMatch, RouteMatchers } from "../route/match.ts";
 import { defaultBudget, type BudgetOptions } from "../route/retry-budget.ts";
 import { noTimeouts, type RetryRule, type Timeouts } from "../route/rule.ts";
+import type { NamedRoute } from "../route/server-name.ts";
 import type { ResourceRef } from "../telemetry/labels.ts";
 import { filters, ratioOf, type FilterMessage } from "./filter-messages.ts";
 import { profileRoutes, retryBudget } from "./profile-routes.ts";
 import { accrual, grpcRetry, httpRetry } from "./resilience-messages.ts";
 import { endpointInfo, type TranslateOptions } from "./endpoint-set.ts";
 import { defaultRef, resourceRef, serviceRef } from "./resource-ref.ts";
-import { hostMatches, requestMatch, rpcMatch } from "./route-messages.ts";
+import { hostMatches, requestMatch, rpcMatch, sniMatches } from "./route-messages.ts";
 
 /** Where traffic can go. */
 export type BackendPlan =
@@ -77,10 +78,16 @@ export interface PlannedRoute {
   readonly profile: { readonly dst: string; readonly labels: Readonly<Record<string, string>> } | null;
 }
 
+export interface PlannedTlsRoute extends NamedRoute {
+  readonly choice: Choice;
+}
+
 export interface OutboundPlan {
   /** What the traffic is for. */
   readonly parent: ResourceRef;
   readonly protocol: OutboundProtocol;
+  /** For the protocol "tls"; default: none. */
+  readonly tls?: readonly PlannedTlsRoute[];
   /** ms */
   readonly detectTimeout: number;
   /** The most specific one that matches decides. */
@@ -205,11 +212,13 @@ function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan 
     }
     case "opaque":
     case "tls": {
+      const tls = kind.case === "tls" ? tlsRoutes(kind.value.routes, options) : [];
       const tcp = tcpChoice(kind.value.routes, options);
       if (tcp === null) return null;
-      const protocol = tcp.kind === "refuse" ? "forbidden" : "opaque";
+      const protocol = kind.case === "tls" ? "tls" : tcp.kind === "refuse" ? "forbidden" : "opaque";
       return {
         protocol,
+        tls,
         detectTimeout: options.detectTimeout,
         http: [],
         grpc: false,
@@ -318,6 +327,15 @@ function routeBackend(message: BackendMessage | undefined, weight: number, optio
     filters: filters(message?.filters ?? []),
     timeout: milliseconds(message?.requestTimeout, 0),
   };
+}
+
+/** A rule that refuses keeps its names: their connections go nowhere else. */
+function tlsRoutes(routes: readonly TlsRoute[], options: PlanOptions): PlannedTlsRoute[] {
+  return routes.map((route) => {
+    const found = tcpChoice([route], options);
+    const invalid: Refusal = { kind: "refuse", cause: "unexpected", message: "The route has no backend" };
+    return { snis: sniMatches(route.snis), choice: found ?? invalid };
+  });
 }
 
 function tcpChoice(routes: ReadonlyArray<OpaqueRoute | TlsRoute>, options: PlanOptions): Choice | null {

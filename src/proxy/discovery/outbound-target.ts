@@ -18,6 +18,7 @@ import type {
 import { FilterChain } from "../route/filter.ts";
 import { defaultBudget, RetryBudget } from "../route/retry-budget.ts";
 import { Shares } from "../route/shares.ts";
+import { routeByServerName, type NamedRoute } from "../route/server-name.ts";
 import { matchesEverything, RouteFinder, type RouteMatchers } from "../route/match.ts";
 import { LazyCounter, type Family } from "#lib/metrics/registry.ts";
 import type { DetectCells } from "../detect/detection.ts";
@@ -123,6 +124,7 @@ export class LiveTarget implements OutboundTarget {
   private parent: ResourceRef = defaultRef("unknown");
   private readonly options: TargetOptions;
   private readonly notFound: HttpRefusal;
+  private tls: ReadonlyArray<NamedRoute & { readonly balancer: Balancer }> = [];
   private routes = new RouteFinder<LiveRoute>([]);
   /** The answer to every request when there is no choice. */
   private always: HttpRoute | HttpRefusal | null = null;
@@ -167,12 +169,18 @@ export class LiveTarget implements OutboundTarget {
     if (!Bun.deepEquals(this.budget.options, plan.budget))
       this.budget = new RetryBudget(plan.budget, this.options.clock);
     this.tcp = this.tcpBalancer(plan.tcp);
+    this.tls = (plan.tls ?? []).map(({ snis, choice }) => ({ snis, balancer: this.tcpBalancer(choice) }));
     const routes = plan.http.map((route) => this.live(route, plan.grpc));
     this.routes = new RouteFinder(routes);
     const [only] = routes;
     const fixed = routes.length === 1 && only?.outcomes.length === 1 && matchesEverything(only.match);
     this.always = fixed ? (only?.outcomes[0] ?? null) : null;
     for (const backend of before) this.options.backends.release(backend);
+  }
+
+  byServerName(serverName: string | null): Balancer | null {
+    const { balancer } = routeByServerName(this.tls, serverName) ?? { balancer: null };
+    return balancer === nowhere ? null : balancer;
   }
 
   route(head: RequestHead): HttpRoute | HttpRefusal {
@@ -286,6 +294,7 @@ const protocolLabels: Readonly<Record<OutboundProtocol, string>> = {
   http2: "http/2",
   detect: "detect",
   opaque: "opaq",
+  tls: "tls",
   forbidden: "opaq",
   shed: "opaq",
 };

@@ -8,6 +8,7 @@ import type {
   HttpRouteMatch,
   PathMatch as PathMessage,
 } from "#rpc/gen/http_route_pb.ts";
+import type { SniMatch } from "#rpc/gen/tls_route_pb.ts";
 import type { HostMatch, NamedMatch, PathMatch, RequestMatch, ValueMatch } from "../route/match.ts";
 import { nothing, wholeText } from "../route/pattern.ts";
 
@@ -18,7 +19,10 @@ const registeredMethods: ReadonlyMap<number, string> = new Map(
 /** Stands for a kind of match that is newer than we are: never for a wider one. */
 const never: RequestMatch = { path: { kind: "regex", pattern: nothing }, method: null, headers: [], query: [] };
 
-export function hostMatches(messages: readonly HostMessage[]): HostMatch[] {
+export const sniMatches: (messages: readonly SniMatch[]) => HostMatch[] = namesOf;
+export const hostMatches: (messages: readonly HostMessage[]) => HostMatch[] = namesOf;
+
+function namesOf(messages: ReadonlyArray<Pick<HostMessage | SniMatch, "match">>): HostMatch[] {
   const out: HostMatch[] = [];
   for (const { match } of messages) {
     if (match.case === "exact") out.push({ kind: "exact", host: match.value.toLowerCase() });

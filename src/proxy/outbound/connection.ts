@@ -7,7 +7,7 @@ import { ServerSession } from "../http/h2/server-session.ts";
 import { ServerConnection } from "../http/server-connection.ts";
 import { OutboundHttpSession } from "./http-session.ts";
 import type { OutboundShared } from "./options.ts";
-import type { OutboundTarget } from "./ports.ts";
+import type { Balancer, OutboundTarget } from "./ports.ts";
 import { OutboundTcpSession } from "./tcp-session.ts";
 
 const nothing = Buffer.alloc(0);
@@ -90,6 +90,11 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
           return;
         }
         this.detect(target);
+        return;
+      case "tls": {
+        const { clock } = shared.options;
+        Detection.start(socket, this, { tls: true, timeout: target.detectTimeout, clock, cells: null }, this.early);
+      }
     }
   }
 
@@ -107,6 +112,7 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
     const listener: OutboundTcpSession = new OutboundTcpSession(
       shared,
       target,
+      target.tcp,
       this.socket,
       { onServerSpoke },
       (error) => {
@@ -131,6 +137,10 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
     const { target, listener } = this;
     if (target === null) return;
     target.source.readBytes += initial.length - this.early.length;
+    if (target.protocol === "tls") {
+      this.passTls(target, detected, initial, ended);
+      return;
+    }
     if (detected.kind === "tls") target.detect.lost("tls");
     if (detected.kind !== "http1" && detected.kind !== "http2") {
       if (listener === null) this.passBytes(initial, ended);
@@ -142,6 +152,22 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
     listener?.abandon();
     if (detected.kind === "http1") this.serveHttp(initial, ended);
     else this.serveHttp2(initial, ended);
+  }
+
+  /** As it is, to where its server name says. */
+  private passTls(target: OutboundTarget, detected: Detected, initial: Buffer, ended: boolean): void {
+    const { options } = this.shared;
+    const serverName = detected.kind === "tls" ? detected.serverName : null;
+    const balancer = detected.kind === "tls" ? target.byServerName(serverName) : null;
+    if (balancer !== null) {
+      this.passBytes(initial, ended, balancer);
+      return;
+    }
+    const why = detected.kind === "tls" ? "whose server name has no route" : "that is not TLS, where TLS is routed";
+    options.log.info(`Connection ${why}`, { target: formatAddr(this.dst), serverName });
+    options.errors.tcpFailed("route-not-found", null);
+    this.socket.handler = this;
+    this.socket.terminate();
   }
 
   onClosed(error: MeshError | null): void {
@@ -167,10 +193,11 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
     if (shared.options.drain.draining) this.http.finish();
   }
 
-  private passBytes(initial: Buffer, ended: boolean): void {
-    const { target, shared } = this;
+  private passBytes(initial: Buffer, ended: boolean, balancer: Balancer | null = null): void {
+    const { target, shared, socket } = this;
     if (target === null) return;
-    new OutboundTcpSession(shared, target, this.socket, { initial, ended }, (error) => this.end(error)).start();
+    const onOver = (error: MeshError | null): void => this.end(error);
+    new OutboundTcpSession(shared, target, balancer ?? target.tcp, socket, { initial, ended }, onOver).start();
   }
 
   private end(error: MeshError | null): void {

@@ -19,8 +19,8 @@ export interface Discovery {
   lookup(addr: SocketAddr, onFound: (target: OutboundTarget) => void): () => void;
 }
 
-/** How to treat connections to a destination. `forbidden`: its service has no such port. `shed`: too many destinations are in use. */
-export type OutboundProtocol = "detect" | "opaque" | "http1" | "http2" | "forbidden" | "shed";
+/** How to treat connections to a destination. `tls`: by server name. `forbidden`: its service has no such port. `shed`: too many destinations are in use. */
+export type OutboundProtocol = "detect" | "opaque" | "tls" | "http1" | "http2" | "forbidden" | "shed";
 
 /**
  * One destination. Its fields are live: they may change while connections use it, and every request reads them anew.
@@ -40,8 +40,10 @@ export interface OutboundTarget {
   count(): void;
   /** Cells of accepted connections (peer="src"). */
   readonly source: TransportCells;
-  /** Where whole connections go: opaque and TLS. */
+  /** Where whole connections go. */
   readonly tcp: Balancer;
+  /** Where a connection of the application's own TLS goes; null: no route is for that name (null: it sends none). */
+  byServerName(serverName: string | null): Balancer | null;
   /** The route of a request. Returns ready-made objects: called once per request, must not allocate. */
   route(head: RequestHead): HttpRoute | HttpRefusal;
   /** One more and one fewer connection that uses the target. */

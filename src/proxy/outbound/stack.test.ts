@@ -10,6 +10,7 @@ import { testAuthority, testContext } from "#lib/net/testing/pairs.ts";
 import { upgradeServer } from "#lib/net/tls.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { decodeTransportHeader, transportProtocol } from "#wire/transport-header/transport-header.ts";
+import { clientHello } from "#wire/tls-hello/testing/hello.ts";
 import type { Failure } from "../http/ports.ts";
 import { CountingHttp, CountingTransport } from "../http/testing/cells.ts";
 import { dial, endOf, http2Get, WireServer } from "../http/testing/wire.ts";
@@ -124,6 +125,7 @@ function setup(options: Setup) {
     serverFirst: false,
     count: () => detected.push("counted"),
     tcp: balancer,
+    byServerName: (serverName) => (serverName === "shop.example" ? balancer : null),
     route: () => options.refusal ?? { kind: "forward", balancer, cells: () => http, unrouted, requests, extras: null },
     hold: () => holds++,
     release: () => holds--,
@@ -206,6 +208,33 @@ function deadPort(): number {
   listener.close();
   return port;
 }
+
+describe("TLS of the application, where it is routed by name", () => {
+  test("passes as it is to where its server name goes, from its first byte on", async () => {
+    const app = server();
+    const t = setup({ endpoints: [new FakeEndpoint(app.port)], protocol: "tls" });
+    const client = await t.client();
+    const hello = clientHello({ serverName: "shop.example" }).toString("latin1");
+    for (const part of [hello.slice(0, 9), hello.slice(9)]) {
+      client.send(part);
+      await Bun.sleep(1);
+    }
+    expect(await (await app.next()).take((text) => text.length === hello.length)).toBe(hello);
+    client.socket.terminate();
+  });
+
+  test("is refused when no route is for its name, and so is what is not TLS", async () => {
+    const app = server();
+    const t = setup({ endpoints: [new FakeEndpoint(app.port)], protocol: "tls" });
+    const none = clientHello({ serverName: "other.example" }).toString("latin1");
+    for (const bytes of [none, get]) {
+      const client = await t.client();
+      client.send(bytes);
+      expect(await client.end()).toBe("connection-reset");
+    }
+    expect([app.accepted, t.tcpFailures, t.holds()]).toEqual([0, ["route-not-found", "route-not-found"], 0]);
+  });
+});
 
 const get = "GET /a HTTP/1.1\r\nHost: web\r\n\r\n";
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";

@@ -4,7 +4,7 @@ import { TcpForward, type ForwardOwner } from "../http/tcp-forward.ts";
 import { connectEndpoint, prologue } from "./endpoint-connect.ts";
 import { causeOf } from "./http-session.ts";
 import { maxAttempts, type OutboundShared } from "./options.ts";
-import type { Endpoint, OutboundTarget, PickWaiter } from "./ports.ts";
+import type { Balancer, Endpoint, OutboundTarget, PickWaiter } from "./ports.ts";
 
 /** What was read of a client, and whether its end was seen. */
 export interface Said {
@@ -15,7 +15,7 @@ export interface Said {
 /** One connection that is passed on as bytes, or may be: it picks an endpoint once and stays with it. */
 export class OutboundTcpSession implements ForwardOwner, PickWaiter {
   private readonly shared: OutboundShared;
-  private readonly target: OutboundTarget;
+  private readonly balancer: Balancer;
   private readonly onOver: (error: MeshError | null) => void;
   private readonly forward: TcpForward;
   private readonly startedAt: number;
@@ -27,19 +27,20 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
   /** `said`: by the client; or it says nothing and the server is listened to. */
   constructor(
     shared: OutboundShared,
-    target: OutboundTarget,
+    { source }: OutboundTarget,
+    balancer: Balancer,
     client: Socket,
     said: Said | { readonly onServerSpoke: () => void },
     onOver: (error: MeshError | null) => void,
   ) {
     this.shared = shared;
-    this.target = target;
+    this.balancer = balancer;
     this.onOver = onOver;
     this.startedAt = shared.options.clock.now();
     this.forward =
       "initial" in said
-        ? TcpForward.of(client, target.source, this, said.initial, said.ended)
-        : TcpForward.listening(client, target.source, this, said.onServerSpoke);
+        ? TcpForward.of(client, source, this, said.initial, said.ended)
+        : TcpForward.listening(client, source, this, said.onServerSpoke);
   }
 
   /** After listening: the client's bytes go there. */
@@ -53,13 +54,13 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
   }
 
   start(): void {
-    const { tcp } = this.target;
-    const endpoint = tcp.pick();
+    const { balancer } = this;
+    const endpoint = balancer.pick();
     if (endpoint !== null) {
       this.use(endpoint);
       return;
     }
-    const outcome = tcp.wait(this);
+    const outcome = balancer.wait(this);
     if (outcome === "queued") this.waiting = true;
     else this.refused(outcome);
   }
@@ -112,7 +113,7 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
   }
 
   onEnded(error: MeshError | null, opened: boolean): void {
-    if (this.waiting) this.target.tcp.giveUp(this);
+    if (this.waiting) this.balancer.giveUp(this);
     this.endpoint?.ended(opened && error !== null);
     this.endpoint = null;
     this.onOver(error);
