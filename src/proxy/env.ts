@@ -1,6 +1,6 @@
 /** Reads typed values out of environment variables and remembers what was wrong and what was asked for. */
 import { parseDuration } from "#lib/duration.ts";
-import { parseCidrs, parseIp, type Cidr } from "#lib/net-addr.ts";
+import { formatIp, parseCidrs, parseIp, type Cidr } from "#lib/net-addr.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import { errorChain } from "#lib/errors.ts";
 import { parsePortRanges, type PortRange } from "#lib/port-list.ts";
@@ -112,8 +112,9 @@ export class Env {
   ips(name: string): string[] {
     return this.parsed<string[]>(name, [], "IP addresses separated by commas", (text) => {
       const parts = text.split(",").map((part) => part.trim());
-      const ips = parts.filter((part) => part !== "");
-      return ips.every((ip) => parseIp(ip) !== null) ? ips : null;
+      const ips = parts.filter((part) => part !== "").map(parseIp);
+      // In the one form in which addresses of connections come.
+      return ips.includes(null) ? null : ips.filter((ip) => ip !== null).map(formatIp);
     });
   }
 

@@ -143,6 +143,23 @@ describe("a pair of proxies", () => {
     expect(client.metrics()).toMatch(/control_identity_cert_expiration_timestamp_seconds 1\d{9}/);
   });
 
+  test("talks over IPv6 as well, and says so with brackets", async () => {
+    const own = Bun.serve({ hostname: "::1", port: 0, fetch: echo });
+    closing.push(() => void own.stop(true));
+    const env = { INBOUND_LISTEN_ADDR: "[::1]:0", OUTBOUND_LISTEN_ADDR: "[::1]:0" };
+    const server = await proxy({ identity: serverId, env }).ready();
+    const port = own.port ?? 0;
+    control.setService(service, name, [
+      { ip: "::1", port, identity: serverId, transportPort: server.proxy.inbound.port },
+    ]);
+    const client = await proxy({ identity: clientId, outboundDst: service, env }).ready();
+    const response = await fetch(`http://[::1]:${client.proxy.outbound[0]?.port}/six`);
+    const seen = (await response.json()) as { headers: Record<string, string>; path: string };
+    expect([seen.path, seen.headers["l5d-client-id"]]).toEqual(["/six", clientId]);
+    expect(client.series("tcp_open_total", 'peer="dst"', `target_addr="[::1]:${port}"`)[0]).toEndWith(" 1");
+    expect(server.series("request_total", `target_addr="[::1]:${port}"`, 'target_ip="::1"')[0]).toEndWith(" 1");
+  });
+
   test("refuses an endpoint that can't prove the expected identity", async () => {
     const { client, target, server } = await pair({ client: { OUTBOUND_HTTP_FAILFAST_TIMEOUT: "100ms" } });
     control.setEndpoints(`${name}:80`, [
