@@ -76,6 +76,8 @@ export interface OutboundConfig extends DirectionConfig {
   readonly maxIdlePerEndpoint: number;
   /** Whether error answers carry l5d-proxy-error and l5d-proxy-connection. */
   readonly informationalHeaders: boolean;
+  /** Whether requests of HTTP/1 go by HTTP/2 between proxies. Our own setting; docs/protocols.md says when it pays. */
+  readonly upgradeHttp1: boolean;
   /** The logical destination comes from Host or l5d-dst-override. */
   readonly ingressMode: boolean;
   /** Addresses outside of these are not looked up; empty looks up all. */
@@ -195,6 +197,7 @@ function readOutbound(env: Env): OutboundConfig {
     tcpFailfastTimeout: env.duration("OUTBOUND_TCP_FAILFAST_TIMEOUT", failfast),
     maxIdlePerEndpoint: env.count("OUTBOUND_MAX_IDLE_CONNS_PER_ENDPOINT", 10_000),
     informationalHeaders: !env.flag("OUTBOUND_DISABLE_INFORMATIONAL_HEADERS") && !ingressMode,
+    upgradeHttp1: env.flag("OUTBOUND_HTTP1_UPGRADE"),
     ingressMode,
     profileNetworks: env.cidrs("DESTINATION_PROFILE_NETWORKS"),
     profileTimeout: env.duration("DESTINATION_PROFILE_INITIAL_TIMEOUT", 500),

@@ -143,6 +143,24 @@ describe("a pair of proxies", () => {
     expect(client.metrics()).toMatch(/control_identity_cert_expiration_timestamp_seconds 1\d{9}/);
   });
 
+  test("brings HTTP/1 by HTTP/2 where that is set, and the application sees HTTP/1 all the same", async () => {
+    const { client, server } = await pair({ client: { OUTBOUND_HTTP1_UPGRADE: "true" } });
+    const ask = async (path: string): Promise<Response> =>
+      await fetch(`${client.outboundUrl}${path}`, { method: "POST", body: path });
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, at) => ask(`/${at}`)));
+    for (const [at, answer] of answers.entries()) {
+      expect(await answer.json()).toMatchObject({ path: `/${at}`, body: `/${at}`, method: "POST" });
+      expect(answer.headers.get("l5d-orig-proto")).toBeNull();
+    }
+    const connections = server.series("inbound_tcp_transport_header_connections_total");
+    expect(connections).toEqual([expect.stringMatching(/session_protocol="http\/2".* 1$/)]);
+    // What may become a tunnel stays HTTP/1.
+    const headers = { connection: "upgrade", upgrade: "websocket" };
+    await fetch(client.outboundUrl, { headers });
+    const opened = server.series("inbound_tcp_transport_header_connections_total", 'session_protocol="http/1"');
+    expect(opened[0]).toEndWith(" 1");
+  });
+
   test("talks over IPv6 as well, and says so with brackets", async () => {
     const own = Bun.serve({ hostname: "::1", port: 0, fetch: echo });
     closing.push(() => void own.stop(true));

@@ -15,6 +15,8 @@ export interface EndpointInfo {
   readonly tls: EndpointTls | null;
   readonly transportPort: number | null;
   readonly authorityOverride: string | null;
+  /** protocol_hint h2; default: no. */
+  readonly http2?: boolean;
   /** Relative; 10,000 is usual. */
   readonly weight: number;
   /** Destination metric labels, without the dst_ prefix. */
@@ -46,6 +48,7 @@ export class BalancedEndpoint implements Endpoint {
   readonly tls: EndpointTls | null;
   readonly transportPort: number | null;
   readonly authorityOverride: string | null;
+  readonly takesHttp2: boolean;
   readonly transport: TransportCells;
   readonly info: EndpointInfo;
   connections: EndpointConnections | null = null;
@@ -80,6 +83,7 @@ export class BalancedEndpoint implements Endpoint {
     this.tls = info.tls;
     this.transportPort = info.transportPort;
     this.authorityOverride = info.authorityOverride;
+    this.takesHttp2 = info.http2 === true && info.tls !== null;
     this.transport = transport;
     this.clock = context.clock;
     this.load = new PeakEwma(context.clock.now());

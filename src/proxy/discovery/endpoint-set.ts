@@ -25,6 +25,7 @@ export function endpointInfo(message: WeightedAddr, setLabels: Labels, options: 
     tls: options.identityEnabled ? endpointTls(message.tlsIdentity) : null,
     transportPort: transportPort > 0 && transportPort < 65536 ? transportPort : null,
     authorityOverride: authority === "" ? null : authority,
+    ...(message.protocolHint?.protocol.case === "h2" ? { http2: true } : {}),
     weight: message.weight,
     labels: { ...setLabels, ...message.metricLabels },
   };

@@ -1,7 +1,7 @@
 import type { MeshError } from "#lib/errors.ts";
 import { header, type RequestHead } from "#wire/http1/head.ts";
 import { changeRequest } from "../http/edit-head.ts";
-import { BlockRequest } from "../http/h2/heads.ts";
+import { BlockRequest, origProto, restoredRequest } from "../http/h2/heads.ts";
 import type { Failure, FailureCause, HttpCells } from "../http/ports.ts";
 import type { ExchangeEnd, RequestControl, RequestHandler } from "../http/request-handler.ts";
 import type { AppPool } from "./app-pools.ts";
@@ -46,7 +46,14 @@ export class InboundHttpSession implements RequestHandler {
     } else if (shared.inFlight > shared.options.maxInFlight) {
       this.fail(connection, "load-shed", "Too many requests at a time");
     } else if (verdict.filters === null || this.filter(connection, head, verdict.filters)) {
-      connection.send(this.speaksHttp2(head) ? this.pool.http2 : this.pool.http1);
+      if (!(head instanceof BlockRequest)) connection.send(this.pool.http1);
+      else if (!this.broughtByHttp2(head)) connection.send(this.pool.http2);
+      else {
+        // What filters have changed has no old form.
+        const restored = verdict.filters === null ? restoredRequest(head) : null;
+        if (restored !== null) connection.replace(restored);
+        connection.send(this.pool.http1);
+      }
     }
   }
 
@@ -67,9 +74,8 @@ export class InboundHttpSession implements RequestHandler {
   }
 
   /** A peer of the mesh may bring requests of HTTP/1 by HTTP/2, and says so. */
-  private speaksHttp2(head: RequestHead): boolean {
-    if (!(head instanceof BlockRequest)) return false;
-    return this.facts.tls.kind !== "meshed" || head.block.get("l5d-orig-proto") === null;
+  private broughtByHttp2(head: BlockRequest): boolean {
+    return this.facts.tls.kind === "meshed" && head.block.get(origProto) !== null;
   }
 
   onUnsent(connection: RequestControl, error: MeshError): void {

@@ -383,13 +383,33 @@ describe("the mesh's TLS", () => {
     const app = await t.app.next();
     expect(await app.take("\r\n\r\n")).toBe("GET / HTTP/1.1\r\nhost: web\r\nl5d-client-id: web.test\r\n\r\n");
     app.send(ok);
-    expect(await client.take("ok")).toContain("ok");
+    // The peer hears what the application spoke.
+    expect(await client.take("ok")).toContain("l5d-orig-proto\x08HTTP/1.1");
     // The next one goes by the connection that was kept, and is written at once.
     client.send(`\0\0${length}\x01\x05\0\0\0\x03\x82\x86\x84\x41\x03web${field}`);
     expect(await app.take("\r\n\r\n")).toBe("GET / HTTP/1.1\r\nhost: web\r\nl5d-client-id: web.test\r\n\r\n");
     app.send(ok);
     await client.take("ok");
     expect([t.app.accepted, t.http.ends.length]).toEqual([1, 2]);
+    client.socket.terminate();
+  });
+
+  test.each([
+    ["HTTP/1.0", "GET / HTTP/1.0"],
+    ["HTTP/1.1; absolute-form", "GET http://web/ HTTP/1.1"],
+    ["HTTP/1.0; absolute-form", "GET http://web/ HTTP/1.0"],
+    ["HTTP/3", "GET / HTTP/1.1"],
+  ])("restores a request of %s exactly", async (version, line) => {
+    const t = setup({ port: null });
+    const client = await t.client(mesh("voting.test", [transportProtocol]));
+    const header = encodeTransportHeader({ port: 9090, name: null, session: "http2" }).toString("latin1");
+    const field = `\0\x0el5d-orig-proto${String.fromCharCode(version.length)}${version}`;
+    const length = String.fromCharCode(8 + field.length);
+    client.send(header + http2Get.replace("\0\0\x08\x01", `\0\0${length}\x01`) + field);
+    const app = await t.app.next();
+    expect(await app.take("\r\n\r\n")).toBe(`${line}\r\nhost: web\r\nl5d-client-id: web.test\r\n\r\n`);
+    app.send(`${ok.replace("HTTP/1.1", "HTTP/1.0")}`);
+    expect(await client.take("ok")).toContain("l5d-orig-proto\x08HTTP/1.0");
     client.socket.terminate();
   });
 

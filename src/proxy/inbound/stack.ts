@@ -13,7 +13,7 @@ import { InboundServerConnection } from "./connection.ts";
 import type { InboundOptions, InboundShared } from "./options.ts";
 
 /** Response headers that only a proxy may say. */
-const strippedResponse: ReadonlySet<string> = new Set(["l5d-proxy-connection", "l5d-proxy-error"]);
+const strippedResponse: ReadonlySet<string> = new Set(["l5d-proxy-connection", "l5d-proxy-error", "l5d-orig-proto"]);
 
 export interface InboundStack {
   /** Takes a connection over. `dst`: its original destination, or null when it is to the proxy's own port. */

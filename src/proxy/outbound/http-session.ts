@@ -158,7 +158,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     const out: MirroredRequest[] = [];
     for (const { ratio, route } of this.route?.extras?.mirrors ?? []) {
       if (shared.mirrors >= maxMirrors || (ratio < 1 && shared.options.random.next() >= ratio)) continue;
-      out.push(new MirroredRequest(client, route, (to) => endpointPool(shared, to, this.version), shared));
+      out.push(new MirroredRequest(client, route, (to) => endpointPool(shared, to, this.versionFor(to)), shared));
     }
     return out;
   }
@@ -219,9 +219,16 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     const { connection } = this;
     if (connection === null) return;
     connection.authority = endpoint.authorityOverride;
-    const pool = endpointPool(this.shared, endpoint, this.version);
+    const pool = endpointPool(this.shared, endpoint, this.versionFor(endpoint));
     if (this.guard === null) connection.send(pool);
     else this.guard.send(pool, connection);
+  }
+
+  /** A request that may become a tunnel stays one of HTTP/1. */
+  private versionFor({ takesHttp2 }: Endpoint): HttpVersion {
+    const { version, head, shared } = this;
+    if (version === "http2" || shared.options.upgradeHttp1 !== true || !takesHttp2 || head === null) return version;
+    return head.upgrade === null && head.method !== "CONNECT" ? "http2" : "http1";
   }
 
   onEndpoint(endpoint: Endpoint): void {

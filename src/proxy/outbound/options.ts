@@ -40,6 +40,8 @@ export interface OutboundOptions {
   readonly maxIdlePerEndpoint: number;
   /** Requests at a time; more are shed. Linkerd: 100 000. */
   readonly maxInFlight: number;
+  /** Whether requests of HTTP/1 go to meshed endpoints by HTTP/2, where the control plane says that they take it. Default: no. */
+  readonly upgradeHttp1?: boolean;
   /** Options of connections to endpoints; 0 leaves the kernel's. Linkerd: 10 000 and 30 000. */
   readonly connectKeepAlive: number;
   readonly connectUserTimeout: number;

@@ -170,6 +170,8 @@ export interface Endpoint {
   readonly transportPort: number | null;
   /** Replaces Host (authority_override), or null. */
   readonly authorityOverride: string | null;
+  /** Its proxy takes requests of HTTP/1 by HTTP/2 (protocol_hint h2). */
+  readonly takesHttp2: boolean;
   /** Cells of connections to it (peer="dst"). */
   readonly transport: TransportCells;
   /** Belongs to the outbound stack: the connections that it keeps. The balancer calls `retire` when it drops the endpoint. */

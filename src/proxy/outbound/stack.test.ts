@@ -35,6 +35,7 @@ class FakeEndpoint implements Endpoint {
   readonly tls: EndpointTls | null;
   readonly transportPort: number | null;
   readonly authorityOverride: string | null;
+  readonly takesHttp2 = false;
   readonly transport = new CountingTransport();
   connections = null;
   readonly log: string[] = [];

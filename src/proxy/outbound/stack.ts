@@ -14,7 +14,7 @@ import type { OutboundOptions, OutboundShared } from "./options.ts";
 import { ReplayMemory } from "./replay-memory.ts";
 
 /** Response headers between proxies that are not the application's business. */
-const strippedResponse: ReadonlySet<string> = new Set(["l5d-proxy-connection"]);
+const strippedResponse: ReadonlySet<string> = new Set(["l5d-proxy-connection", "l5d-orig-proto"]);
 
 export interface OutboundStack {
   /** Takes a connection over. `dst`: its original destination, never an address of this proxy. */

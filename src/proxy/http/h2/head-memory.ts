@@ -1,6 +1,6 @@
 import type { FlatHeaders, RequestHead, ResponseHead } from "#wire/http1/head.ts";
 import { repeated, type HeaderBlock } from "#wire/http2/header-block.ts";
-import { BlockRequest, BlockResponse, requestToSend, responseToSend } from "./heads.ts";
+import { BlockRequest, BlockResponse, requestToSend, responseToSend, restoredResponse } from "./heads.ts";
 
 /**
  * What heads that come again are on the other side: the same object each time, so that encoders and the HTTP/1 drivers
@@ -11,6 +11,7 @@ export class HeadMemory {
   private readonly requests = new WeakMap<HeaderBlock, BlockRequest>();
   private readonly responses = new WeakMap<HeaderBlock, BlockResponse>();
   private readonly sent = new WeakMap<object, HeaderBlock>();
+  private readonly restored = new WeakMap<object, HeaderBlock>();
   private readonly stripResponse: ReadonlySet<string>;
   private keys = 0;
 
@@ -48,14 +49,15 @@ export class HeadMemory {
     // Heads of HTTP/1 are shared by connections, whose `extra` differs.
     const source = extra.length > 0 && !(head instanceof BlockRequest) ? null : this.source(head);
     if (source === null || authority !== null) return requestToSend(head, extra, authority);
-    return this.remember(source, () => requestToSend(head, extra, null));
+    return this.remember(this.sent, source, () => requestToSend(head, extra, null));
   }
 
-  /** The block to send a response as. */
-  responseToSend(head: ResponseHead): HeaderBlock {
+  /** The block to send a response as. `restored`: to a request of HTTP/1 that another proxy brought by HTTP/2. */
+  responseToSend(head: ResponseHead, restored = false): HeaderBlock {
     const source = this.source(head);
-    if (source === null) return responseToSend(head, this.stripResponse);
-    return this.remember(source, () => responseToSend(head, this.stripResponse));
+    const make = restored ? restoredResponse : responseToSend;
+    if (source === null) return make(head, this.stripResponse);
+    return this.remember(restored ? this.restored : this.sent, source, () => make(head, this.stripResponse));
   }
 
   /** The object that stands for every repetition of a head, or null. */
@@ -65,13 +67,13 @@ export class HeadMemory {
     return head.shared ? head : null;
   }
 
-  private remember(source: object, make: () => HeaderBlock): HeaderBlock {
-    let block = this.sent.get(source);
+  private remember(sent: WeakMap<object, HeaderBlock>, source: object, make: () => HeaderBlock): HeaderBlock {
+    let block = sent.get(source);
     if (block === undefined) {
       block = make();
       // One that is passed on as it came has its key already.
       if (block.memoKey === 0) repeated(block, ++this.keys);
-      this.sent.set(source, block);
+      sent.set(source, block);
     }
     return block;
   }

@@ -10,6 +10,13 @@ import { hopByHop, keptFields, meshPrefix } from "../rewrite.ts";
 
 const none: FlatHeaders = [];
 
+/**
+ * Says, between proxies, that a request of HTTP/1 comes by HTTP/2: "HTTP/1.1" or "HTTP/1.0", with "; absolute-form" when
+ * its target was an URL. In a response: the version of the server's answer.
+ */
+export const origProto = "l5d-orig-proto";
+const absoluteForm = "; absolute-form";
+
 /** A request that came by HTTP/2. */
 export class BlockRequest implements RequestHead {
   readonly block: HeaderBlock;
@@ -17,7 +24,7 @@ export class BlockRequest implements RequestHead {
   readonly target: string;
   readonly path: string;
   readonly authority: string;
-  readonly minor = 1;
+  readonly minor: 0 | 1;
   readonly body: "none" | "length" | "chunked";
   readonly length: number;
   readonly keepAlive = true;
@@ -28,13 +35,19 @@ export class BlockRequest implements RequestHead {
   forwarded: Uint8Array | null = null;
   private list: FlatHeaders | null = null;
 
-  /** `fin`: the head is all of it. */
-  constructor(block: HeaderBlock, fin: boolean) {
+  /**
+   * @param fin the head is all of it
+   * @param origProto how it came to the proxy that sent it ({@link origProto}); "" for a request of HTTP/2
+   */
+  constructor(block: HeaderBlock, fin: boolean, origProto = "") {
     this.block = block;
     this.method = block.method;
-    this.target = this.path = block.path;
     this.authority = (block.authority === "" ? (block.get("host") ?? "") : block.authority).toLowerCase();
+    this.path = block.path;
+    this.target = origProto.endsWith(absoluteForm) ? `http://${this.authority}${block.path}` : block.path;
     this.body = fin ? "none" : block.contentLength >= 0 ? "length" : "chunked";
+    // A body without a length is none in HTTP/1.0.
+    this.minor = origProto.startsWith("HTTP/1.0") && this.body !== "chunked" ? 0 : 1;
     this.length = Math.max(0, block.contentLength);
   }
 
@@ -118,8 +131,8 @@ function withOneCookie(fields: string[]): string[] {
 export function requestToSend(head: RequestHead, extra: FlatHeaders, authority: string | null): HeaderBlock {
   if (!(head instanceof BlockRequest)) {
     const line = { method: head.method, scheme: "http", authority: authority ?? head.authority, path: head.path };
-    const form = head.target === head.path ? "" : "; absolute-form";
-    return requestBlock(line, [...passing(head, true), ...extra, "l5d-orig-proto", `HTTP/1.${head.minor}${form}`]);
+    const form = head.target === head.path ? "" : absoluteForm;
+    return requestBlock(line, [...passing(head, true), ...extra, origProto, `HTTP/1.${head.minor}${form}`]);
   }
   const { block } = head;
   const { fields, regularStart } = block;
@@ -139,6 +152,20 @@ export function requestToSend(head: RequestHead, extra: FlatHeaders, authority: 
   // Every field was judged when it came, so it need not be judged again.
   const all = [...pseudo, ...regular, ...extra];
   return blockWithFields(block, all, pseudo.length, { authority: authority ?? block.authority });
+}
+
+/**
+ * The request as it was before a proxy made it one of HTTP/2, to be sent by HTTP/1; null when it is that already, as
+ * nearly all are.
+ */
+export function restoredRequest({ block, body }: BlockRequest): BlockRequest | null {
+  const value = block.get(origProto) ?? "";
+  return value === "" || value === "HTTP/1.1" ? null : new BlockRequest(block, body === "none", value);
+}
+
+/** The answer of a server of HTTP/1 to such a request, for the proxy that sent it. */
+export function restoredResponse(head: ResponseHead, strip: ReadonlySet<string>): HeaderBlock {
+  return responseBlock(head.status, [...passing(head, false, strip), origProto, `HTTP/1.${head.minor}`]);
 }
 
 /**

@@ -9,7 +9,7 @@ import { idempotent } from "../idempotent.ts";
 import type { ErrorAnswer } from "../ports.ts";
 import type { ExchangeEnd, RequestControl, RequestHandler } from "../request-handler.ts";
 import type { HeadMemory } from "./head-memory.ts";
-import { forbiddenIn, grpcStatusOf } from "./heads.ts";
+import { BlockResponse, forbiddenIn, grpcStatusOf, origProto } from "./heads.ts";
 
 /** What the streams of one connection share. */
 export interface StreamContext {
@@ -43,6 +43,7 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
   authority: string | null = null;
   request: RequestHead;
   private readonly stream: Http2Stream;
+  private readonly block: HeaderBlock;
   private readonly context: StreamContext;
   private readonly handler: RequestHandler;
   private upstream: Upstream | null = null;
@@ -64,6 +65,7 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
 
   constructor(stream: Http2Stream, block: HeaderBlock, fin: boolean, context: StreamContext, handler: RequestHandler) {
     this.stream = stream;
+    this.block = block;
     this.context = context;
     this.handler = handler;
     this.request = context.heads.request(block, fin);
@@ -195,7 +197,9 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
 
   onResponse(head: ResponseHead, body: BodyKind): void {
     this.status = head.status;
-    const block = this.context.heads.responseToSend(head);
+    // What goes to a server of HTTP/1 came from a client of one, if its proxy says so.
+    const restored = !(head instanceof BlockResponse) && this.block.get(origProto) !== null;
+    const block = this.context.heads.responseToSend(head, restored);
     if (body === "none") this.pendingHead = block;
     else this.stream.sendHeaders(block, false);
     this.handler.onResponse(head);
