@@ -66,14 +66,18 @@ const numbers: Record<string, string> = {
   "io.linkerd.proxy.outbound.ProxyProtocol": "detect=1 opaque=2 http1=3 http2=4 grpc=5 tls=6",
   "io.linkerd.proxy.outbound.ProxyProtocol.Detect": "timeout=1 opaque=2 http1=3 http2=4",
   "io.linkerd.proxy.outbound.HttpRoute.Rule":
-    "matches=1 filters=2 backends=3 requestTimeout=4 timeouts=5 retry=6 allow_l5d_request_headers=7",
+    "matches=1 filters=2 backends=3 requestTimeout=4 timeouts=5 retry=6 allow_l5d_request_headers=7 faults=1001",
   "io.linkerd.proxy.outbound.HttpRoute.RouteBackend": "backend=1 filters=3 requestTimeout=4",
   "io.linkerd.proxy.outbound.GrpcRoute.Retry.Conditions":
     "cancelled=1 deadine_exceeded=4 resource_exhausted=8 internal=13 unavailable=14",
   "io.linkerd.proxy.outbound.OpaqueRoute": "metadata=1 rules=3",
   "io.linkerd.proxy.outbound.TlsRoute": "metadata=1 snis=2 rules=3",
   "io.linkerd.proxy.outbound.Backend": "metadata=1 forward=2 balancer=3 queue=4",
-  "io.linkerd.proxy.outbound.Backend.BalanceP2c": "discovery=1 peak_ewma=2 penalty_peak_ewma=3",
+  "io.linkerd.proxy.outbound.Backend.BalanceP2c":
+    "discovery=1 peak_ewma=2 penalty_peak_ewma=3 hash=1001 slow_start=1002 locality=1003",
+  // Ours alone.
+  "io.linkerd.proxy.outbound.Fault": "headers=1 ratio=2 delay=3 bytes_per_second=4 abort=5 reset=6",
+  "io.linkerd.proxy.outbound.EjectionConfig": "min_ready_endpoints=1 max_ejection_percent=1001",
   "io.linkerd.proxy.outbound.FailureAccrual": "consecutive_failures=1 unified=2 ejection=3",
   "io.linkerd.proxy.outbound.ExponentialBackoff":
     "min_backoff=1 max_backoff=2 jitter_ratio=3 respect_retry_after_hint=4",
