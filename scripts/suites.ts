@@ -74,6 +74,12 @@ export const chartSuites: readonly Suite[] = [tests("charts", 600, "--timeout=30
 /** Builds Kubernetes from its modules: over ten minutes without a cache, nothing with one. */
 export const buildKubernetes: Suite = check("kubernetes is built", [bun, "e2e/kubernetes/main.ts", "build"], 1800);
 
+/** Builds the programs of e2e/suites: a minute without a cache. */
+export const suitePrograms: Suite = check("suite programs", [bun, "e2e/suites/programs.ts"], 900);
+
+/** Outside suites, floods and overload, through proxies in namespaces. */
+export const outsideSuites: readonly Suite[] = [tests("suites", 400, "--timeout=120000", "e2e/suites")];
+
 /** The scenarios on a real Kubernetes. */
 export const kubernetesSuites: readonly Suite[] = [
   {

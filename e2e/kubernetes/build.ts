@@ -11,34 +11,52 @@ import { cacheFolder, kubernetesVersion, sources } from "./settings.ts";
 
 const versionPackage = "k8s.io/component-base/version";
 
-interface Program {
-  readonly name: "kube" | "coredns" | "helm3" | "helm4";
-  /** What `go build` gets: a package of the module in go/NAME. */
+/** A Go program that tests need. */
+export interface Program {
+  /** Of the file in the cache; no other program's name begins with it and "-". */
+  readonly name: string;
+  /** Where its go.mod is. */
+  readonly folder: string;
+  /** What `go build` gets: a package of that module or of one that it requires. */
   readonly target: string;
   readonly ldflags: string;
 }
 
+type Name = "kube" | "coredns" | "helm3" | "helm4";
+
+const inGo = (name: Name): { readonly name: Name; readonly folder: string } => ({
+  name,
+  folder: join(sources, "go", name),
+});
+
 const programs: readonly Program[] = [
   {
-    name: "kube",
+    ...inGo("kube"),
     target: ".",
     // Without these the server calls itself v0.0.0 and clients refuse features.
     ldflags: `-X ${versionPackage}.gitVersion=v${kubernetesVersion} -X ${versionPackage}.gitMajor=1 -X ${versionPackage}.gitMinor=34`,
   },
-  { name: "coredns", target: ".", ldflags: "" },
-  { name: "helm3", target: "helm.sh/helm/v3/cmd/helm", ldflags: "" },
-  { name: "helm4", target: "helm.sh/helm/v4/cmd/helm", ldflags: "" },
+  { ...inGo("coredns"), target: ".", ldflags: "" },
+  { ...inGo("helm3"), target: "helm.sh/helm/v3/cmd/helm", ldflags: "" },
+  { ...inGo("helm4"), target: "helm.sh/helm/v4/cmd/helm", ldflags: "" },
 ];
 
 // No debug information: a fifth less to compile and half of the cache. No cgo: static programs and no C compiler.
 const flags = ["-trimpath", "-mod=readonly", "-gcflags=all=-dwarf=false"];
 
+/** The path of one of the cluster's programs, built. */
+export async function builtProgram(name: Name, note: (text: string) => void = () => {}): Promise<string> {
+  return await built(
+    programs.find((candidate) => candidate.name === name)!,
+    note,
+  );
+}
+
 /** The path of a built program. Builds it first when the cache has none for these sources; minutes, with both cores. */
-export async function builtProgram(name: Program["name"], note: (text: string) => void = () => {}): Promise<string> {
-  const program = programs.find((candidate) => candidate.name === name)!;
-  const folder = join(sources, "go", name);
+export async function built(program: Program, note: (text: string) => void = () => {}): Promise<string> {
+  const { name, folder } = program;
   const go = Bun.which("go") ?? "/usr/local/go/bin/go";
-  if (!existsSync(go)) throw new MeshError("environment", "Building Kubernetes needs Go 1.25 or later on PATH");
+  if (!existsSync(go)) throw new MeshError("environment", `Building "${name}" needs Go 1.26 or later on PATH`);
   const digest = createHash("sha256")
     .update((await command([go, "version"])).trim())
     .update(flags.join(" "));

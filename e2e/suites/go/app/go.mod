@@ -1,0 +1,3 @@
+module linkerd.local/e2e/app
+
+go 1.26.0
