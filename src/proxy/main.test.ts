@@ -69,4 +69,27 @@ describe("linkerd proxy", () => {
     child.kill("SIGTERM");
     expect(await child.exited).toBe(0);
   });
+
+  test("cuts what is still under way at the end of the grace period, and says so", async () => {
+    control.start();
+    const settings = {
+      ...ports,
+      ADMIN_LISTEN_ADDR: "127.0.0.1:0",
+      DESTINATION_SVC_ADDR: `localhost.:${control.addr.port}`,
+      SHUTDOWN_GRACE_PERIOD: "200ms",
+    };
+    const child = run(settings);
+    const inbound = /inbound=(\d+)/.exec(await waitFor(child.stderr, "Proxy started"))?.[1];
+    // Nobody redirects: a connection to the port itself waits for the mesh's TLS, and is under way for as long.
+    const client = await Bun.connect({ hostname: "127.0.0.1", port: Number(inbound), socket: { data() {} } });
+    await Bun.sleep(20);
+    const before = performance.now();
+    child.kill("SIGTERM");
+    await waitFor(child.stderr, "Drain took too long, connections are cut");
+    expect(await child.exited).toBe(0);
+    const took = performance.now() - before;
+    expect(took).toBeGreaterThan(150);
+    expect(took).toBeLessThan(5_000);
+    client.terminate();
+  });
 });

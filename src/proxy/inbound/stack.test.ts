@@ -452,6 +452,22 @@ describe("the mesh's TLS", () => {
   });
 });
 
+test("a client of HTTP/2 that does not answer pings any more is found within 13 seconds, with its requests", async () => {
+  const t = setup();
+  const client = await t.client();
+  client.send(http2Get);
+  const app = await t.app.next();
+  await app.take("web");
+  t.clock.advance(10_000);
+  // A ping is a frame of 8 bytes of the type 6.
+  await client.take((text) => text.includes("\0\0\x08\x06\0"));
+  t.clock.advance(3_000);
+  await client.rest();
+  client.socket.close();
+  await t.drain.start();
+  expect([t.stack.inFlight, t.source.open, t.http.ends]).toEqual([0, 0, [[0, false]]]);
+});
+
 test("an application that is not there gives an answer for requests and a reset for bytes", async () => {
   const t = setup();
   t.app.listener.close();

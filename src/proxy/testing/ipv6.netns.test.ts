@@ -39,6 +39,27 @@ async function script(pod: Pod, code: string): Promise<string> {
   return text.trim();
 }
 
+/** What a process says, from one word to the next. */
+class Output {
+  private readonly reader: { read(): Promise<{ readonly value?: Uint8Array | undefined; readonly done: boolean }> };
+  private seen = "";
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.reader = stream.getReader();
+  }
+
+  async until(text: string): Promise<void> {
+    while (!this.seen.includes(text)) {
+      const { value, done } = await this.reader.read();
+      if (done || value === undefined) throw new Error(`The process ended without "${text}":\n${this.seen}`);
+      this.seen += Buffer.from(value).toString();
+    }
+    this.seen = this.seen.slice(this.seen.indexOf(text) + text.length);
+  }
+}
+
+let output: Output | null = null;
+
 async function waitFor(stream: ReadableStream<Uint8Array>, text: string): Promise<string> {
   let seen = "";
   for await (const chunk of stream) {
@@ -55,7 +76,11 @@ const settings = {
   ADMIN_LISTEN_ADDR: "[::]:4191",
   DESTINATION_SVC_ADDR: "127.0.0.1:1",
   DESTINATION_PROFILE_INITIAL_TIMEOUT: "50ms",
-  ACCESS_LOG: "apache",
+  // Linkerd's 10 s and 30 s, shorter so that a test can wait for them.
+  OUTBOUND_CONNECT_KEEPALIVE: "1s",
+  OUTBOUND_CONNECT_USER_TIMEOUT: "2s",
+  INBOUND_ACCEPT_KEEPALIVE: "1s",
+  INBOUND_ACCEPT_USER_TIMEOUT: "2s",
 };
 
 beforeAll(async () => {
@@ -95,10 +120,12 @@ beforeAll(async () => {
     process.execPath,
     "-e",
     `Bun.serve({ hostname: "::", port: 8080, fetch: (request, server) => new Response(server.requestIP(request).address) });
-     Bun.listen({ hostname: "::", port: 3307, socket: { open(socket) { socket.write("220 ready"); }, data() {} } });
+     Bun.listen({ hostname: "::", port: 3307, socket: {
+       open(socket) { socket.write("220 ready"); }, data() {}, end() {}, close() { console.log("client gone"); } } });
      console.log("serving");`,
   ]);
-  await waitFor(app.stdout, "serving");
+  output = new Output(app.stdout);
+  await output.until("serving");
 }, 30_000);
 
 afterAll(async () => {
@@ -142,6 +169,34 @@ test.skipIf(!possible)(
     expect(await script(client, hear(3307))).toBe("220 ready");
     // To its outbound port: listens on the loopback address only. To its inbound port: only with the mesh's TLS.
     expect(await script(client, hear(4140))).toBe("closed");
+  },
+  20_000,
+);
+
+test.skipIf(!possible)(
+  "a peer that is gone without a word is found on both sides by the kernel's timeouts, on a silent connection too",
+  async () => {
+    const { client, server } = pods;
+    await output?.until("client gone");
+    const silent = start(client, [
+      process.execPath,
+      "-e",
+      `Bun.connect({ hostname: "${server.v6}", port: 3307, socket: {
+         data() { console.log("open"); }, close() { console.log("cut"); process.exit(0); } } });`,
+    ]);
+    const heard = new Output(silent.stdout);
+    await heard.until("open");
+    run(...inside(server, "ip", "link", "set", server.end, "down"));
+    const before = performance.now();
+    await Promise.all([heard.until("cut"), output?.until("client gone")]);
+    expect(performance.now() - before).toBeLessThan(8_000);
+    for (const [pod, peer] of [
+      [client, "dst"],
+      [server, "src"],
+    ] as const) {
+      const closed = (await metricsOf(pod)).filter((line) => line.startsWith("tcp_close_total{"));
+      expect(closed.filter((line) => line.includes(`peer="${peer}"`) && line.includes("ETIMEDOUT"))).not.toEqual([]);
+    }
   },
   20_000,
 );
