@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --quick] [-- --only hop|pair|memory|latency] [-- --source]`: our proxy beside HAProxy and nginx in one run on one
+ * `npm run bench [-- --quick] [-- --only PART] [-- --source]`: our proxy beside HAProxy and nginx in one run on one
  * machine. Prints a line per case, then tables of ratios and the limits. A full run writes bench/results/DATE.md. Our proxy is
  * the compiled executable, as in a pod; `--source` takes the sources, and so does `--profile`.
  */
@@ -7,18 +7,28 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startApp } from "./macro/app.ts";
-import { compileLinkerd, linkerd } from "./macro/linkerd.ts";
+import { loadProgram, startServers } from "./macro/load-program.ts";
+import { compileLinkerd, linkerd, type LinkerdOptions } from "./macro/linkerd.ts";
 import { machine } from "./macro/machine.ts";
-import { measureCpu, measureLatency, measureMemory, startAll, type Plan } from "./macro/measure.ts";
-import { haproxy, nginx } from "./macro/peers.ts";
+import { measureCpu, measureLatency, measureMemory, startAll, type Plan, type Running } from "./macro/measure.ts";
+import { loadCases, measureFeatures, measureLoads } from "./macro/measure-loads.ts";
+import { haproxy, nginx, type Contender } from "./macro/peers.ts";
 import { createPki } from "./macro/pki.ts";
 import type { Kind } from "./macro/ports.ts";
 import { killAll } from "./macro/process.ts";
-import { cpuTable, latencyTable, memoryTable, throughputTable } from "./macro/results.ts";
+import {
+  cpuTable,
+  featureTable,
+  latencyTable,
+  loadTable,
+  memoryTable,
+  throughputTable,
+  type LoadMeasure,
+} from "./macro/results.ts";
 import { verdictLine, verdicts } from "./macro/verdicts.ts";
 import { createWorld, destroyWorld, proxyUid } from "./macro/world.ts";
 
-const parts = ["hop", "pair", "memory", "latency"] as const;
+const parts = ["hop", "pair", "http2", "bulk", "memory", "latency", "features"] as const;
 type Part = (typeof parts)[number];
 
 const full: Plan = {
@@ -31,6 +41,7 @@ const full: Plan = {
   busySeconds: 8,
   rate: 1000,
   idleConnections: 2000,
+  restSeconds: 30,
 };
 const quick: Plan = {
   ...full,
@@ -41,6 +52,16 @@ const quick: Plan = {
   pacedSeconds: 2,
   busySeconds: 4,
 };
+
+/** What our proxy has to do; the first one is what the others are compared with. */
+const featureStates: ReadonlyArray<Pick<LinkerdOptions, "name" | "features" | "env">> = [
+  { name: "metrics alone" },
+  { name: "policy: a Server with 3 routes and 2 authorizations", features: ["policy"] },
+  { name: "routes: 3 of the Service", features: ["routes"] },
+  { name: "retries armed on one route", features: ["retries"] },
+  { name: "access log", env: { ACCESS_LOG: "apache" } },
+  { name: "policy and routes", features: ["policy", "routes"] },
+];
 
 /** Above its limit by this factor, even a noisy machine means that something is broken. */
 const broken = 2;
@@ -82,6 +103,7 @@ function missing(): string | null {
     haproxy: "haproxy",
     nginx: "nginx-light",
     wrk: "wrk",
+    h2load: "nghttp2-client",
     nft: "nftables",
     ip: "iproute2",
     curl: "curl",
@@ -104,23 +126,56 @@ async function bench(options: Arguments, folder: string): Promise<number> {
   const pki = createPki(folder);
   await startApp(folder);
   const executable = options.source ? null : await compileLinkerd(folder);
-  const ours = linkerd(folder, pki, { executable, profile: options.profile });
+  const how = { executable, profile: options.profile };
+  // What a user of all of it has: a Server with routes and authorizations, routes of the Service, metrics (always on).
+  const ours = linkerd(folder, pki, { ...how, features: ["policy", "routes"] });
   const contenders = [haproxy(folder, pki), nginx(folder, pki), ours];
 
-  const kinds: Kind[] = (["hop", "pair"] as const).filter((kind) => wants(kind) || wants("latency"));
+  const kinds = (["hop", "pair"] as const).filter((kind) => wants(kind) || wants("latency"));
   const running = kinds.length > 0 ? await startAll(contenders, kinds, plan, say) : [];
-  const cpuKinds = kinds.filter((kind) => kind !== "tcp" && wants(kind));
+  const cpuKinds = kinds.filter(wants);
   const cpu = cpuKinds.length > 0 ? await measureCpu(running, cpuKinds, plan, say) : [];
   const latency = wants("latency") ? await measureLatency(running, plan, say) : [];
   for (const { hop } of running) await hop.stop();
+  const loads = wants("http2") || wants("bulk") ? await measureAllLoads() : [];
   const memory = wants("memory") ? await measureMemory(contenders, plan, say) : [];
+  const features = wants("features") && !options.quick ? await measureAllFeatures() : [];
 
-  const found = verdicts(cpu, memory);
-  const failed = [...cpu, ...latency].reduce((sum, measure) => sum + measure.failed, 0);
+  async function measureAllLoads(): Promise<LoadMeasure[]> {
+    const program = await loadProgram((line) => say(line));
+    const cases = loadCases(program).filter(({ part, quick }) => wants(part) && (quick || !options.quick));
+    const stopServers = await startServers(program);
+    // A quick run compares with one peer; nginx passes no raw TCP in its standard build.
+    const without = (kind: Kind): readonly Contender[] =>
+      contenders.filter(({ name }) => name !== "nginx" || !(options.quick || kind === "tcp"));
+    const started: Running[] = [];
+    for (const kind of new Set(cases.map((one) => one.kind))) {
+      started.push(...(await startAll(without(kind), [kind], plan, say, started.length)));
+    }
+    const found = await measureLoads(started, cases, plan, say);
+    for (const { hop } of started) await hop.stop();
+    await stopServers();
+    return found;
+  }
+
+  async function measureAllFeatures(): Promise<LoadMeasure[]> {
+    const states = featureStates.map((state) => linkerd(folder, pki, { ...how, ...state }));
+    const started = await startAll(states, ["pair"], { ...plan, warmUp: 1 }, say);
+    const found = await measureFeatures(started, { ...plan, rounds: 5 }, say);
+    for (const { hop } of started) await hop.stop();
+    return found;
+  }
+
+  const found = verdicts(cpu, memory, loads, latency);
+  const failed = [...cpu, ...latency, ...loads, ...features].reduce((sum, measure) => sum + measure.failed, 0);
   const report = [
     `## Limits\n\n${found.map((verdict) => `- ${verdictLine(verdict)}`).join("\n")}\n`,
     ...(cpu.length > 0 ? [`## CPU per request, to HAProxy's\n\n${cpuTable(cpu, "HAProxy")}`] : []),
     ...(cpu.length > 0 ? [`## Requests per second, to a direct connection's\n\n${throughputTable(cpu)}`] : []),
+    ...(loads.length > 0
+      ? [`## CPU of other loads through a pair, to HAProxy's\n\n${loadTable(loads, "HAProxy")}`]
+      : []),
+    ...(features.length > 0 ? [`## What features cost, µs of CPU per request\n\n${featureTable(features)}`] : []),
     ...(latency.length > 0 ? [`## Latency at a fixed rate, to a direct connection's\n\n${latencyTable(latency)}`] : []),
     ...(memory.length > 0 ? [`## Private memory\n\n${memoryTable(memory)}`] : []),
   ].join("\n");

@@ -5,6 +5,7 @@
 import { createLog, stderrSink } from "#lib/log.ts";
 import { parseCertificatePem } from "#lib/x509/certificate.ts";
 import { loadKey } from "#lib/x509/key.ts";
+import { guardedServer, openServer, outboundPolicy, type Feature } from "./policies.ts";
 import { FakeControlPlane, type FakeEndpoint } from "#proxy/testing/fake-control-plane.ts";
 
 export interface ControlPlaneSettings {
@@ -18,6 +19,10 @@ export interface ControlPlaneSettings {
     readonly name: string;
     readonly opaque: boolean;
     readonly endpoint: FakeEndpoint;
+    /** Default: none. */
+    readonly features?: readonly Feature[];
+    /** Of the clients that a guarded server lets in. */
+    readonly client?: string;
   }>;
 }
 
@@ -26,18 +31,10 @@ const settings = (await Bun.file(path).json()) as ControlPlaneSettings;
 const root = { certificate: parseCertificatePem(settings.anchor), key: loadKey(settings.key) };
 const control = new FakeControlPlane(createLog(stderrSink("warn")), root);
 control.certificateLife = 24 * 3_600_000;
-for (const { ip, port, name, opaque, endpoint } of settings.services) {
+for (const { ip, port, name, opaque, endpoint, features = [], client = "" } of settings.services) {
   control.setService({ ip, port }, name, [endpoint], { opaque });
-  // Anybody may, as the default policy of an installation says.
-  control.setPolicy(port, {
-    protocol: { kind: opaque ? { case: "opaque", value: {} } : { case: "detect", value: {} } },
-    authorizations: [
-      {
-        networks: [{ net: { ip: { ip: { case: "ipv4", value: 0 } }, prefixLen: 0 } }],
-        authentication: { permit: { case: "unauthenticated", value: {} } },
-        metadata: { kind: { case: "default", value: "all-unauthenticated" } },
-      },
-    ],
-  });
+  const outbound = opaque ? null : outboundPolicy(`${name}:${port}`, features);
+  if (outbound !== null) control.setOutboundPolicy({ ip, port }, outbound);
+  control.setPolicy(port, features.includes("policy") ? guardedServer(opaque, client) : openServer(opaque));
 }
 control.start(settings.port);

@@ -4,9 +4,10 @@ import { join, resolve } from "node:path";
 import type { ControlPlaneSettings } from "./control-plane.ts";
 import { hopOf, type Contender } from "./peers.ts";
 import type { Pki } from "./pki.ts";
+import type { Feature } from "./policies.ts";
 import type { Kind, Ports } from "./ports.ts";
 import { run, start, waitForPort, type Started } from "./process.ts";
-import { appPort, client, echoPort, proxyUid, server } from "./world.ts";
+import { appPort, client, echoPort, grpcPort, http2Port, proxyUid, server } from "./world.ts";
 
 const repository = resolve(import.meta.dir, "../..");
 
@@ -15,6 +16,12 @@ export interface LinkerdOptions {
   readonly executable: string | null;
   /** Writes a CPU profile into that folder when the proxy ends; needs the sources. Null: none. */
   readonly profile: string | null;
+  /** How it is called beside others. Default: linkerd. */
+  readonly name?: string;
+  /** What its control plane tells it. Default: none. */
+  readonly features?: readonly Feature[];
+  /** More settings of the proxy, without LINKERD2_PROXY_. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Compiles the executable into `folder`; its path. */
@@ -28,14 +35,14 @@ const fromSources: LinkerdOptions = { executable: null, profile: null };
 
 export function linkerd(folder: string, pki: Pki, options: LinkerdOptions = fromSources): Contender {
   return {
-    name: "linkerd",
+    name: options.name ?? "linkerd",
     async start(kind, ports) {
       const pods: Pod[] = [{ side: "out", namespace: client.namespace, identity: pki.client.name }];
       if (kind !== "hop") pods.push({ side: "in", namespace: server.namespace, identity: pki.server.name });
       const started: Started[] = [];
       const helpers: Started[] = [];
       for (const pod of pods) {
-        const control = startControlPlane(folder, pki, kind, pod, ports);
+        const control = startControlPlane(folder, pki, kind, pod, ports, options);
         helpers.push(control);
         await waitForPort(pod.namespace, ports.control, control);
         started.push(startProxy(folder, pki, kind, pod, ports, options));
@@ -59,7 +66,14 @@ interface Pod {
   readonly identity: string;
 }
 
-function startControlPlane(folder: string, pki: Pki, kind: Kind, { side, namespace }: Pod, ports: Ports): Started {
+function startControlPlane(
+  folder: string,
+  pki: Pki,
+  kind: Kind,
+  { side, namespace }: Pod,
+  ports: Ports,
+  { features = [] }: LinkerdOptions,
+): Started {
   // A meshed endpoint takes connections on its proxy's port with a transport header, as destination controllers say by default.
   const meshed = kind === "hop" ? {} : { identity: pki.server.name, transportPort: ports.inbound };
   const labels = {
@@ -79,14 +93,21 @@ function startControlPlane(folder: string, pki: Pki, kind: Kind, { side, namespa
     name: `${name}.bench.svc.cluster.local`,
     opaque,
     endpoint: { ip: server.ip, port, labels, ...meshed },
+    features,
+    client: pki.client.name,
   });
   const settings: ControlPlaneSettings = {
     port: ports.control,
     anchor: pki.caPem,
     key: pki.authority.key.privateKeyPem,
-    services: [service(appPort, "app", false), service(echoPort, "echo", true)],
+    services: [
+      service(appPort, "app", false),
+      service(echoPort, "echo", true),
+      service(http2Port, "app", false),
+      service(grpcPort, "app", false),
+    ],
   };
-  const path = join(folder, `control-${kind}-${side}.json`);
+  const path = join(folder, `control-${ports.control}-${side}.json`);
   writeFileSync(path, JSON.stringify(settings), { mode: 0o600 });
   const script = join(import.meta.dir, "control-plane.ts");
   return start(`control plane of ${side}`, [process.execPath, "--smol", script, path], { namespace, cwd: repository });
@@ -98,9 +119,9 @@ function startProxy(
   kind: Kind,
   { side, namespace, identity }: Pod,
   ports: Ports,
-  { executable, profile }: LinkerdOptions,
+  { executable, profile, env = {} }: LinkerdOptions,
 ): Started {
-  const dir = join(folder, `identity-${kind}-${side}`);
+  const dir = join(folder, `identity-${ports.control}-${side}`);
   mkdirSync(dir, { recursive: true });
   chownSync(dir, proxyUid, proxyUid);
   const token = join(folder, "token");
@@ -120,9 +141,10 @@ function startProxy(
     IDENTITY_TRUST_ANCHORS: pki.caPem,
     IDENTITY_LOCAL_NAME: identity,
     INBOUND_DEFAULT_POLICY: "all-unauthenticated",
+    ...env,
   };
   const profiling =
-    profile === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${side}.cpuprofile`];
+    profile === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${kind}-${side}.cpuprofile`];
   const program =
     executable === null
       ? [process.execPath, "--smol", ...profiling, join(repository, "src/cli/main.ts")]

@@ -1,7 +1,7 @@
 /** Load on a contender: wrk for CPU per request, a paced client for latencies at a fixed rate. */
 import { join } from "node:path";
 import { run } from "./process.ts";
-import { appPort, client, server } from "./world.ts";
+import { appPort, client, echoPort, grpcPort, http2Port, server } from "./world.ts";
 
 export interface WrkResult {
   readonly requests: number;
@@ -44,4 +44,41 @@ export async function paced(path: string, connections: number, rate: number, sec
     client.namespace,
   );
   return JSON.parse(text) as Latencies;
+}
+
+/** What a load moved: requests or MiB. */
+export interface Moved {
+  readonly units: number;
+  readonly failed: number;
+}
+
+/** GETs by HTTP/2 with prior knowledge, so many at a time on each connection. */
+export async function h2load(path: string, connections: number, streams: number, seconds: number): Promise<Moved> {
+  const addr = `http://${server.ip}:${http2Port}${path}`;
+  const argv = ["h2load", "-t1", `-c${connections}`, `-m${streams}`, `-D${seconds}`, addr];
+  const text = await run(argv, client.namespace);
+  // Those that were under way at the end are neither.
+  const counts = /(\d+) succeeded, (\d+) failed, (\d+) errored/.exec(text);
+  const units = Number(/status codes: (\d+) 2xx/.exec(text)?.[1] ?? 0);
+  if (units === 0) throw new Error(`h2load made no request:\n${text}`);
+  const bad = [.../(\d+) 3xx, (\d+) 4xx, (\d+) 5xx/.exec(text)!].slice(1);
+  const failed = [...bad, counts?.[2] ?? 0, counts?.[3] ?? 0].reduce((sum: number, count) => sum + Number(count), 0);
+  return { units, failed };
+}
+
+/** Unary calls of grpc-go with a trace, a request id and a timeout of their own. */
+export async function grpcCalls(
+  program: string,
+  connections: number,
+  streams: number,
+  seconds: number,
+): Promise<Moved> {
+  const argv = [program, "grpc", `${server.ip}:${grpcPort}`, String(connections), String(streams), String(seconds)];
+  return JSON.parse(await run(argv, client.namespace)) as Moved;
+}
+
+/** Bytes over raw TCP, half of the connections each way; MiB. */
+export async function bytes(program: string, connections: number, seconds: number): Promise<Moved> {
+  const argv = [program, "bytes", `${server.ip}:${echoPort}`, String(connections), String(seconds)];
+  return JSON.parse(await run(argv, client.namespace)) as Moved;
 }

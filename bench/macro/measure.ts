@@ -1,7 +1,7 @@
 /** The measurements: CPU per request in alternated rounds, latencies at a fixed rate, private memory. */
 import { join } from "node:path";
 import { paths } from "./app.ts";
-import { paced, wrk } from "./load.ts";
+import { h2load, paced, wrk } from "./load.ts";
 import { mappingLine } from "./mappings.ts";
 import type { Contender, Hop } from "./peers.ts";
 import { portsOf, type Kind, type Ports } from "./ports.ts";
@@ -30,6 +30,8 @@ export interface Plan {
   readonly busySeconds: number;
   readonly rate: number;
   readonly idleConnections: number;
+  /** Seconds without traffic after which memory should be back. */
+  readonly restSeconds: number;
 }
 
 export type Say = (line: string) => void;
@@ -40,15 +42,19 @@ export async function startAll(
   kinds: readonly Kind[],
   plan: Plan,
   say: Say,
+  /** Set-ups that run already. */
+  others = 0,
 ): Promise<Running[]> {
   const all: Running[] = [];
   for (const kind of kinds) {
     for (const contender of contenders) {
-      const ports = portsOf(all.length);
+      const ports = portsOf(others + all.length);
       all.push({ contender: contender.name, kind, ports, hop: await contender.start(kind, ports) });
     }
   }
   for (const { contender, kind, ports } of all) {
+    // The loads of the others warm up themselves.
+    if (kind !== "hop" && kind !== "pair") continue;
     await redirect(ports.outbound);
     const small = await wrk(paths.small, 16, plan.warmUp);
     const large = await wrk(paths.large, 16, Math.ceil(plan.warmUp / 3));
@@ -95,7 +101,7 @@ export async function measureCpu(
 
 async function measureOne(
   { contender, kind, hop, ports }: Running,
-  path: keyof typeof paths,
+  path: Measure["path"],
   connections: number,
   seconds: number,
 ): Promise<Measure> {
@@ -115,7 +121,8 @@ async function measureOne(
   };
 }
 
-function cpuOf(hop: Hop): number {
+/** CPU seconds of a contender so far, both sides. */
+export function cpuOf(hop: Hop): number {
   return cpuSeconds(hop.out.pid) + (hop.in === null ? 0 : cpuSeconds(hop.in.pid));
 }
 
@@ -147,7 +154,7 @@ export async function measureLatency(all: readonly Running[], plan: Plan, say: S
   await redirect(null);
   await measure("direct", "direct");
   for (const { contender, kind, ports } of all) {
-    if (kind === "tcp") continue;
+    if (kind !== "hop" && kind !== "pair") continue;
     await redirect(ports.outbound);
     await measure(contender, kind);
   }
@@ -167,29 +174,35 @@ export async function measureMemory(contenders: readonly Contender[], plan: Plan
     await redirect(ports.outbound);
     await Bun.sleep(1000);
     note(contender.name, "fresh, client's side", anonymousKib(hop.out.pid));
-    const sides = [
-      { side: "client's", program: hop.out, samples: [] as number[] },
-      ...(hop.in === null ? [] : [{ side: "server's", program: hop.in, samples: [] as number[] }]),
-    ];
-    const sample = setInterval(() => {
-      for (const { program, samples } of sides) samples.push(anonymousKib(program.pid));
-    }, 200);
     let busy = "";
-    try {
-      await wrk(paths.small, 100, plan.busySeconds, () => {
+    const sides = await watchMemory(hop, () =>
+      wrk(paths.small, 100, plan.busySeconds, () => {
         if (contender.name === "linkerd") busy = mappingLine(hop.out.pid);
-      });
-    } finally {
-      clearInterval(sample);
-    }
-    for (const { side, samples } of sides) {
-      // The first half is the warm-up.
-      note(contender.name, `100 busy connections, steady, ${side} side`, median(samples.slice(samples.length / 2)));
-    }
-    for (const { side, samples } of sides) {
-      note(contender.name, `100 busy connections, peak, ${side} side`, Math.max(...samples));
-    }
+      }),
+    );
+    for (const { side, steady } of sides) note(contender.name, `100 busy connections, steady, ${side} side`, steady);
+    for (const { side, peak } of sides) note(contender.name, `100 busy connections, peak, ${side} side`, peak);
     if (busy !== "") say(`where it is, client's side: ${busy}`);
+    await hop.stop();
+  }
+  // The others are not set up for so many streams: they refuse most of them.
+  for (const contender of contenders.filter(({ name }) => name === "linkerd")) {
+    const ports = portsOf(22);
+    const hop = await contender.start("h2", ports);
+    await redirect(ports.outbound);
+    await Bun.sleep(1000);
+    const { failed } = await h2load(paths.small, 1, 1, 1);
+    let refused = failed;
+    const sides = await watchMemory(hop, async () => {
+      refused += (await h2load(paths.small, 100, 100, plan.busySeconds)).failed;
+    });
+    if (refused > 0) throw new Error(`${refused} requests failed by 100 HTTP/2 connections × 100 streams`);
+    for (const { side, peak } of sides) note(contender.name, `100 HTTP/2 connections × 100, peak, ${side} side`, peak);
+    await Bun.sleep(plan.restSeconds * 1000);
+    for (const { side, program } of sides) {
+      const what = `after 100 HTTP/2 connections × 100 and ${plan.restSeconds} s, ${side} side`;
+      note(contender.name, what, anonymousKib(program.pid));
+    }
     await hop.stop();
   }
   // nginx passes no raw TCP in its standard build.
@@ -215,6 +228,36 @@ export async function measureMemory(contenders: readonly Contender[], plan: Plan
   }
   await echo.stop();
   return measures;
+}
+
+interface Watched {
+  readonly side: "client's" | "server's";
+  readonly program: Started;
+  /** Median of the second half, the first one being the warm-up; KiB. */
+  readonly steady: number;
+  readonly peak: number;
+}
+
+/** Samples the private memory of both sides, five times a second, while `load` runs. */
+async function watchMemory(hop: Hop, load: () => Promise<unknown>): Promise<Watched[]> {
+  const sides = [
+    { side: "client's" as const, program: hop.out, samples: [] as number[] },
+    ...(hop.in === null ? [] : [{ side: "server's" as const, program: hop.in, samples: [] as number[] }]),
+  ];
+  const sample = setInterval(() => {
+    for (const { program, samples } of sides) samples.push(anonymousKib(program.pid));
+  }, 200);
+  try {
+    await load();
+  } finally {
+    clearInterval(sample);
+  }
+  return sides.map(({ side, program, samples }) => ({
+    side,
+    program,
+    steady: median(samples.slice(samples.length / 2)),
+    peak: Math.max(...samples),
+  }));
 }
 
 async function startEcho(): Promise<Started> {

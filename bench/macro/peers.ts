@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Pki } from "./pki.ts";
 import type { Kind, Ports } from "./ports.ts";
 import { start, waitForPort, type Started } from "./process.ts";
-import { appPort, client, echoPort, proxyUid, server } from "./world.ts";
+import { appPort, client, echoPort, grpcPort, http2Port, proxyUid, server } from "./world.ts";
 
 /** A contender's processes: `out` is on the client's side, `in` on the server's (only in pairs). */
 export interface Hop {
@@ -36,6 +36,17 @@ function launchHop(launch: (part: "out" | "in", namespace: string) => Started, k
   return hopOf(launch("out", client.namespace), kind === "hop" ? null : launch("in", server.namespace), ports);
 }
 
+/** The application's port behind each kind. */
+const behind: Readonly<Record<Kind, number>> = {
+  hop: appPort,
+  pair: appPort,
+  tcp: echoPort,
+  h2: http2Port,
+  grpc: grpcPort,
+};
+
+const isHttp2 = (kind: Kind): boolean => kind === "h2" || kind === "grpc";
+
 export function haproxy(folder: string, pki: Pki): Contender {
   const tls = "ssl-min-ver TLSv1.3";
   const configs = (kind: Kind, ports: Ports): Record<"out" | "in", string> => {
@@ -52,17 +63,18 @@ ${http ? "  option http-keep-alive\n  http-reuse always\n" : ""}`;
     const pool = http ? "pool-max-conn -1" : "";
     const verify = `ssl ${tls} verify required verifyhost ${pki.server.name} sni str(${pki.server.name}) ca-file ${pki.ca} crt ${pki.client.pair}`;
     const next = kind === "hop" ? `${server.ip}:${appPort}` : `${server.ip}:${ports.inbound} ${verify}`;
+    const [plain, secure] = isHttp2(kind) ? ["proto h2", "alpn h2"] : ["", ""];
     const id = http ? "  http-request set-header l5d-client-id %[ssl_c_s_dn(cn)]\n" : "";
     return {
       out: `${base}
 listen out
-  bind 127.0.0.1:${ports.outbound}
-  server app ${next} ${pool}
+  bind 127.0.0.1:${ports.outbound} ${plain}
+  server app ${next} ${kind === "hop" ? plain : secure} ${pool}
 `,
       in: `${base}
 listen in
-  bind ${server.ip}:${ports.inbound} ssl ${tls} crt ${pki.server.pair} ca-file ${pki.ca} verify required
-${id}  server app 127.0.0.1:${http ? appPort : echoPort} ${pool}
+  bind ${server.ip}:${ports.inbound} ssl ${tls} crt ${pki.server.pair} ca-file ${pki.ca} verify required ${secure}
+${id}  server app 127.0.0.1:${behind[kind]} ${plain} ${pool}
 `,
     };
   };
@@ -97,33 +109,37 @@ http {
 ${body}
 }
 `;
-  const proxied = 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;';
   const upstream = (addr: string): string =>
     `  upstream app { server ${addr}; keepalive 256; keepalive_requests 100000000; }`;
-  const configs = (kind: Kind, ports: Ports, name: string): Record<"out" | "in", string> => ({
-    out:
+  const configs = (kind: Kind, ports: Ports, name: string): Record<"out" | "in", string> => {
+    // It speaks HTTP/2 to servers only where it passes gRPC, which carries any request.
+    const [how, http2] = isHttp2(kind) ? ["grpc", "http2"] : ["proxy", ""];
+    const proxied =
+      how === "grpc"
+        ? "grpc_set_header Host $host;"
+        : 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;';
+    const [plain, secure] = how === "grpc" ? ["grpc", "grpcs"] : ["http", "https"];
+    const next =
       kind === "hop"
-        ? wrap(
-            name,
-            `${upstream(`${server.ip}:${appPort}`)}
-  server { listen 127.0.0.1:${ports.outbound}; location / { proxy_pass http://app; ${proxied} } }`,
-          )
-        : wrap(
-            name,
-            `${upstream(`${server.ip}:${ports.inbound}`)}
-  server { listen 127.0.0.1:${ports.outbound};
-    location / { proxy_pass https://app; ${proxied}
-      proxy_ssl_protocols TLSv1.3; proxy_ssl_name ${pki.server.name}; proxy_ssl_server_name on; proxy_ssl_verify on;
-      proxy_ssl_trusted_certificate ${pki.ca}; proxy_ssl_certificate ${pki.client.cert}; proxy_ssl_certificate_key ${pki.client.key}; } }`,
-          ),
-    in: wrap(
-      name,
-      `${upstream(`127.0.0.1:${appPort}`)}
-  server { listen ${server.ip}:${ports.inbound} ssl; ssl_protocols TLSv1.3; ssl_certificate ${pki.server.cert}; ssl_certificate_key ${pki.server.key};
+        ? `${how}_pass ${plain}://app; ${proxied}`
+        : `${how}_pass ${secure}://app; ${proxied}
+      ${how}_ssl_protocols TLSv1.3; ${how}_ssl_name ${pki.server.name}; ${how}_ssl_server_name on; ${how}_ssl_verify on;
+      ${how}_ssl_trusted_certificate ${pki.ca}; ${how}_ssl_certificate ${pki.client.cert}; ${how}_ssl_certificate_key ${pki.client.key};`;
+    return {
+      out: wrap(
+        name,
+        `${upstream(`${server.ip}:${kind === "hop" ? appPort : ports.inbound}`)}
+  server { listen 127.0.0.1:${ports.outbound} ${http2}; location / { ${next} } }`,
+      ),
+      in: wrap(
+        name,
+        `${upstream(`127.0.0.1:${behind[kind]}`)}
+  server { listen ${server.ip}:${ports.inbound} ssl ${http2}; ssl_protocols TLSv1.3; ssl_certificate ${pki.server.cert}; ssl_certificate_key ${pki.server.key};
     ssl_client_certificate ${pki.ca}; ssl_verify_client on;
-    location / { proxy_pass http://app; ${proxied} proxy_set_header l5d-client-id $ssl_client_s_dn; } }`,
-    ),
-  });
+    location / { ${how}_pass ${plain}://app; ${proxied} ${how}_set_header l5d-client-id $ssl_client_s_dn; } }`,
+      ),
+    };
+  };
   return {
     name: "nginx",
     start(kind, ports) {

@@ -1,7 +1,10 @@
 /** Where each set-up of a contender listens, so that all of them run side by side and rounds can alternate. */
 
-/** What carries the traffic: a plaintext hop, or a pair with mutual TLS; `tcp` is a pair that passes bytes. */
-export type Kind = "hop" | "pair" | "tcp";
+/**
+ * What carries the traffic: a plaintext hop, or a pair with mutual TLS. `tcp` is a pair that passes bytes, `h2` and `grpc` are
+ * pairs that speak HTTP/2 on both sides and between each other.
+ */
+export type Kind = "hop" | "pair" | "tcp" | "h2" | "grpc";
 
 export interface Ports {
   /** On the client's side, where the application's connections are redirected to. */

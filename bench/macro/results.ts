@@ -12,6 +12,16 @@ export interface Measure {
   readonly failed: number;
 }
 
+/** One measured load of measure-loads.ts on one contender. */
+export interface LoadMeasure {
+  readonly contender: string;
+  readonly name: string;
+  readonly unit: "request" | "MiB";
+  /** CPU seconds of the proxies per unit. */
+  readonly cpu: number;
+  readonly failed: number;
+}
+
 export interface MemoryMeasure {
   readonly contender: string;
   readonly what: string;
@@ -53,6 +63,50 @@ export function combine(rounds: readonly Measure[]): Measure[] {
     requestsPerSecond: median(group.map((measure) => measure.requestsPerSecond)),
     failed: group.reduce((sum, measure) => sum + measure.failed, 0),
   }));
+}
+
+/** The same for loads. */
+export function combineLoads(rounds: readonly LoadMeasure[]): LoadMeasure[] {
+  const groups = Map.groupBy(rounds, ({ contender, name }) => `${contender}|${name}`);
+  return [...groups.values()].map((group) => ({
+    ...group[0]!,
+    cpu: median(group.map(({ cpu }) => cpu)),
+    failed: group.reduce((sum, { failed }) => sum + failed, 0),
+  }));
+}
+
+/** Markdown: CPU per unit of each contender in each load, as a ratio to the reference's. */
+export function loadTable(measures: readonly LoadMeasure[], reference: string): string {
+  const contenders = [...new Set(measures.map(({ contender }) => contender))];
+  const lines = [`| load | per | ${contenders.join(" | ")} |`, `|---|---|${contenders.map(() => "---|").join("")}`];
+  for (const [name, same] of Map.groupBy(measures, (measure) => measure.name)) {
+    const base = same.find(({ contender }) => contender === reference)?.cpu ?? 0;
+    const cells = contenders.map((contender) => {
+      const found = same.find((measure) => measure.contender === contender);
+      if (found === undefined) return "–";
+      return `${ratio(found.cpu, base)}${found.failed > 0 ? ` (${found.failed} failed)` : ""}`;
+    });
+    lines.push(`| ${name} | ${same[0]!.unit} | ${cells.join(" | ")} |`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** Markdown: what each state of our proxy costs more than the first one, µs per request over both sides of a pair. */
+export function featureTable(measures: readonly LoadMeasure[]): string {
+  const states = [...new Set(measures.map(({ contender }) => contender))];
+  const names = [...new Set(measures.map(({ name }) => name))];
+  const lines = [`| state | ${names.join(" | ")} |`, `|---|${names.map(() => "---|").join("")}`];
+  const cost = (state: string, name: string): number =>
+    (measures.find((measure) => measure.contender === state && measure.name === name)?.cpu ?? Number.NaN) * 1e6;
+  const [bare = ""] = states;
+  for (const state of states) {
+    const cells = names.map((name) => {
+      const more = cost(state, name) - cost(bare, name);
+      return state === bare ? cost(state, name).toFixed(1) : `${more < 0 ? "−" : "+"}${Math.abs(more).toFixed(1)}`;
+    });
+    lines.push(`| ${state} | ${cells.join(" | ")} |`);
+  }
+  return `${lines.join("\n")}\n`;
 }
 
 /** Markdown: CPU per request of each contender, as a ratio to the reference contender's in the same case. */

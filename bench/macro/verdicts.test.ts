@@ -20,7 +20,7 @@ test("verdicts() judges what was measured and nothing else", () => {
     { contender: "HAProxy", what: "100 busy connections, steady, client's side", kib: 99_000 },
   ];
   expect(verdicts(cpu, memory).map(verdictLine)).toEqual([
-    "√ CPU per request, mTLS pair, 16 connections, to HAProxy's: 1.20× (limit 1.3×)",
+    "× CPU per request, mTLS pair, 16 connections, to HAProxy's: 1.20× (limit 1.1×)",
     "× private memory with 100 busy connections, median under load: 11.3 MB (limit 10 MB)",
   ]);
 });

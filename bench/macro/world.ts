@@ -5,8 +5,11 @@ export const client = { namespace: "lbench-client", ip: "10.201.7.1" } as const;
 export const server = { namespace: "lbench-server", ip: "10.201.7.2" } as const;
 /** The application's port, which the client's traffic is redirected from. */
 export const appPort = 8080;
-/** The port of the application that echoes bytes and keeps idle connections. */
+/** The port of the application that echoes bytes and keeps idle connections, or sends them without end. */
 export const echoPort = 8081;
+/** HTTP/2 in plaintext, and gRPC. */
+export const http2Port = 8082;
+export const grpcPort = 8083;
 /** The user whose traffic is not redirected, as in a pod. */
 export const proxyUid = 2102;
 
@@ -60,9 +63,7 @@ export async function destroyWorld(): Promise<void> {
 /** Redirects the client's connections to the applications into a proxy's port, or into none. */
 export async function redirect(outbound: number | null): Promise<void> {
   const rule =
-    outbound === null
-      ? ""
-      : `meta skuid ${proxyUid} return; tcp dport { ${appPort}, ${echoPort} } redirect to :${outbound}`;
+    outbound === null ? "" : `meta skuid ${proxyUid} return; tcp dport ${appPort}-${grpcPort} redirect to :${outbound}`;
   // Declared, deleted and made again in one transaction: no connection falls between two states.
   const rules = `table inet lbench
 delete table inet lbench
