@@ -41,6 +41,7 @@ import { DetectMetrics } from "./telemetry/detect-metrics.ts";
 import { HttpMetrics } from "./telemetry/http-metrics.ts";
 import { registerHttp2Metrics } from "./telemetry/http2-metrics.ts";
 import { registerIdentityMetrics, registerTrustMetrics } from "./telemetry/identity-metrics.ts";
+import { InboundRouteMetrics } from "./telemetry/inbound-route-metrics.ts";
 import { serverTlsLabels, targetLabels } from "./telemetry/labels.ts";
 import { RouteMetrics, registerReplayMetrics } from "./telemetry/route-metrics.ts";
 import { transportHeaders } from "./telemetry/transport-headers.ts";
@@ -177,6 +178,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
         transport,
         http,
         detect: new DetectMetrics(registry, "inbound", log.child("inbound")),
+        routes: new InboundRouteMetrics(registry),
         targetLabels,
         serverTlsLabels,
       }),

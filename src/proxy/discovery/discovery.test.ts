@@ -23,6 +23,7 @@ import type { OutboundTarget } from "../outbound/ports.ts";
 import { PolicyMetrics } from "../policy/policy-metrics.ts";
 import { BalancerMetrics } from "../telemetry/balancer-metrics.ts";
 import { DetectMetrics } from "../telemetry/detect-metrics.ts";
+import { InboundRouteMetrics } from "../telemetry/inbound-route-metrics.ts";
 import { HttpMetrics } from "../telemetry/http-metrics.ts";
 import { serverTlsLabels, targetLabels } from "../telemetry/labels.ts";
 import { RouteMetrics } from "../telemetry/route-metrics.ts";
@@ -411,6 +412,7 @@ describe("InboundDiscovery", () => {
       transport,
       http,
       detect: new DetectMetrics(registry, "inbound"),
+      routes: new InboundRouteMetrics(registry),
       targetLabels,
       serverTlsLabels,
     });

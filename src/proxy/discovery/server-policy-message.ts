@@ -144,7 +144,9 @@ function clientMatch(message: Authn | undefined): ClientMatch | null {
 
 /** Older messages tell their origin by labels. */
 function labelledOrigin(labels: Readonly<Record<string, string>>): Origin {
-  return { group: labels["group"] ?? "", kind: labels["kind"] ?? "", name: labels["name"] ?? "" };
+  const origin = { group: labels["group"] ?? "", kind: labels["kind"] ?? "", name: labels["name"] ?? "" };
+  const { namespace } = labels;
+  return namespace === undefined ? origin : { ...origin, namespace };
 }
 
 function metadataOrigin(metadata: Metadata | undefined): Origin {
@@ -152,8 +154,8 @@ function metadataOrigin(metadata: Metadata | undefined): Origin {
     case "default":
       return { group: "", kind: "default", name: metadata.kind.value };
     case "resource": {
-      const { group, kind, name } = metadata.kind.value;
-      return { group, kind, name };
+      const { group, kind, name, namespace } = metadata.kind.value;
+      return namespace === "" ? { group, kind, name } : { group, kind, name, namespace };
     }
     default:
       return { group: "", kind: "default", name: "" };

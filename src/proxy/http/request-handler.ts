@@ -34,6 +34,9 @@ export interface RequestHandler {
   onNoAnswer(request: RequestControl, error: MeshError): void;
   /** The response's head came. */
   onResponse(head: ResponseHead): void;
+  /** So many bytes of the request's body went on, or of the response's came: per chunk, never 0. */
+  onRequestBody(bytes: number): void;
+  onResponseBody(bytes: number): void;
   /** `status` is 0 when no response was begun. `grpcStatus`: what a gRPC response said, or -1. */
   onExchangeEnd(status: number, end: ExchangeEnd, grpcStatus: number): void;
   /** The client is gone while the request waits for the handler's `send` or `answer`. */

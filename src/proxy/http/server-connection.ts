@@ -194,7 +194,9 @@ export class ServerConnection implements Downstream, RequestControl, SocketHandl
           this.begin(head);
         } else if (this.phase === "body" && this.upstream !== null) {
           at = this.body.read(chunk, at);
-          this.upstream.sendBody(chunk, this.body.spanStart, this.body.spanEnd);
+          const { spanStart, spanEnd } = this.body;
+          this.upstream.sendBody(chunk, spanStart, spanEnd);
+          if (spanEnd > spanStart) this.handler.onRequestBody(spanEnd - spanStart);
           if (this.body.done) this.requestComplete();
         } else {
           break;
@@ -326,6 +328,7 @@ export class ServerConnection implements Downstream, RequestControl, SocketHandl
 
   onResponseBody(chunk: Buffer, start: number, end: number): void {
     if (start === end) return;
+    this.handler.onResponseBody(end - start);
     if (!this.chunkedResponse) {
       this.out.put(chunk, start, end);
       return;

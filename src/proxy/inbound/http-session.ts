@@ -4,9 +4,10 @@ import { changeRequest } from "../http/edit-head.ts";
 import { BlockRequest, origProto, restoredRequest } from "../http/h2/heads.ts";
 import type { Failure, FailureCause, HttpCells } from "../http/ports.ts";
 import type { ExchangeEnd, RequestControl, RequestHandler } from "../http/request-handler.ts";
+import { errorOfCause, errorOfEnd, type StreamError } from "../http/stream-error.ts";
 import type { AppPool } from "./app-pools.ts";
 import type { InboundShared } from "./options.ts";
-import type { InboundConnection, PortPolicy, RequestFilters } from "./ports.ts";
+import type { InboundConnection, InboundRouteCells, PortPolicy, RequestFilters } from "./ports.ts";
 
 /** Requests, one at a time (those of an HTTP/1 connection, or one of an HTTP/2 connection): authorize each, send it to the application, report the outcome. */
 export class InboundHttpSession implements RequestHandler {
@@ -17,7 +18,12 @@ export class InboundHttpSession implements RequestHandler {
   private readonly onOver: (error: MeshError | null) => void;
   private head: RequestHead | null = null;
   private cells: HttpCells | null = null;
+  private requests: InboundRouteCells | null = null;
+  /** Why the answer is ours, if it is. */
+  private error: StreamError | null = null;
   private startedAt = 0;
+  /** 0: there was no response of the application. */
+  private respondedAt = 0;
 
   constructor(
     shared: InboundShared,
@@ -40,6 +46,10 @@ export class InboundHttpSession implements RequestHandler {
     shared.inFlight++;
     const verdict = this.policy.authorizeRequest(this.facts, head);
     this.cells = verdict.http;
+    this.requests = verdict.requests;
+    this.error = null;
+    this.respondedAt = 0;
+    verdict.requests?.started();
     verdict.http.requestStarted();
     if (verdict.kind !== "allow") {
       this.fail(connection, verdict.kind, refusals[verdict.kind]);
@@ -86,13 +96,27 @@ export class InboundHttpSession implements RequestHandler {
     this.fail(connection, error.code === "protocol" ? "bad-response" : "connect-failed", error.message);
   }
 
-  onResponse(): void {}
+  onResponse(): void {
+    this.respondedAt = this.shared.options.clock.now();
+  }
+
+  onRequestBody(bytes: number): void {
+    this.requests?.requestFrame(bytes);
+  }
+
+  onResponseBody(bytes: number): void {
+    this.requests?.responseFrame(bytes);
+  }
 
   onExchangeEnd(status: number, end: ExchangeEnd, grpcStatus: number): void {
-    this.cells?.responseEnded(status, this.shared.options.clock.now() - this.startedAt, end === "complete", grpcStatus);
+    const now = this.shared.options.clock.now();
+    this.cells?.responseEnded(status, now - this.startedAt, end === "complete", grpcStatus);
+    const responseTime = this.respondedAt === 0 ? null : now - this.respondedAt;
+    this.requests?.ended(status, grpcStatus, now - this.startedAt, responseTime, this.error ?? errorOfEnd(end));
     this.shared.inFlight--;
     this.head = null;
     this.cells = null;
+    this.requests = null;
   }
 
   onAbandoned(): void {}
@@ -102,6 +126,8 @@ export class InboundHttpSession implements RequestHandler {
   }
 
   private fail(connection: RequestControl, cause: FailureCause, message: string, status?: Failure["status"]): void {
+    // What policy refuses is told by its status.
+    this.error = cause in refusals ? null : errorOfCause(cause);
     const grpc =
       this.head !== null && (header(this.head.headers, "content-type")?.startsWith("application/grpc") ?? false);
     const meshed = this.facts.tls.kind === "meshed";

@@ -4,6 +4,7 @@ import type { SocketAddr } from "#lib/net/socket.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
 import type { DetectCells } from "../detect/detection.ts";
 import type { HttpCells, TransportCells } from "../http/ports.ts";
+import type { StreamError } from "../http/stream-error.ts";
 import type { Filtered } from "../route/filter.ts";
 import type { RequestHandler } from "../http/request-handler.ts";
 
@@ -69,9 +70,30 @@ export interface RequestFilters {
   apply(head: RequestHead, scheme: string): Filtered;
 }
 
+/** Cells of what one route of a Server gets. */
+export interface InboundRouteCells {
+  started(): void;
+  /**
+   * Once per `started`. Times are ms: from the request's head, and from the response's to its end (null: there was none).
+   * `error` null: `status` (or the gRPC status, or -1) is the answer.
+   */
+  ended(
+    status: number,
+    grpcStatus: number,
+    latency: number,
+    responseTime: number | null,
+    error: StreamError | null,
+  ): void;
+  /** Bytes of the request's or the response's body that passed. */
+  requestFrame(bytes: number): void;
+  responseFrame(bytes: number): void;
+}
+
 export interface RequestVerdict {
   readonly kind: "allow" | "unauthorized" | "route-not-found" | "rate-limited";
   readonly http: HttpCells;
+  /** Counts by route; null: the request has none. */
+  readonly requests: InboundRouteCells | null;
   /** Null: nothing. */
   readonly filters: RequestFilters | null;
 }

@@ -71,7 +71,7 @@ function setup(options: Setup = {}) {
       seen.push(connection);
       return { allowed: state.allowed, source, destination };
     },
-    authorizeRequest: () => ({ kind: state.verdict, http, filters: null }),
+    authorizeRequest: () => ({ kind: state.verdict, http, requests: null, filters: null }),
     watch(onChange) {
       watchers.add(onChange);
       return () => {

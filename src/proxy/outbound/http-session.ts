@@ -4,6 +4,7 @@ import { changeRequest } from "../http/edit-head.ts";
 import type { Downstream } from "../http/exchange.ts";
 import type { ErrorAnswer, Failure, FailureCause, HttpCells } from "../http/ports.ts";
 import type { ExchangeEnd, RequestControl, RequestHandler } from "../http/request-handler.ts";
+import { errorOfCause, errorOfEnd } from "../http/stream-error.ts";
 import { grpcTimeout } from "../route/rule.ts";
 import { endpointPool, type HttpVersion } from "./endpoint-connect.ts";
 import { GuardedRequest, type GuardOwner } from "./guarded-request.ts";
@@ -277,11 +278,19 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     this.endpoint?.responded(this.shared.options.clock.now() - this.sentAt, head.status);
   }
 
+  onRequestBody(bytes: number): void {
+    this.requests?.requestFrame(bytes);
+  }
+
+  onResponseBody(bytes: number): void {
+    this.requests?.responseFrame(bytes);
+  }
+
   onExchangeEnd(status: number, end: ExchangeEnd, grpcStatus: number): void {
     this.count();
     const latency = this.shared.options.clock.now() - this.startedAt;
     this.cells?.responseEnded(status, latency, end === "complete", grpcStatus);
-    this.requests?.ended(status, grpcStatus, latency, this.error ?? (end === "complete" ? null : errorOfEnd[end]));
+    this.requests?.ended(status, grpcStatus, latency, this.error ?? errorOfEnd(end));
     if (this.profile !== null) {
       this.profile.effective.responseEnded(status, latency, end === "complete", grpcStatus);
       this.profile.actual.requestStarted();
@@ -330,7 +339,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     status: Failure["status"] | null = null,
     error?: RouteError,
   ): void {
-    this.error = error ?? (cause === "injected" ? null : (errorOfCause[cause] ?? "UNKNOWN"));
+    this.error = error ?? errorOfCause(cause);
     const grpc = this.head !== null && isGrpc(this.head);
     const failure = { cause, message, grpc, meshed: false, ...(status && { status }) };
     this.letClientGo({ answer: this.shared.options.errors.respond(failure) });
@@ -377,16 +386,6 @@ const expired: Partial<Record<RouteError, string>> = {
 
 /** ms */
 const never = Number.POSITIVE_INFINITY;
-
-const errorOfEnd = { broken: "RESET", "client-gone": "CANCEL" } as const;
-
-const errorOfCause: Partial<Record<FailureCause, RouteError>> = {
-  failfast: "FAIL_FAST",
-  "load-shed": "LOAD_SHED",
-  "request-timeout": "REQUEST_TIMEOUT",
-  "connect-timeout": "IO",
-  "connect-failed": "IO",
-};
 
 /** The answer's cause for an endpoint that could not be reached. */
 export function causeOf(error: MeshError): FailureCause {

@@ -8,6 +8,7 @@ import type { FilterChain, HeaderChanges } from "../route/filter.ts";
 import type { RetryBudget } from "../route/retry-budget.ts";
 import type { RetryRule, Timeouts } from "../route/rule.ts";
 import type { Failure, FailureCause, HttpCells, TransportCells } from "../http/ports.ts";
+import type { StreamError } from "../http/stream-error.ts";
 
 /** Knows what is behind an original destination. */
 export interface Discovery {
@@ -101,17 +102,7 @@ export interface RetryCells {
 }
 
 /** What kept a request from a whole answer, in the words of the metric. */
-export type RouteError =
-  | "FAIL_FAST"
-  | "LOAD_SHED"
-  | "REQUEST_TIMEOUT"
-  | "RESPONSE_HEADERS_TIMEOUT"
-  | "RESPONSE_STREAM_TIMEOUT"
-  | "IDLE_TIMEOUT"
-  | "CANCEL"
-  | "RESET"
-  | "IO"
-  | "UNKNOWN";
+export type RouteError = StreamError;
 
 /** Cells of what one route sends to one backend. */
 export interface RouteCells {
@@ -119,6 +110,9 @@ export interface RouteCells {
   ended(status: number, grpcStatus: number, latency: number, error: RouteError | null): void;
   /** A try that was followed by another one: counts for the backend only. */
   tried(status: number, grpcStatus: number, latency: number, error: RouteError | null): void;
+  /** Bytes of the request's or the response's body that passed. */
+  requestFrame(bytes: number): void;
+  responseFrame(bytes: number): void;
 }
 
 export interface HttpRefusal {

@@ -116,6 +116,8 @@ function setup(options: Setup) {
   const requests = {
     ended: (status: number, _grpc: number, _latency: number, error: string | null) => ended.push(`${status} ${error}`),
     tried: () => {},
+    requestFrame: () => {},
+    responseFrame: () => {},
   };
   const target: OutboundTarget = {
     addr: { ip: "10.9.9.9", port: 80 },

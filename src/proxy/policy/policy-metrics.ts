@@ -3,14 +3,15 @@ import type { Family, Labels, Registry } from "#lib/metrics/registry.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import type { DetectCells } from "../detect/detection.ts";
 import type { HttpCells, TransportCells } from "../http/ports.ts";
-import type { ClientTls } from "../inbound/ports.ts";
-import { originLabels, type Origin } from "./server-policy.ts";
+import type { ClientTls, InboundRouteCells } from "../inbound/ports.ts";
+import { originLabels, type Origin, type ResourceRef } from "./server-policy.ts";
 
 /** What telemetry gives to policy; handed down because policy may not know telemetry. */
 export interface TrafficMetrics {
   readonly transport: { cells(labels: Labels): TransportCells };
   readonly http: { cells(labels: Labels): HttpCells };
   readonly detect: { cells(labels: Labels): DetectCells };
+  readonly routes: { cells(parent: ResourceRef, route: ResourceRef, grpc: boolean): InboundRouteCells };
   targetLabels(addr: SocketAddr): Labels;
   serverTlsLabels(tls: ClientTls): Labels;
 }
@@ -26,6 +27,7 @@ export class PolicyMetrics {
   readonly transport: TrafficMetrics["transport"];
   readonly http: TrafficMetrics["http"];
   readonly detect: TrafficMetrics["detect"];
+  readonly routes: TrafficMetrics["routes"];
   private readonly traffic: TrafficMetrics;
 
   constructor(registry: Registry, traffic: TrafficMetrics) {
@@ -33,6 +35,7 @@ export class PolicyMetrics {
     this.transport = traffic.transport;
     this.http = traffic.http;
     this.detect = traffic.detect;
+    this.routes = traffic.routes;
     const counter = (name: string, help: string): Family => registry.counter(name, help);
     this.tcpAllow = counter(
       "inbound_tcp_authz_allow_total",

@@ -9,6 +9,7 @@ import type { RequestHead } from "#wire/http1/head.ts";
 import { parseRequestHead } from "#wire/http1/parse-request.ts";
 import type { ClientTls, InboundConnection } from "../inbound/ports.ts";
 import { DetectMetrics } from "../telemetry/detect-metrics.ts";
+import { InboundRouteMetrics } from "../telemetry/inbound-route-metrics.ts";
 import { HttpMetrics } from "../telemetry/http-metrics.ts";
 import { serverTlsLabels, targetLabels } from "../telemetry/labels.ts";
 import { TransportMetrics } from "../telemetry/transport-metrics.ts";
@@ -43,6 +44,7 @@ function portPolicy(policy: ServerPolicy, more: { requireIdentity?: boolean; req
     transport: new TransportMetrics(registry),
     http: new HttpMetrics(registry),
     detect: new DetectMetrics(registry, "inbound"),
+    routes: new InboundRouteMetrics(registry),
     targetLabels,
     serverTlsLabels,
   });

@@ -18,6 +18,7 @@ import type {
   ConnectionVerdict,
   InboundConnection,
   InboundProtocol,
+  InboundRouteCells,
   PortPolicy,
   RequestFilters,
   RequestVerdict,
@@ -27,7 +28,15 @@ import { findAuthorization, type Client } from "./authorize.ts";
 import type { FilterChain } from "../route/filter.ts";
 import type { PolicyMetrics } from "./policy-metrics.ts";
 import { RateLimiter, type ClientLimit, type LimitScope } from "./rate-limit.ts";
-import { builtIn, originLabels, type Authorization, type InboundRoute, type ServerPolicy } from "./server-policy.ts";
+import {
+  builtIn,
+  originLabels,
+  resourceOf,
+  type Authorization,
+  type InboundRoute,
+  type Origin,
+  type ServerPolicy,
+} from "./server-policy.ts";
 
 export interface PortPolicyOptions {
   readonly port: number;
@@ -104,6 +113,8 @@ export class LivePortPolicy implements PortPolicy {
   private limiter: RateLimiter | null;
   private readonly options: PortPolicyOptions;
   private clients = new Map<string, ClientState>();
+  /** As many as the policy has routes. */
+  private requests = new Map<Origin, InboundRouteCells>();
   /** Of each connection, so that a request does not build a key. Emptied by a change of policy. */
   private byConnection = new WeakMap<InboundConnection, ClientState>();
   /** Connections that were let in and counted; a later refusal is a termination. */
@@ -141,6 +152,7 @@ export class LivePortPolicy implements PortPolicy {
       this.limiter = new RateLimiter(rateLimit, this.options.clock);
     this.detect = this.detectCells();
     this.clients = new Map();
+    this.requests = new Map();
     this.byConnection = new WeakMap();
     for (const onChange of [...this.watchers]) onChange();
   }
@@ -191,7 +203,7 @@ export class LivePortPolicy implements PortPolicy {
       const limit = { ratelimit_group: group, ratelimit_kind: kind, ratelimit_name: name, ratelimit_scope: scope };
       const counter = new LazyCounter(metrics.rateLimited, { ...state.labels, ...limit });
       const http = metrics.http.cells({ ...state.labels, direction: "inbound" });
-      verdict = { kind: "rate-limited", http: new CountedCells(http, counter), filters: null };
+      verdict = { kind: "rate-limited", http: new CountedCells(http, counter), requests: null, filters: null };
       state.limited.set(scope, verdict);
     }
     return verdict;
@@ -297,22 +309,36 @@ export class LivePortPolicy implements PortPolicy {
       return {
         kind: "route-not-found",
         http: new CountedCells(http, new LazyCounter(metrics.routeNotFound, state.labels)),
+        requests: null,
         filters: null,
       };
     }
     const labels = { ...state.labels, ...originLabels("route", route?.origin ?? builtInRoute) };
+    const requests = this.requestsOf(route?.origin ?? builtInRoute);
     const authorization =
       this.permit(state.client, policy.authorizations) ??
       (route === null ? null : this.permit(state.client, route.authorizations));
     if (authorization === null) {
       const http = metrics.http.cells({ ...labels, direction: "inbound" });
       const counted = new CountedCells(http, new LazyCounter(metrics.httpDeny, labels));
-      return { kind: "unauthorized", http: counted, filters: null };
+      return { kind: "unauthorized", http: counted, requests, filters: null };
     }
     const all = { ...labels, ...originLabels("authz", authorization.origin) };
     const http = metrics.http.cells({ ...all, direction: "inbound" });
     const counted = new CountedCells(http, new LazyCounter(metrics.httpAllow, all));
-    return { kind: "allow", http: counted, filters: this.filtersOf(route?.filters ?? null) };
+    return { kind: "allow", http: counted, requests, filters: this.filtersOf(route?.filters ?? null) };
+  }
+
+  /** Clients share them: who asks is none of their labels. */
+  private requestsOf(route: Origin): InboundRouteCells {
+    let cells = this.requests.get(route);
+    if (cells === undefined) {
+      const { metrics, port } = this.options;
+      const { origin, protocol } = this.policy;
+      cells = metrics.routes.cells(resourceOf(origin, String(port)), resourceOf(route), protocol === "grpc");
+      this.requests.set(route, cells);
+    }
+    return cells;
   }
 
   private filtersOf(chain: FilterChain | null): RequestFilters | null {

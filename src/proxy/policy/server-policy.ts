@@ -11,6 +11,8 @@ export interface Origin {
   readonly group: string;
   readonly kind: string;
   readonly name: string;
+  /** Of a resource that has one. */
+  readonly namespace?: string;
 }
 
 export interface NetworkMatch {
@@ -60,6 +62,21 @@ export interface ServerPolicy {
 /** Labels of an origin, e.g. originLabels("srv", …) → srv_group, srv_kind, srv_name. */
 export function originLabels(prefix: "srv" | "route" | "authz", origin: Origin): Labels {
   return { [`${prefix}_group`]: origin.group, [`${prefix}_kind`]: origin.kind, [`${prefix}_name`]: origin.name };
+}
+
+/** A resource as the labels of telemetry have it. */
+export interface ResourceRef {
+  readonly group: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly port: string;
+  readonly section: string;
+}
+
+/** The same for the labels of routes, which say the namespace too. */
+export function resourceOf({ group, kind, name, namespace }: Origin, port = ""): ResourceRef {
+  return { group, kind, namespace: namespace ?? "", name, port, section: "" };
 }
 
 export const builtIn = (name: string): Origin => ({ group: "", kind: "default", name });

@@ -130,6 +130,14 @@ class LoggedRequests implements RequestHandler {
     this.log(head.status, head.body === "length" ? head.length : null);
   }
 
+  onRequestBody(bytes: number): void {
+    this.inner.onRequestBody(bytes);
+  }
+
+  onResponseBody(bytes: number): void {
+    this.inner.onResponseBody(bytes);
+  }
+
   onExchangeEnd(status: number, end: ExchangeEnd, grpcStatus: number): void {
     this.inner.onExchangeEnd(status, end, grpcStatus);
     this.log(status === 0 ? null : status, status === 0 ? null : 0);

@@ -10,11 +10,14 @@ import { HttpMetrics } from "./http-metrics.ts";
 import { resourceLabels, type ResourceRef } from "./labels.ts";
 
 /** Linkerd's buckets, seconds: few for the route, more for the backend. */
-const requestBounds = [0.05, 0.5, 1, 10];
-const responseBounds = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 10];
+export const requestBounds = [0.05, 0.5, 1, 10];
+export const responseBounds = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 10];
+
+/** Bytes of the parts in which bodies pass. */
+export const frameBounds = [128, 1024, 10_240];
 
 /** gRPC's names of statuses 0 to 16 (https://grpc.io/docs/guides/status-codes/). */
-const grpcNames = [
+export const grpcNames = [
   "OK",
   "CANCELLED",
   "UNKNOWN",
@@ -37,6 +40,8 @@ const grpcNames = [
 interface Families {
   readonly requestDuration: Family<HistogramCell>;
   readonly requestStatuses: Family;
+  readonly requestFrames: Family<HistogramCell>;
+  readonly responseFrames: Family<HistogramCell>;
   readonly backendRequests: Family;
   readonly responseDuration: Family<HistogramCell>;
   readonly responseStatuses: Family;
@@ -117,6 +122,16 @@ function families(registry: Registry, scope: string): Families {
       requestBounds,
     ),
     requestStatuses: registry.counter(`${scope}_request_statuses_total`, "Completed request-response streams"),
+    requestFrames: registry.histogram(
+      `${scope}_request_frame_size`,
+      "Bytes of the parts in which bodies of requests pass",
+      frameBounds,
+    ),
+    responseFrames: registry.histogram(
+      `${scope}_backend_response_frame_size`,
+      "Bytes of the parts in which bodies of responses pass",
+      frameBounds,
+    ),
     backendRequests: registry.counter(`${scope}_backend_requests_total`, "The total number of requests dispatched"),
     responseDuration: registry.histogram(
       `${scope}_backend_response_duration_seconds`,
@@ -139,7 +154,7 @@ function families(registry: Registry, scope: string): Families {
   };
 }
 
-function routeLabels(parent: ResourceRef, route: ResourceRef): Labels {
+export function routeLabels(parent: ResourceRef, route: ResourceRef): Labels {
   return {
     ...resourceLabels("parent", parent),
     route_group: route.group,
@@ -165,6 +180,8 @@ class Cells implements RouteCells {
     readonly requests: Cell;
     readonly responseDuration: HistogramCell;
   } | null = null;
+  private requestFrames: HistogramCell | null = null;
+  private responseFrames: HistogramCell | null = null;
   /** By status, or by error. */
   private readonly byStatus = new Map<number, Outcome>();
   private readonly byError = new Map<RouteError, Outcome>();
@@ -193,6 +210,14 @@ class Cells implements RouteCells {
     open.responseDuration.observe(latency / 1000);
     const outcome = error === null ? this.ofStatus(this.grpc ? grpcStatus : status) : this.ofError(error);
     outcome.response.count();
+  }
+
+  requestFrame(bytes: number): void {
+    (this.requestFrames ??= this.families.requestFrames.cell(this.routeLabels)).observe(bytes);
+  }
+
+  responseFrame(bytes: number): void {
+    (this.responseFrames ??= this.families.responseFrames.cell(this.backendLabels)).observe(bytes);
   }
 
   private resolve(): NonNullable<Cells["open"]> {

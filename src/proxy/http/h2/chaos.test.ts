@@ -145,6 +145,8 @@ class World {
       onUnsent: (request) => request.answer({ status: 503, headers: [], close: true }),
       onNoAnswer: (request) => request.answer({ status: 502, headers: [], close: true }),
       onResponse() {},
+      onRequestBody() {},
+      onResponseBody() {},
       onExchangeEnd: () => this.endings++,
       onAbandoned() {},
       onClosed() {},

@@ -46,6 +46,8 @@ class World {
         onUnsent: (request) => request.answer({ status: 504, headers: [], close: true }),
         onNoAnswer: (request) => request.answer({ status: 502, headers: [], close: true }),
         onResponse() {},
+        onRequestBody() {},
+        onResponseBody() {},
         onExchangeEnd: (status, end) => this.ends.push([status, end]),
         onAbandoned() {},
         onClosed() {},

@@ -130,6 +130,7 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
   private pass(upstream: Upstream, bytes: Buffer, start: number, end: number): void {
     if (start === end) return;
     upstream.sendBody(bytes, start, end);
+    this.handler.onRequestBody(end - start);
     if (upstream.blocked) this.held += end - start;
     else this.stream.consume(end - start);
   }
@@ -206,7 +207,9 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
   }
 
   onResponseBody(chunk: Buffer, start: number, end: number): void {
-    if (start < end && this.stream.sendData(chunk, start, end, false) > 0) this.upstream?.pauseResponse();
+    if (start >= end) return;
+    this.handler.onResponseBody(end - start);
+    if (this.stream.sendData(chunk, start, end, false) > 0) this.upstream?.pauseResponse();
   }
 
   onResponseEnd(trailers: FlatHeaders): void {

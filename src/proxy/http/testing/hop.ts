@@ -110,6 +110,8 @@ export class Hop {
       onUnsent: (connection) => connection.answer({ status: 504, headers: [], close: true }),
       onNoAnswer: (connection) => connection.answer({ status: 502, headers: ["l5d-proxy-error", "x"], close: true }),
       onResponse() {},
+      onRequestBody() {},
+      onResponseBody() {},
       onExchangeEnd: (status, end) => this.ends.push([status, end]),
       onAbandoned() {},
       onClosed: () => {
