@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { seededRandom } from "#lib/random.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { Accrual, type AccrualOptions } from "./accrual.ts";
+import { plainBalancing } from "./balancing.ts";
 import { P2cBalancer } from "./balancer.ts";
 
 const backoff = { min: 1000, max: 4000, jitter: 0 };
@@ -43,7 +44,7 @@ describe("an endpoint with failure accrual", () => {
       clock,
       random: seededRandom(1),
       connectBackoff: { min: 100, max: 1000, jitter: 0 },
-      accrual,
+      balancing: { ...plainBalancing, accrual },
       queueCapacity: 10,
       failfastTimeout: 3000,
       transport: () => ({ readBytes: 0, writtenBytes: 0, opened() {}, closed() {} }),

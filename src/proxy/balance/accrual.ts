@@ -15,6 +15,8 @@ export interface AccrualOptions {
   } | null;
   /** Between one try and the next while it is out of use. */
   readonly backoff: BackoffOptions;
+  /** Whether the pause is at least as long as the server's Retry-After. Default: no. */
+  readonly honorRetryAfter?: boolean;
 }
 
 /** Parts of the window; Linkerd's number. */
@@ -34,6 +36,10 @@ export class Accrual {
   /** Whether a server that asks for fewer requests counts as one that fails: only where shares do, as Linkerd has it. */
   get countsLimited(): boolean {
     return this.options.successRate !== null;
+  }
+
+  get honorsRetryAfter(): boolean {
+    return this.options.honorRetryAfter === true;
   }
 
   /** Counts an outcome. True: enough, it must be taken out of use. */

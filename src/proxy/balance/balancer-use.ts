@@ -1,4 +1,5 @@
 import type { Balancer, Endpoint, PickWaiter } from "../outbound/ports.ts";
+import type { Affinity } from "./affinity.ts";
 import type { P2cBalancer } from "./balancer.ts";
 
 /**
@@ -21,9 +22,13 @@ export class BalancerUse implements Balancer {
     this.onWaited = onWaited;
   }
 
-  pick(): Endpoint | null {
+  get affinity(): Affinity | null {
+    return this.balancer.affinity;
+  }
+
+  pick(key?: number): Endpoint | null {
     this.picks++;
-    return this.balancer.pick();
+    return this.balancer.pick(key);
   }
 
   wait(waiter: PickWaiter): "queued" | "failfast" | "load-shed" {

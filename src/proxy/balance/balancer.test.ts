@@ -23,7 +23,6 @@ const info = (ip: string, weight = 10_000): EndpointInfo => ({
 function balancer(options: { capacity?: number } = {}) {
   const clock = new FakeClock();
   const subject = new P2cBalancer({
-    accrual: null,
     clock,
     random: seededRandom(1),
     connectBackoff: { min: 100, max: 1000, jitter: 0 },

@@ -6,7 +6,9 @@ import type { SocketAddr } from "#lib/net/socket.ts";
 import type { Random } from "#lib/random.ts";
 import type { TransportCells } from "../http/ports.ts";
 import type { Endpoint, EndpointConnections, EndpointTls, Outcome } from "../outbound/ports.ts";
-import { Accrual, type AccrualOptions } from "./accrual.ts";
+import { Accrual } from "./accrual.ts";
+import { hashOf } from "./affinity.ts";
+import type { Balancing, Bias } from "./balancing.ts";
 import { PeakEwma } from "./ewma.ts";
 
 /** What discovery says about an address. */
@@ -39,9 +41,15 @@ export interface EndpointContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly connectBackoff: BackoffOptions;
-  /** Null: requests that fail don't take it out of use. */
-  readonly accrual: AccrualOptions | null;
+  readonly balancing: Balancing;
+  /** Whether one more may be taken out of use because its requests fail. */
+  readonly mayEject: () => boolean;
 }
+
+/** Where a share begins to grow: 0 would leave nothing to learn from. */
+const firstShare = 0.1;
+/** Whatever a server asks for, it is tried again after this time, ms. */
+const maxPause = 300_000;
 
 export class BalancedEndpoint implements Endpoint {
   readonly addr: SocketAddr;
@@ -57,6 +65,14 @@ export class BalancedEndpoint implements Endpoint {
   /** For whoever keeps something per endpoint and wants it back without a search. */
   slotOwner: object | null = null;
   slot: unknown = null;
+  /** In relation to the usual weight. */
+  readonly weighed: number;
+  /** For requests that belong together. */
+  readonly seed: number;
+  /** Whether its answers' heads say something that {@link hinted} wants to know. */
+  readonly wantsHints: boolean;
+  /** Its share of the requests grows from then on; a clock time. */
+  warmFrom = Number.NEGATIVE_INFINITY;
 
   private state: State = "ready";
   private readonly load: PeakEwma;
@@ -65,7 +81,14 @@ export class BalancedEndpoint implements Endpoint {
   private readonly backoff: Backoff;
   private readonly accrual: Accrual | null;
   private readonly penalty: Backoff | null;
-  private broken = false;
+  private readonly slowStart: number;
+  private readonly bias: Bias | null;
+  private biased: PeakEwma | null = null;
+  private readonly mayEject: () => boolean;
+  /** What the last answer asked for, ms. */
+  private wanted = 0;
+  /** Its failures are what took it out of use. */
+  broken = false;
   /** In flight when the probe began. */
   private othersThanProbe = 0;
   private timer: Timer | null = null;
@@ -86,11 +109,18 @@ export class BalancedEndpoint implements Endpoint {
     this.takesHttp2 = info.http2 === true && info.tls !== null;
     this.transport = transport;
     this.clock = context.clock;
-    this.load = new PeakEwma(context.clock.now());
-    this.perWeight = defaultWeight / Math.max(1, info.weight);
+    const { accrual, bias, rtt, decay, slowStart } = context.balancing;
+    this.load = new PeakEwma(context.clock.now(), rtt, decay);
+    this.weighed = Math.max(1, info.weight) / defaultWeight;
+    this.perWeight = 1 / this.weighed;
+    this.seed = hashOf(`${info.addr.ip}:${info.addr.port}`);
     this.backoff = new Backoff(context.connectBackoff, context.random);
-    this.accrual = context.accrual === null ? null : new Accrual(context.accrual);
-    this.penalty = context.accrual === null ? null : new Backoff(context.accrual.backoff, context.random);
+    this.accrual = accrual === null ? null : new Accrual(accrual);
+    this.penalty = accrual === null ? null : new Backoff(accrual.backoff, context.random);
+    this.bias = bias;
+    this.wantsHints = bias !== null || (accrual?.honorRetryAfter ?? false);
+    this.slowStart = slowStart;
+    this.mayEject = context.mayEject;
     this.onState = onState;
   }
 
@@ -106,7 +136,23 @@ export class BalancedEndpoint implements Endpoint {
 
   /** What P2C compares: expected wait, in ms times requests. */
   cost(now: number): number {
-    return this.load.at(now) * (this.inFlight + 1) * this.perWeight;
+    const { biased } = this;
+    const load = this.load.at(now);
+    const wait = biased === null ? load : this.penalized(biased, load, now);
+    return wait * (this.inFlight * this.perWeight + 1);
+  }
+
+  private penalized(biased: PeakEwma, load: number, now: number): number {
+    const penalty = biased.at(now);
+    if (penalty > load) return penalty;
+    this.biased = null;
+    return load;
+  }
+
+  /** Of what it would get otherwise, 0–1. */
+  share(now: number): number {
+    const age = now - this.warmFrom;
+    return age >= this.slowStart ? 1 : Math.max(firstShare, age / this.slowStart);
   }
 
   started(): void {
@@ -122,12 +168,23 @@ export class BalancedEndpoint implements Endpoint {
     if (this.state === "probing") this.connected();
   }
 
+  /** Before `judged`. `discouraging`: it fails, or asks for fewer requests; `wanted`: the pause that it asks for, ms, or 0. */
+  hinted(discouraging: boolean, wanted: number): void {
+    this.wanted = discouraging ? wanted : 0;
+    const { bias } = this;
+    if (bias === null || !discouraging) return;
+    const now = this.clock.now();
+    const penalty = Math.min(Math.max(bias.penalty, wanted), Math.max(bias.penalty, bias.maxRetryAfter));
+    if (this.biased === null) this.biased = new PeakEwma(now, penalty, bias.decay);
+    else this.biased.raise(penalty, now);
+  }
+
   judged(outcome: Outcome): void {
     const { accrual } = this;
     if (accrual === null) return;
     const failed = outcome === "failure" || (outcome === "limited" && accrual.countsLimited);
     if (!this.broken) {
-      if (accrual.judge(failed, this.clock.now())) this.break();
+      if (accrual.judge(failed, this.clock.now()) && this.mayEject()) this.break();
       return;
     }
     // What was on its way before says nothing about now.
@@ -139,12 +196,15 @@ export class BalancedEndpoint implements Endpoint {
     this.broken = false;
     accrual.reset();
     this.penalty?.reset();
+    this.warmFrom = this.clock.now();
     this.become("ready");
   }
 
   private break(): void {
     this.broken = true;
-    this.pauseFor(this.penalty?.next() ?? 0);
+    const pause = this.penalty?.next() ?? 0;
+    const wanted = this.accrual?.honorsRetryAfter === true ? Math.min(this.wanted, maxPause) : 0;
+    this.pauseFor(Math.max(pause, wanted));
   }
 
   ended(_failed: boolean): void {

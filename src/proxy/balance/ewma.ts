@@ -36,6 +36,12 @@ export class PeakEwma {
     this.updatedAt = now;
   }
 
+  /** Jumps up, never down. */
+  raise(to: number, now: number): void {
+    this.estimate = Math.max(this.at(now), to);
+    this.updatedAt = now;
+  }
+
   /** The estimate at a time, ms. */
   at(now: number): number {
     const decayed = this.estimate * Math.exp((this.updatedAt - now) / this.decay);

@@ -76,7 +76,7 @@ export class Backend {
       ...options,
       queueCapacity: queue?.capacity ?? options.queueCapacity,
       failfastTimeout: queue?.failfastTimeout ?? options.failfastTimeout,
-      accrual: plan.kind === "balancer" ? plan.accrual : null,
+      ...(plan.kind === "balancer" ? { balancing: plan.balancing } : {}),
       transport: (info) => options.transport.cells({ ...this.labels(info), peer: "dst" }),
     });
     this.unrouted = options.http.cells({ direction: "outbound", ...this.authorityLabel() });

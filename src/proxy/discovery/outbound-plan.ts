@@ -7,7 +7,7 @@ import type { DestinationProfile } from "#rpc/gen/destination_pb.ts";
 import type { Metadata } from "#rpc/gen/meta_pb.ts";
 import type { Timeouts as TimeoutsMessage } from "#rpc/gen/http_route_pb.ts";
 import type { Backend, GrpcRoute, HttpRoute, OpaqueRoute, OutboundPolicy, TlsRoute } from "#rpc/gen/outbound_pb.ts";
-import type { AccrualOptions } from "../balance/accrual.ts";
+import { type Balancing, plainBalancing } from "../balance/balancing.ts";
 import { defaultWeight, type EndpointInfo } from "../balance/endpoint.ts";
 import type { FailureCause } from "../http/ports.ts";
 import type { OutboundProtocol } from "../outbound/ports.ts";
@@ -19,7 +19,7 @@ import type { NamedRoute } from "../route/server-name.ts";
 import type { ResourceRef } from "../telemetry/labels.ts";
 import { filters, ratioOf, type FilterMessage } from "./filter-messages.ts";
 import { profileRoutes, retryBudget } from "./profile-routes.ts";
-import { accrual, grpcRetry, httpRetry } from "./resilience-messages.ts";
+import { balancing, grpcRetry, httpRetry, judging, notJudged, type Judging } from "./resilience-messages.ts";
 import { endpointInfo, type TranslateOptions } from "./endpoint-set.ts";
 import { defaultRef, resourceRef, serviceRef } from "./resource-ref.ts";
 import { hostMatches, requestMatch, rpcMatch, sniMatches } from "./route-messages.ts";
@@ -34,8 +34,7 @@ export type BackendPlan =
       readonly ref: ResourceRef;
       /** Null: the proxy's own settings. */
       readonly queue: { readonly capacity: number; readonly failfastTimeout: number } | null;
-      /** Null: requests that fail take no endpoint out of use. */
-      readonly accrual: AccrualOptions | null;
+      readonly balancing: Balancing;
     }
   /** One address. `authority`: label, empty when the address has no name. */
   | { readonly kind: "forward"; readonly info: EndpointInfo; readonly authority: string };
@@ -174,7 +173,7 @@ function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan 
   const parent = resourceRef(policy.metadata) ?? defaultRef("unknown");
   switch (kind?.case) {
     case "detect": {
-      const http = httpRoutes(kind.value.http1?.routes ?? [], accrual(kind.value.http1?.failureAccrual), options);
+      const http = httpRoutes(kind.value.http1?.routes ?? [], judging(kind.value.http1?.failureAccrual), options);
       const tcp = tcpChoice(kind.value.opaque?.routes ?? [], options) ?? firstOf(http);
       if (tcp === null) return null;
       const detectTimeout = milliseconds(kind.value.timeout, options.detectTimeout);
@@ -182,7 +181,7 @@ function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan 
     }
     case "http1":
     case "http2": {
-      const http = httpRoutes(kind.value.routes, accrual(kind.value.failureAccrual), options);
+      const http = httpRoutes(kind.value.routes, judging(kind.value.failureAccrual), options);
       const tcp = firstOf(http);
       return tcp === null
         ? null
@@ -197,7 +196,7 @@ function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan 
           };
     }
     case "grpc": {
-      const http = grpcRoutes(kind.value.routes, accrual(kind.value.failureAccrual), options);
+      const http = grpcRoutes(kind.value.routes, judging(kind.value.failureAccrual), options);
       const tcp = firstOf(http);
       if (tcp === null) return null;
       return {
@@ -232,24 +231,16 @@ function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan 
   }
 }
 
-function httpRoutes(
-  routes: readonly HttpRoute[],
-  accrued: AccrualOptions | null,
-  options: PlanOptions,
-): PlannedRoute[] {
-  return plannedRoutes(routes, "http", requestMatch, httpRetry, { ...options, accrued });
+function httpRoutes(routes: readonly HttpRoute[], judged: Judging, options: PlanOptions): PlannedRoute[] {
+  return plannedRoutes(routes, "http", requestMatch, httpRetry, { ...options, judged });
 }
 
-function grpcRoutes(
-  routes: readonly GrpcRoute[],
-  accrued: AccrualOptions | null,
-  options: PlanOptions,
-): PlannedRoute[] {
-  return plannedRoutes(routes, "grpc", rpcMatch, grpcRetry, { ...options, accrued });
+function grpcRoutes(routes: readonly GrpcRoute[], judged: Judging, options: PlanOptions): PlannedRoute[] {
+  return plannedRoutes(routes, "grpc", rpcMatch, grpcRetry, { ...options, judged });
 }
 
 interface RouteOptions extends PlanOptions {
-  readonly accrued: AccrualOptions | null;
+  readonly judged: Judging;
 }
 
 /** What routes of HTTP and of gRPC have in common. */
@@ -297,7 +288,7 @@ function plannedRoutes<M, R>(
 function mirrors(messages: readonly FilterMessage[], options: RouteOptions): PlannedRoute["mirrors"] {
   return messages.flatMap(({ kind }) => {
     if (kind.case !== "requestMirror") return [];
-    const plan = backendPlan(kind.value.backend, options, options.accrued);
+    const plan = backendPlan(kind.value.backend, options, options.judged);
     return plan === null ? [] : [{ plan, ratio: ratioOf(kind.value.ratio) }];
   });
 }
@@ -319,7 +310,7 @@ function routeChoice(distribution: DistributionMessage<BackendMessage> | undefin
 }
 
 function routeBackend(message: BackendMessage | undefined, weight: number, options: RouteOptions): PlannedBackend {
-  const found = backendPlan(message?.backend, options, options.accrued);
+  const found = backendPlan(message?.backend, options, options.judged);
   return {
     weight,
     plan: found ?? { kind: "refuse", cause: "unexpected", message: "The backend of the route is invalid" },
@@ -409,7 +400,7 @@ function choice(
 function backendPlan(
   backend: Backend | undefined,
   options: PlanOptions,
-  accrued: AccrualOptions | null = null,
+  judged: Judging = notJudged,
 ): BackendPlan | null {
   const kind = backend?.kind;
   switch (kind?.case) {
@@ -427,7 +418,7 @@ function backendPlan(
         path,
         ref: resourceRef(backend?.metadata) ?? serviceRef(path),
         queue,
-        accrual: accrued,
+        balancing: balancing(kind.value, judged),
       };
     }
     default:
@@ -463,7 +454,7 @@ const balancer = (path: string): BackendPlan => ({
   path,
   ref: serviceRef(path),
   queue: null,
-  accrual: null,
+  balancing: plainBalancing,
 });
 
 const single = (plan: BackendPlan): Choice => ({ kind: "backends", backends: [planned(plan, 1)] });
@@ -487,9 +478,9 @@ function plainEndpoint(addr: SocketAddr): EndpointInfo {
 /** Backends with the same key are the same. A balancer belongs to one parent: its metrics name both. */
 export function backendKey(plan: BackendPlan, parent: ResourceRef): string {
   if (plan.kind === "balancer") {
-    const { path, queue, accrual: accrued } = plan;
-    const judged = accrued === null ? "" : JSON.stringify(accrued);
-    return `${path} ${queue?.capacity ?? ""} ${queue?.failfastTimeout ?? ""} ${judged} ${Object.values(parent).join("/")}`;
+    const { path, queue, balancing: how } = plan;
+    const chosen = Bun.deepEquals(how, plainBalancing) ? "" : JSON.stringify(how);
+    return `${path} ${queue?.capacity ?? ""} ${queue?.failfastTimeout ?? ""} ${chosen} ${Object.values(parent).join("/")}`;
   }
   const { addr, tls, transportPort, authorityOverride } = plan.info;
   return `=${formatSocketAddr(addr)} ${tls?.identity ?? ""} ${transportPort ?? ""} ${authorityOverride ?? ""} ${plan.authority}`;

@@ -1,8 +1,16 @@
 /** Retries and failure accrual of the proxy API in the form that `route/` and `balance/` decide on. */
 import type { BackoffOptions } from "#lib/backoff.ts";
 import { milliseconds } from "#rpc/address.ts";
-import type { ExponentialBackoff, FailureAccrual, GrpcRoute_Retry, HttpRoute_Retry } from "#rpc/gen/outbound_pb.ts";
+import type {
+  Backend_BalanceP2c,
+  ExponentialBackoff,
+  FailureAccrual,
+  GrpcRoute_Retry,
+  HttpRoute_Retry,
+} from "#rpc/gen/outbound_pb.ts";
 import type { AccrualOptions } from "../balance/accrual.ts";
+import type { Affinity } from "../balance/affinity.ts";
+import { noLimit, plainBalancing, type Balancing, type Bias, type EjectionLimit } from "../balance/balancing.ts";
 import type { RetryRule } from "../route/rule.ts";
 
 /** Whatever a message says, a body is kept no longer than this, bytes. */
@@ -46,21 +54,77 @@ export function grpcRetry(message: GrpcRoute_Retry): RetryRule {
   return { ...base(message), statuses: [], grpc };
 }
 
+/** How endpoints are judged by their requests. */
+export type Judging = Pick<Balancing, "accrual" | "ejection">;
+
+export const notJudged: Judging = { accrual: null, ejection: noLimit };
+
+export function judging(message: FailureAccrual | undefined): Judging {
+  return { accrual: accrual(message), ejection: ejection(message) };
+}
+
+function ejection(message: FailureAccrual | undefined): EjectionLimit {
+  const { minReadyEndpoints = 0, maxEjectionPercent = 0 } = message?.ejection ?? {};
+  return { minReady: minReadyEndpoints, maxShare: Math.min(100, maxEjectionPercent) / 100 };
+}
+
+/** Whatever a message says, a new endpoint gets its whole share after so long, ms. */
+const maxSlowStart = 900_000;
+
+export function balancing(message: Backend_BalanceP2c, judged: Judging): Balancing {
+  const { load, slowStart, locality } = message;
+  const { rtt, decay } = plainBalancing;
+  return {
+    ...judged,
+    slowStart: Math.min(maxSlowStart, Math.max(0, milliseconds(slowStart, 0))),
+    zone: locality === undefined ? null : Math.min(100, locality.minReadyPercent || 70) / 100,
+    affinity: affinity(message),
+    bias: load.case === "penaltyPeakEwma" ? bias(load.value) : null,
+    rtt: Math.max(1, milliseconds(load.value?.defaultRtt, rtt)),
+    decay: Math.max(1, milliseconds(load.value?.decay, decay)),
+  };
+}
+
+type PenaltyLoad = Extract<Backend_BalanceP2c["load"], { readonly case: "penaltyPeakEwma" }>["value"];
+
+function bias({ penalty, maxRetryAfter, penaltyDecay, decay }: PenaltyLoad): Bias {
+  return {
+    penalty: Math.max(1, milliseconds(penalty, 5000)),
+    maxRetryAfter: milliseconds(maxRetryAfter, 300_000),
+    decay: Math.max(1, milliseconds(penaltyDecay ?? decay, plainBalancing.decay)),
+  };
+}
+
+function affinity({ hash }: Backend_BalanceP2c): Affinity | null {
+  switch (hash?.kind.case) {
+    case "header":
+      return { kind: "header", name: hash.kind.value.toLowerCase() };
+    case "cookie":
+      return { kind: "cookie", name: hash.kind.value };
+    case "source":
+      return { kind: "source" };
+    default:
+      return null;
+  }
+}
+
 /** Null when there is none. */
-export function accrual(message: FailureAccrual | undefined): AccrualOptions | null {
+function accrual(message: FailureAccrual | undefined): AccrualOptions | null {
   const unset = { min: 1000, max: 60_000, jitter: 0.5 };
   switch (message?.kind.case) {
     case "consecutiveFailures": {
       const { maxFailures, backoff: pause } = message.kind.value;
       if (maxFailures === 0) return null;
-      return { maxFailures, successRate: null, backoff: backoff(pause, unset) };
+      const honorRetryAfter = pause?.respectRetryAfterHint ?? false;
+      return { maxFailures, successRate: null, backoff: backoff(pause, unset), honorRetryAfter };
     }
     case "unified": {
       const { successRateThreshold, decay, minRequests, maxConsecutiveFailures, backoff: pause } = message.kind.value;
       const rate = { threshold: successRateThreshold, window: Math.max(10, milliseconds(decay, 10_000)), minRequests };
       const successRate = successRateThreshold > 0 ? rate : null;
       if (maxConsecutiveFailures === 0 && successRate === null) return null;
-      return { maxFailures: maxConsecutiveFailures, successRate, backoff: backoff(pause, unset) };
+      const honorRetryAfter = pause?.respectRetryAfterHint ?? false;
+      return { maxFailures: maxConsecutiveFailures, successRate, backoff: backoff(pause, unset), honorRetryAfter };
     }
     default:
       return null;

@@ -3,6 +3,7 @@ import type { Identity } from "#model/identity.ts";
 import type { MeshError } from "#lib/errors.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
+import type { Affinity } from "../balance/affinity.ts";
 import type { DetectCells } from "../detect/detection.ts";
 import type { FilterChain, HeaderChanges } from "../route/filter.ts";
 import type { RetryBudget } from "../route/retry-budget.ts";
@@ -132,12 +133,16 @@ export interface PickWaiter {
   /** Called once, unless given up. Not from inside `wait`. */
   onEndpoint(endpoint: Endpoint): void;
   onRefused(cause: "failfast" | "load-shed"): void;
+  /** Of a request that belongs to others. */
+  readonly affinityKey?: number;
 }
 
 /** Chooses among the ready endpoints of a destination. */
 export interface Balancer {
-  /** The endpoint for one more request (or connection), or null when none is ready now: then `wait`. */
-  pick(): Endpoint | null;
+  /** By what requests that belong together are known; null or absent: none do. */
+  readonly affinity?: Affinity | null;
+  /** The endpoint for one more request (or connection), or null when none is ready now: then `wait`. `key`: by `affinity`. */
+  pick(key?: number): Endpoint | null;
   /** Queues until an endpoint is ready. "refused" at once: the queue is full (load-shed) or the failfast gate is shut. */
   wait(waiter: PickWaiter): "queued" | "failfast" | "load-shed";
   /** Takes a waiter out of the queue; harmless when it is not in it. */
@@ -175,6 +180,10 @@ export interface Endpoint {
   started(): void;
   /** The first byte of the response came `rtt` ms after the request was sent. `status` 0: a TCP connection was made. */
   responded(rtt: number, status: number): void;
+  /** Whether `hinted` is to be called. */
+  readonly wantsHints?: boolean;
+  /** Before `judged`: an answer fails or asks for fewer requests (`discouraging`), and for a pause of so many ms, or 0. */
+  hinted?(discouraging: boolean, wanted: number): void;
   /** What became of a request, for whoever takes failing endpoints out of use; before `ended`, and only when it is known. */
   judged(outcome: Outcome): void;
   /** Ends what `started` began, exactly once. `failed`: broke before a response, or broke off in the middle. */

@@ -24,7 +24,6 @@ function setUp() {
   const clock = new FakeClock();
   const registry = new Registry({ clock });
   const balancer = new P2cBalancer({
-    accrual: null,
     clock,
     random: seededRandom(1),
     connectBackoff: { min: 100, max: 1000, jitter: 0 },
