@@ -18,7 +18,7 @@ import type { Random } from "#lib/random.ts";
 import { version } from "#lib/version.ts";
 import type { RpcClient } from "#rpc/client.ts";
 import { startAdmin } from "./admin/admin.ts";
-import { adminRoutes } from "./admin/routes.ts";
+import { adminRoutes, type AdminSiblings } from "./admin/routes.ts";
 import type { ControlService, DirectionConfig, IdentityConfig, ProxyConfig } from "./config.ts";
 import { Backends } from "./discovery/backends.ts";
 import { certifyBy, ControlMetrics, ControlStreams, createControlClient } from "./discovery/control-clients.ts";
@@ -57,6 +57,8 @@ export interface ProxyContext {
   readonly env: Readonly<Record<string, string>>;
   /** Connections at a time over all listeners. */
   readonly maxConnections: number;
+  /** More than one process carries traffic; null: this is the only one. `siblings` null: it is not the first one, which has the admin port. */
+  readonly workers?: { readonly count: number; readonly siblings: AdminSiblings | null } | null;
   /** Where an accepted connection wanted to go. Default: asks the kernel. */
   readonly originalDst?: {
     readonly inbound: (socket: Socket) => SocketAddr | null;
@@ -87,7 +89,7 @@ export interface Proxy {
 
 /** Binds every port before it returns; throws when one can't be had. */
 export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
-  const { clock, random, sink } = context;
+  const { clock, random, sink, workers = null } = context;
   const log = createLog(sink);
   const registry = new Registry({ clock, retain: config.metricsRetainIdle });
   registerProcessMetrics(registry, clock.wall());
@@ -184,6 +186,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       }),
       defaultPolicy: { ...config.inbound, name: config.inbound.defaultPolicy },
       idleTimeout: config.inbound.discoveryIdleTimeout,
+      workers: workers?.count ?? 1,
       watchPort: streams.watchPort,
       stream,
     });
@@ -232,7 +235,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       "proxy_refused_connections_total",
       "Accepted connections that were closed at once",
     );
-    const accept = { limit, drain, log: log.child("accept"), ownPorts };
+    const accept = { limit, drain, log: log.child("accept"), ownPorts, shared: workers !== null };
     const onRefuse = (_socket: Socket, reason: string): void => {
       refused.cell({ reason }).value++;
     };
@@ -260,22 +263,10 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     }
     const notReady = (): string[] => (identity === null || identity.credentials.get() !== null ? [] : ["identity"]);
     const shutdown = Promise.withResolvers<void>();
-    const admin = startAdmin({
-      listen: config.admin.listen,
-      handler: adminRoutes({
-        registry,
-        sink,
-        logFilter: config.log.filter,
-        notReady,
-        shutdown: config.admin.shutdownEndpoint ? () => shutdown.resolve() : null,
-        env: () => context.env,
-      }),
-      tls: meshTls,
-      clock,
-      log: log.child("admin"),
-    });
-    closers.push(() => admin.close());
-    for (const { addr } of [inboundListener, ...outboundListeners, admin]) ownPorts.add(addr.port);
+    const admin = workers !== null && workers.siblings === null ? null : listenAdmin();
+    for (const { addr } of [inboundListener, ...outboundListeners]) ownPorts.add(addr.port);
+    // Also where another process has it: an own port is not an application's.
+    ownPorts.add(admin?.addr.port ?? config.admin.listen.port);
 
     identity?.start();
     for (const name of config.unknown) log.info("Setting is not known to this version and is ignored", { name });
@@ -284,14 +275,14 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       version,
       inbound: inboundListener.addr.port,
       outbound: outboundListeners.map((listener) => listener.addr.port).join(","),
-      admin: admin.addr.port,
+      admin: admin?.addr.port ?? null,
       identity: config.identity?.name ?? null,
     });
     let closed = false;
     return {
       inbound: inboundListener.addr,
       outbound: outboundListeners.map((listener) => listener.addr),
-      admin: admin.addr,
+      admin: admin?.addr ?? config.admin.listen,
       registry,
       notReady,
       started: keys.then(() => {}),
@@ -311,6 +302,26 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
         for (const close of closers.toReversed()) close();
       },
     };
+
+    function listenAdmin(): Listener {
+      const listener = startAdmin({
+        listen: config.admin.listen,
+        handler: adminRoutes({
+          registry,
+          sink,
+          logFilter: config.log.filter,
+          notReady,
+          siblings: workers?.siblings ?? null,
+          shutdown: config.admin.shutdownEndpoint ? () => shutdown.resolve() : null,
+          env: () => context.env,
+        }),
+        tls: meshTls,
+        clock,
+        log: log.child("admin"),
+      });
+      closers.push(() => listener.close());
+      return listener;
+    }
 
     /** `spare`: there is another one, so a machine without this address family can do without. */
     function listenOutbound(addr: SocketAddr, spare: boolean): Listener | null {

@@ -11,6 +11,7 @@ import type { SocketAddr } from "#lib/net/socket.ts";
 import { assertIdentity, type Identity } from "#model/identity.ts";
 import { defaultPolicies, type DefaultPolicyName } from "#model/default-policy.ts";
 import type { PortRange } from "#lib/port-list.ts";
+import { workerCount } from "./workers/count.ts";
 import { Env, type EnvMap, type HostPort } from "./env.ts";
 
 /** Exit code for settings that can't be used (EX_USAGE of sysexits.h), as Linkerd's proxy has it. */
@@ -128,6 +129,8 @@ export interface ProxyConfig {
    * user of its own (a user namespace with one user). 0: none, the default. Needs CAP_NET_RAW. Our own extension.
    */
   readonly socketMark: number;
+  /** Processes that carry traffic, from LINKERD2_PROXY_CORES…; default 1. */
+  readonly workers: number;
   /** How long a draining process may take. Default 2 min. */
   readonly shutdownGracePeriod: number;
   /** How long a metric series without change is kept. Default 10 min. */
@@ -157,6 +160,7 @@ export function readConfig(map: EnvMap): ProxyConfig {
     identity,
     control: readControl(env, identity !== null),
     socketMark: env.count("SOCKET_MARK", 0),
+    workers: readWorkers(env),
     shutdownGracePeriod: env.duration("SHUTDOWN_GRACE_PERIOD", 120_000),
     metricsRetainIdle: env.duration("METRICS_RETAIN_IDLE", 600_000),
     unknown: markWithoutEffect(env),
@@ -305,10 +309,21 @@ function readControl(env: Env, withIdentity: boolean): ControlConfig {
   };
 }
 
+function readWorkers(env: Env): number {
+  const optional = (name: string): number | null => {
+    const value = env.count(name, 0);
+    return value === 0 ? null : value;
+  };
+  const settings = {
+    min: optional("CORES_MIN") ?? optional("CORES") ?? 1,
+    max: optional("CORES_MAX"),
+    maxRatio: env.ratio("CORES_MAX_RATIO"),
+  };
+  return workerCount(settings, navigator.hardwareConcurrency);
+}
+
 /** Names that Linkerd's injector sets and that change nothing here; whatever is left is unknown. */
 function markWithoutEffect(env: Env): string[] {
-  // One thread serves all: the machine's share of a proxy is set by its container.
-  env.ignore("CORES", "CORES_MIN", "CORES_MAX", "CORES_MAX_RATIO");
   // Tap and tracing have no listener yet.
   env.ignore("CONTROL_LISTEN_ADDR", "TAP_SVC_NAME", "DESTINATION_PROFILE_SUFFIXES");
   const trace = ["COLLECTOR_SVC_ADDR", "COLLECTOR_SVC_NAME", "PROTOCOL", "SERVICE_NAME", "ATTRIBUTES_PATH"];

@@ -68,6 +68,14 @@ export class Env {
     return value !== null && !/^(0|false|off|no|disabled)$/i.test(value.trim());
   }
 
+  /** 0–1, or null when it is not set. */
+  ratio(name: string): number | null {
+    return this.parsed<number | null>(name, null, "a number from 0 to 1", (text) => {
+      const value = Number(text);
+      return /^\d*\.?\d+$/.test(text.trim()) && value >= 0 && value <= 1 ? value : null;
+    });
+  }
+
   oneOf<T extends string>(name: string, values: readonly T[], fallback: T): T {
     return this.parsed(name, fallback, `one of ${values.join(", ")}`, (text) => {
       return values.find((value) => value === text.trim().toLowerCase()) ?? null;

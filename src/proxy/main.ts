@@ -7,6 +7,7 @@ import { activity } from "#lib/net/bun-socket.ts";
 import { maxConnections } from "#lib/net/open-files.ts";
 import { systemRandom } from "#lib/random.ts";
 import { startProxy } from "./app.ts";
+import { siblingVariable } from "./workers/messages.ts";
 import { CollectorPace } from "./collector.ts";
 import { badConfigExitCode, readConfig, type ProxyConfig } from "./config.ts";
 import { applyRuntimeOptions } from "./runtime-options.ts";
@@ -27,6 +28,17 @@ export async function main(_argv: readonly string[]): Promise<number> {
   if (untuned !== null) log.warn("The runtime can't be told to save memory", { reason: untuned });
   activity.observer = new CollectorPace(systemClock);
   const signal = nextSignal();
+  const first = process.env[siblingVariable] === undefined;
+  // The code is for those who ask for more than one core.
+  const siblings =
+    first && config.workers > 1
+      ? new (await import("./workers/siblings.ts")).Siblings({
+          count: config.workers - 1,
+          clock: systemClock,
+          log: log.child("workers"),
+          env: process.env,
+        })
+      : null;
   let proxy: ReturnType<typeof startProxy>;
   try {
     const env = Object.fromEntries(
@@ -37,18 +49,28 @@ export async function main(_argv: readonly string[]): Promise<number> {
     const { accessLog: format } = config.inbound;
     const accessLog =
       format === null ? null : (await import("./telemetry/access-log.ts")).stderrAccessLog(format, systemClock);
-    const shared = { clock: systemClock, random: systemRandom, maxConnections: maxConnections() };
+    const workers = config.workers > 1 ? { count: config.workers, siblings } : null;
+    const shared = { clock: systemClock, random: systemRandom, maxConnections: maxConnections(), workers };
     const context = { ...shared, sink, env, accessLog };
     proxy = startProxy(config, context);
     await proxy.started;
+    siblings?.start();
   } catch (thrown) {
+    await siblings?.stop("SIGKILL");
     process.stderr.write(`The proxy can't start: ${errorChain(thrown)}\n`);
     return thrown instanceof MeshError && thrown.code === "invalid-argument" ? badConfigExitCode : 1;
   }
   guard(log.child("bug"), proxy.registry);
+  if (!first)
+    (await import("./workers/sibling.ts")).serveFirst({ ...proxy, sink }, () => {
+      // Whoever could tell us to drain is gone.
+      process.exit(1);
+    });
   const why = await Promise.race([signal, proxy.shutdownAsked.then(() => "POST /shutdown")]);
   log.info("Shutting down", { reason: why });
-  await Promise.race([proxy.drain(), nextSignal()]);
+  const drained = Promise.all([proxy.drain(), siblings?.stop("SIGTERM")]);
+  await Promise.race([drained, nextSignal()]);
+  await siblings?.stop("SIGKILL");
   proxy.close();
   return 0;
 }

@@ -29,6 +29,8 @@ export type ListenOptions = ListenTarget &
   TcpOptions & {
     /** Connections beyond it are reset at once. Default: 10,000 for this listener alone. */
     readonly limit?: ConnectionLimit;
+    /** Whether other processes of this user may listen there as well and share what comes (SO_REUSEPORT). Default: no. */
+    readonly shared?: boolean;
     readonly clock?: Clock;
   };
 
@@ -95,7 +97,9 @@ export function listen(options: ListenOptions, onAccept: (socket: Socket) => voi
       const native = Bun.listen<NativeOwner>(adopted as Bun.TCPSocketListenOptions<NativeOwner>);
       return { addr, close: () => native.stop() };
     }
-    const native = Bun.listen<NativeOwner>({ ...shared, hostname: options.ip, port: options.port });
+    // The types of the runtime don't know the last option.
+    const made: object = { ...shared, hostname: options.ip, port: options.port, reusePort: options.shared ?? false };
+    const native = Bun.listen<NativeOwner>(made as Bun.TCPSocketListenOptions<NativeOwner>);
     listenSocket((native as unknown as { readonly fd: number }).fd, backlog);
     return { addr: { ip: unmapIp(options.ip), port: native.port }, close: () => native.stop() };
   } catch (error) {

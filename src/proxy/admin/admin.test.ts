@@ -18,6 +18,7 @@ function start(more: { missing?: string[]; shutdown?: () => void } = {}) {
     registry,
     sink,
     logFilter: "info",
+    siblings: null,
     notReady: () => missing,
     shutdown: more.shutdown ?? null,
     env: () => ({ LINKERD2_PROXY_LOG: "info" }),

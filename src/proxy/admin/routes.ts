@@ -1,6 +1,7 @@
 /** What the admin port answers. */
 import { parseLevelFilter, type LogSink } from "#lib/log.ts";
 import type { Registry } from "#lib/metrics/registry.ts";
+import { MetricsMerge } from "#lib/metrics/merge.ts";
 import { chunks, textContentType } from "#lib/metrics/text.ts";
 import { header } from "#wire/http1/head.ts";
 import { text, type AdminHandler, type AdminRequest, type AdminResponse } from "./http-server.ts";
@@ -12,10 +13,21 @@ export interface AdminRoutesOptions {
   readonly logFilter: string;
   /** What is still missing before the proxy can serve; empty means ready. */
   readonly notReady: () => readonly string[];
+  /** Other processes of this proxy; null: there are none. */
+  readonly siblings: AdminSiblings | null;
   /** Starts the drain; null: POST /shutdown is not offered. */
   readonly shutdown: (() => void) | null;
   /** Our settings as the environment has them; secrets never come by it. */
   readonly env: () => Readonly<Record<string, string>>;
+}
+
+/** The processes that carry traffic besides this one. */
+export interface AdminSiblings {
+  /** Their metrics as texts; rejects when one does not answer. */
+  metrics(): Promise<readonly string[]>;
+  /** What they miss before they can serve. */
+  missing(): Promise<readonly string[]>;
+  setLogFilter(filter: string): Promise<void>;
 }
 
 /** Lines that are rendered before others get a turn. */
@@ -39,13 +51,14 @@ export function adminRoutes(options: AdminRoutesOptions): AdminHandler {
     const reads = method === "GET" || method === "HEAD";
     switch (request.path) {
       case "/metrics":
-        return reads ? metrics(options.registry, request) : notAllowed("GET");
+        return reads ? metrics(options.registry, options.siblings, request) : notAllowed("GET");
       case "/live":
         return reads ? text(200, "live") : notAllowed("GET");
       case "/ready": {
         if (!reads) return notAllowed("GET");
         const missing = options.notReady();
-        return missing.length === 0 ? text(200, "ready") : text(503, `not ready: ${missing.join(", ")}`);
+        if (options.siblings === null) return readiness(missing);
+        return options.siblings.missing().then((more) => readiness([...missing, ...more]));
       }
       case "/env.json":
         return reads ? json(options.env()) : notAllowed("GET");
@@ -59,6 +72,11 @@ export function adminRoutes(options: AdminRoutesOptions): AdminHandler {
         if (wanted === "" || invalid.length > 0) return text(400, `Not a log filter: "${invalid.join(",")}"`);
         options.sink.filter = filter;
         logFilter = wanted;
+        if (options.siblings !== null)
+          return options.siblings.setLogFilter(wanted).then(
+            () => ({ status: 204, contentType: "text/plain", body: "" }),
+            (error: Error) => text(503, error.message),
+          );
         return { status: 204, contentType: "text/plain", body: "" };
       }
       case "/shutdown":
@@ -73,14 +91,41 @@ export function adminRoutes(options: AdminRoutesOptions): AdminHandler {
   };
 }
 
-async function metrics(registry: Registry, { head }: AdminRequest): Promise<AdminResponse> {
+function readiness(missing: readonly string[]): AdminResponse {
+  return missing.length === 0 ? text(200, "ready") : text(503, `not ready: ${missing.join(", ")}`);
+}
+
+/** Adds up what all processes say. */
+async function joined(own: string, siblings: AdminSiblings): Promise<string> {
+  const merge = new MetricsMerge();
+  for (const one of [own, ...(await siblings.metrics())]) {
+    merge.add(one);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return merge.text();
+}
+
+async function metrics(
+  registry: Registry,
+  siblings: AdminSiblings | null,
+  { head }: AdminRequest,
+): Promise<AdminResponse> {
   const parts: string[] = [];
   for (const part of chunks(registry, linesPerTurn)) {
     parts.push(part);
     // Traffic goes on between two parts.
     await new Promise((resolve) => setImmediate(resolve));
   }
-  const body = Buffer.from(parts.join(""));
+  let all = parts.join("");
+  if (siblings !== null) {
+    try {
+      all = await joined(all, siblings);
+    } catch (error) {
+      // A sum without one of them would be taken for a restart of everything.
+      return text(503, error instanceof Error ? error.message : "A worker does not answer");
+    }
+  }
+  const body = Buffer.from(all);
   const accepts = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(header(head.headers, "accept-encoding") ?? "");
   if (!accepts) return { status: 200, contentType: textContentType, body };
   const packed = await compress(body);

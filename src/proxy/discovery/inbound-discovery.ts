@@ -26,6 +26,8 @@ export interface InboundDiscoveryOptions {
   readonly ports: readonly number[];
   /** How long the policy of another port is kept after its last use, ms. */
   readonly idleTimeout: number;
+  /** Proxies that share a port's limits of requests, this one included; default 1. Each takes its part. */
+  readonly workers?: number;
   /** Opens WatchPort; null without a policy service. */
   readonly watchPort: ((port: number) => OpenStream<Server>) | null;
   readonly stream: Omit<WatchStreamOptions, "what">;
@@ -75,7 +77,8 @@ export class InboundDiscovery implements InboundPolicies {
         : new WatchStream(
             options.watchPort(port),
             {
-              onMessage: (message) => policy.update(serverPolicy(message, options.defaultPolicy.detectTimeout)),
+              onMessage: (message) =>
+                policy.update(partOf(serverPolicy(message, options.defaultPolicy.detectTimeout), options.workers ?? 1)),
               // What was known stays; at the start that is the default policy.
               onRefused: (end) => {
                 options.log.debug("No policy for this port", { port, code: end.code, reason: end.message });
@@ -126,4 +129,17 @@ export class InboundDiscovery implements InboundPolicies {
     entry.idle?.cancel();
     entry.stream?.close();
   }
+}
+
+/** What one of several workers lets in: connections are dealt out evenly, so each takes its part of a limit. */
+function partOf(policy: ServerPolicy, workers: number): ServerPolicy {
+  const { rateLimit: limit } = policy;
+  if (limit === null || workers === 1) return policy;
+  const rateLimit = {
+    origin: limit.origin,
+    total: limit.total === null ? null : limit.total / workers,
+    identity: limit.identity === null ? null : limit.identity / workers,
+    overrides: limit.overrides.map((override) => ({ ...override, limit: override.limit / workers })),
+  };
+  return { ...policy, rateLimit };
 }

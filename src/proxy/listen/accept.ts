@@ -25,6 +25,8 @@ export interface AcceptOptions extends TcpOptions {
   readonly addr: SocketAddr;
   /** Shared by all listeners of the process. */
   readonly limit: ConnectionLimit;
+  /** Whether several processes listen there. Default: no. */
+  readonly shared?: boolean;
   readonly drain: DrainSignal;
   readonly log: Log;
   /** Whether connections to the listener itself are taken (inbound) or are a loop (outbound). */
@@ -48,22 +50,25 @@ export interface AcceptHandler {
 export function acceptConnections(options: AcceptOptions, handler: AcceptHandler): Listener {
   const destination = options.destination ?? originalDst;
   const allowed = new Set(options.allowedIps);
-  const listener = listen({ ...options.addr, limit: options.limit, ...tcpOptions(options) }, (socket) => {
-    const dst = destination(socket);
-    const target: AcceptTarget =
-      dst === null || sameAddr(dst, socket.local) ? { kind: "direct" } : { kind: "redirected", dst };
-    const reason = refusal(target, socket);
-    if (reason === null) {
-      handler.onAccept(socket, target);
-      return;
-    }
-    if (options.log.enabled("debug")) {
-      const to = target.kind === "direct" ? socket.local : target.dst;
-      options.log.debug("Connection refused", { reason, client: formatAddr(socket.remote), dst: formatAddr(to) });
-    }
-    handler.onRefuse?.(socket, reason);
-    socket.terminate();
-  });
+  const listener = listen(
+    { ...options.addr, limit: options.limit, shared: options.shared ?? false, ...tcpOptions(options) },
+    (socket) => {
+      const dst = destination(socket);
+      const target: AcceptTarget =
+        dst === null || sameAddr(dst, socket.local) ? { kind: "direct" } : { kind: "redirected", dst };
+      const reason = refusal(target, socket);
+      if (reason === null) {
+        handler.onAccept(socket, target);
+        return;
+      }
+      if (options.log.enabled("debug")) {
+        const to = target.kind === "direct" ? socket.local : target.dst;
+        options.log.debug("Connection refused", { reason, client: formatAddr(socket.remote), dst: formatAddr(to) });
+      }
+      handler.onRefuse?.(socket, reason);
+      socket.terminate();
+    },
+  );
 
   function refusal(target: AcceptTarget, socket: Socket): RefusalReason | null {
     if (target.kind === "direct") return options.direct ? null : "not-redirected";
