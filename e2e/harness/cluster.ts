@@ -93,7 +93,8 @@ export async function startCluster(name: string): Promise<TestCluster> {
   }
 }
 
-function connectTo(parts: ClusterParts): TestCluster {
+/** A cluster that was started by other means. */
+export function connectTo(parts: ClusterParts): TestCluster {
   const env = { KUBECONFIG: parts.kubeconfig };
   const withInput = (input: string | undefined) => (input === undefined ? { env } : { env, input });
   const path = mkdtempSync(join(tmpdir(), "linkerd-path-"));
