@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { seededRandom } from "#lib/random.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
 import { parseRequestHead } from "#wire/http1/parse-request.ts";
 import {
@@ -172,4 +173,46 @@ describe("RouteFinder", () => {
     missing.shared = true;
     expect([finder.find(missing), finder.find(missing)]).toEqual([null, null]);
   });
+});
+
+test("a finder that remembers paths gives every request the route that comparing them all gives", () => {
+  const random = seededRandom(7);
+  const one = <T>(list: readonly T[]): T => list[Math.floor(random.next() * list.length)]!;
+  const paths = ["/", "/a", "/a/b", "/a/b/c", "/b", "/a%2Fb", "/a/../b", "/x.Y/Z", "/a?q=1", "/a/b?q=2&r=1"];
+  const header = (name: string): RequestMatch["headers"] => [{ name, value: { kind: "exact", value: "1" } }];
+  const line = (): RequestMatch =>
+    request({
+      path: one([
+        null,
+        { kind: "prefix", path: one(["/", "/a", "/a/", "/a/b"]) },
+        { kind: "exact", path: one(["/a", "/b"]) },
+        { kind: "rpc", service: one([null, "x.Y"]), method: one([null, "Z"]) },
+      ]),
+      method: one([null, null, "GET"]),
+      headers: one([[], [], header("x-a"), [...header("x-a"), ...header("x-b")]]),
+      query: one([[], [], [{ name: "q", value: { kind: "exact", value: "1" } }]]),
+    });
+  const kinds = new Set<string>();
+  for (let round = 0; round < 300; round++) {
+    const routes = Array.from({ length: 1 + Math.floor(random.next() * 4) }, (_, index) =>
+      route(String(index), {
+        hosts: one([[], [], [{ kind: "exact", host: "a.b" }], [{ kind: "suffix", suffix: "b" }]]),
+        requests: Array.from({ length: Math.floor(random.next() * 3) }, line),
+        ...one([{}, {}, { test: ({ method }: RequestHead) => method === "GET" }]),
+      }),
+    );
+    const finder = new RouteFinder(routes);
+    for (let at = 0; at < 30; at++) {
+      const asked = head({
+        path: one(paths),
+        method: one(["GET", "POST"]),
+        authority: one(["a.b", "c.b:80", "d"]),
+        ...one<{ headers?: [string, string] }>([{}, { headers: ["x-a", "1"] }, { headers: ["x-b", "1"] }]),
+      });
+      const expected = findRoute(routes, asked);
+      expect(finder.find(asked)).toBe(expected);
+      kinds.add(expected?.name ?? "none");
+    }
+  }
+  expect(kinds.size).toBeGreaterThan(3);
 });

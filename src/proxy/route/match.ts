@@ -88,20 +88,42 @@ function bestFor<T extends { readonly match: RouteMatchers }>(
   return best;
 }
 
+/** What a route asks of a request of a known host, path and method besides. */
+interface Candidate<T> {
+  readonly route: T;
+  /** Null: nothing. */
+  readonly request: RequestMatch | null;
+}
+
+/** Requests of one path. */
+interface Known<T> {
+  readonly authority: string;
+  readonly method: string;
+  /** The most specific first; null: servers read the path in several ways, so that each request is looked at as a whole. */
+  readonly candidates: ReadonlyArray<Candidate<T>> | null;
+}
+
+/** Paths that are remembered. */
+const maxKnown = 64;
+
 /**
- * {@link findRoute} that remembers the answer for heads that come again: a head that is shared is the same object each
- * time (wire/http1/head-cache.ts), and everything that a match looks at is in it. The memory goes with the head.
+ * {@link findRoute} that remembers. The answer for heads that come again: a head that is shared is the same object each
+ * time (wire/http1/head-cache.ts), and everything that a match looks at is in it; the memory goes with the head. And
+ * for other heads the routes that a path, a method and a host leave: how specific they are depends on nothing else.
  */
 export class RouteFinder<T extends { readonly match: RouteMatchers }> {
   private readonly routes: readonly T[];
+  private readonly lookAtPaths: boolean;
   private readonly known = new WeakMap<RequestHead, { readonly route: T | null }>();
+  private readonly paths = new Map<string, Known<T>>();
 
   constructor(routes: readonly T[]) {
     this.routes = routes;
+    this.lookAtPaths = routes.some(({ match }) => looksAtPath(match));
   }
 
   find(head: RequestHead): T | null {
-    if (!head.shared) return findRoute(this.routes, head);
+    if (!head.shared) return this.among(head);
     let found = this.known.get(head);
     if (found === undefined) {
       found = { route: findRoute(this.routes, head) };
@@ -109,6 +131,49 @@ export class RouteFinder<T extends { readonly match: RouteMatchers }> {
     }
     return found.route;
   }
+
+  private among(head: RequestHead): T | null {
+    const question = head.path.indexOf("?");
+    const path = question < 0 ? head.path : head.path.slice(0, question);
+    let known = this.paths.get(path);
+    if (known === undefined || known.authority !== head.authority || known.method !== head.method) {
+      known = this.learn(head, path);
+    }
+    if (known.candidates === null) return findRoute(this.routes, head);
+    for (const { route, request } of known.candidates) {
+      if (request !== null && !asksNoMore(request) && !holds(request, head)) continue;
+      if (route.match.test?.(head, path) !== false) return route;
+    }
+    return null;
+  }
+
+  private learn({ authority, method }: RequestHead, path: string): Known<T> {
+    if (this.paths.size >= maxKnown) this.paths.clear();
+    const plain = !this.lookAtPaths || otherReadings(path)?.length === 0;
+    const known = { authority, method, candidates: plain ? candidatesOf(this.routes, authority, method, path) : null };
+    this.paths.set(path, known);
+    return known;
+  }
+}
+
+function candidatesOf<T extends { readonly match: RouteMatchers }>(
+  routes: readonly T[],
+  authority: string,
+  method: string,
+  path: string,
+): ReadonlyArray<Candidate<T>> {
+  const ranked: Array<Candidate<T> & { readonly rank: Rank }> = [];
+  for (const route of routes) {
+    const { hosts, requests } = route.match;
+    const host = hosts.length === 0 ? 0 : hostRank(hosts, hostOf(authority));
+    if (host === null) continue;
+    if (requests.length === 0) ranked.push({ route, request: null, rank: [host] });
+    for (const request of requests) {
+      const rank = lineRank(request, method, path);
+      if (rank !== null) ranked.push({ route, request, rank: [host, ...rank] });
+    }
+  }
+  return ranked.toSorted((a, b) => compare(b.rank, a.rank));
 }
 
 /** The prefix by which a request matches, which filters may replace: "" when it is "/" or none. */
@@ -182,20 +247,30 @@ function hostRank(hosts: readonly HostMatch[], host: string): number | null {
 }
 
 function requestRank(match: RequestMatch, head: RequestHead, path: string): Rank | null {
+  const rank = lineRank(match, head.method, path);
+  return rank !== null && holds(match, head) ? rank : null;
+}
+
+/** How specific it is for requests of this method and path; null: it is for others. */
+function lineRank(match: RequestMatch, method: string, path: string): Rank | null {
   const pathRank = match.path === null ? [0, 0] : rankPath(match.path, path);
-  if (pathRank === null) return null;
-  if (match.method !== null && match.method !== head.method) return null;
-  for (const { name, value } of match.headers) {
-    if (!matchesValue(value, joined(head.headers, name))) return null;
-  }
-  if (match.query.length > 0) {
-    const question = head.path.indexOf("?");
-    const query = new URLSearchParams(question < 0 ? "" : head.path.slice(question + 1));
-    for (const { name, value } of match.query) {
-      if (!matchesValue(value, query.get(name))) return null;
-    }
-  }
+  if (pathRank === null || (match.method !== null && match.method !== method)) return null;
   return [...pathRank, match.method === null ? 0 : 1, match.headers.length, match.query.length];
+}
+
+function asksNoMore({ headers, query }: RequestMatch): boolean {
+  return headers.length === 0 && query.length === 0;
+}
+
+/** What it asks of headers and query. */
+function holds(match: RequestMatch, head: RequestHead): boolean {
+  for (const { name, value } of match.headers) {
+    if (!matchesValue(value, joined(head.headers, name))) return false;
+  }
+  if (match.query.length === 0) return true;
+  const question = head.path.indexOf("?");
+  const query = new URLSearchParams(question < 0 ? "" : head.path.slice(question + 1));
+  return match.query.every(({ name, value }) => matchesValue(value, query.get(name)));
 }
 
 function rankPath(match: PathMatch, path: string): Rank | null {
@@ -221,6 +296,11 @@ function rankRpc({ service, method }: Extract<PathMatch, { kind: "rpc" }>, path:
   if (service !== null && path.slice(1, slash) !== service) return null;
   if (method !== null && path.slice(slash + 1) !== method) return null;
   return [service?.length ?? 0, method?.length ?? 0];
+}
+
+/** Whether all of them hold. */
+export function matchesHeaders(matches: readonly NamedMatch[], headers: FlatHeaders): boolean {
+  return matches.every(({ name, value }) => matchesValue(value, joined(headers, name)));
 }
 
 /** All values of a field in one, as RFC 9110 §5.3 joins them: one of several can't stand for all. */

@@ -28,3 +28,23 @@ export function isAll(text: string, classTable: Uint8Array): boolean {
   }
   return true;
 }
+
+/** unreserved, sub-delims and "%" of RFC 3986: what names in an authority are made of. */
+const isHostChar = table((code) => isTokenChar[code] === 1);
+for (const mark of "#^`|") isHostChar[mark.charCodeAt(0)] = 0;
+for (const mark of "(),;=") isHostChar[mark.charCodeAt(0)] = 1;
+const isIpv6Char = table((code) => code >= 48 && code <= 58);
+for (const mark of "abcdefABCDEF.") isIpv6Char[mark.charCodeAt(0)] = 1;
+const isDigit = table((code) => code >= 48 && code <= 57);
+
+/** host [":" port] of RFC 3986 §3.2.2, or nothing. A loop: it runs for every request of HTTP/2. */
+export function isAuthority(text: string): boolean {
+  const close = text.charCodeAt(0) === 91 ? text.indexOf("]") : -1;
+  const colon = text.indexOf(":", close + 1);
+  const end = colon < 0 ? text.length : colon;
+  if (close >= 0) {
+    if (end !== close + 1 || !isAll(text.slice(1, close), isIpv6Char)) return false;
+  } else if (end > 0 && !isAll(text.slice(0, end), isHostChar)) return false;
+  const port = text.length - end - 1;
+  return port <= 0 || (port <= 5 && isAll(text.slice(end + 1), isDigit));
+}

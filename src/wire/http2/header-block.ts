@@ -91,6 +91,11 @@ export class BlockBuilder {
     this.tooLarge = false;
   }
 
+  /** Of the fields so far, those over the limit included. */
+  get bytes(): number {
+    return this.size;
+  }
+
   add(field: Field, never: boolean): void {
     this.size += field.size;
     if (++this.count > this.maxCount || this.size > this.maxBytes) {
@@ -119,7 +124,7 @@ export class BlockBuilder {
     else if (kind === nameKind.scheme) this.scheme = value;
     else if (kind === nameKind.authority) this.authority = value;
     else if (kind === nameKind.path) this.path = value;
-    else if (/^[1-5]\d\d$/.test(value) && value !== "101") this.status = Number(value);
+    else if (isStatus(value)) this.status = Number(value);
     else this.malformed ??= `The status "${value}" is not one of HTTP/2`;
   }
 
@@ -201,17 +206,50 @@ export function blockWithFields(
   regularStart: number,
   line: Partial<Pick<RequestLine, "authority" | "path">> = {},
 ): HeaderBlock {
-  const never: number[] = [];
   let size = 0;
+  for (let at = 0; at < fields.length; at += 2) size += fields[at]!.length + fields[at + 1]!.length + 32;
+  // Written out: copying all properties of an object costs as much as the rest of this.
+  return new HeaderBlock({
+    fields,
+    regularStart,
+    size,
+    kind: block.kind,
+    method: block.method,
+    scheme: block.scheme,
+    authority: line.authority ?? block.authority,
+    path: line.path ?? block.path,
+    status: block.status,
+    contentLength: block.contentLength,
+    malformed: block.malformed,
+    tooLarge: block.tooLarge,
+    neverIndexed: block.neverIndexed === null ? null : stillSecret(block, block.neverIndexed, fields),
+  });
+}
+
+/** Where in `fields` those are that the block has among its never indexed ones. */
+function stillSecret(
+  block: HeaderBlock,
+  neverIndexed: readonly number[],
+  fields: readonly string[],
+): readonly number[] | null {
+  const never: number[] = [];
   for (let at = 0; at < fields.length; at += 2) {
-    const name = fields[at]!;
-    const value = fields[at + 1]!;
-    size += name.length + value.length + 32;
-    const same = (from: number): boolean => block.fields[from] === name && block.fields[from + 1] === value;
-    if (block.neverIndexed?.some(same) === true) never.push(at);
+    const same = (from: number): boolean =>
+      block.fields[from] === fields[at] && block.fields[from + 1] === fields[at + 1];
+    if (neverIndexed.some(same)) never.push(at);
   }
-  const neverIndexed = never.length === 0 ? null : never;
-  return new HeaderBlock({ ...block, ...line, fields, regularStart, size, neverIndexed });
+  return never.length === 0 ? null : never;
+}
+
+/** Three digits from 100 to 599; 101 is none of HTTP/2 (RFC 9113 §8.6). */
+function isStatus(text: string): boolean {
+  if (text.length !== 3 || text === "101") return false;
+  const first = text.charCodeAt(0);
+  return first >= 49 && first <= 53 && isDigit(text.charCodeAt(1)) && isDigit(text.charCodeAt(2));
+}
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
 }
 
 /** What a request needs beside its ordinary fields. */

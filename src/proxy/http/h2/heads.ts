@@ -140,18 +140,19 @@ export function requestToSend(head: RequestHead, extra: FlatHeaders, authority: 
   for (let at = regularStart; at < fields.length && !changed; at += 2)
     changed = fields[at]?.startsWith(meshPrefix) ?? false;
   if (!changed) return block;
-  const regular: string[] = [];
+  const { method, scheme, path } = block;
+  const all: string[] = [":method", method, ":scheme", scheme];
+  if (authority !== null || block.authority !== "") all.push(":authority", authority ?? block.authority);
+  all.push(":path", path);
+  const start = all.length;
   for (let at = regularStart; at < fields.length; at += 2) {
     const name = fields[at] ?? "";
     if (name.startsWith(meshPrefix) || (authority !== null && name === "host")) continue;
-    regular.push(name, fields[at + 1] ?? "");
+    all.push(name, fields[at + 1] ?? "");
   }
-  const { method, scheme, path } = block;
-  const pseudo = [":method", method, ":scheme", scheme, ":authority", authority ?? block.authority, ":path", path];
-  if (authority === null && block.authority === "") pseudo.splice(4, 2);
+  for (const text of extra) all.push(text);
   // Every field was judged when it came, so it need not be judged again.
-  const all = [...pseudo, ...regular, ...extra];
-  return blockWithFields(block, all, pseudo.length, { authority: authority ?? block.authority });
+  return blockWithFields(block, all, start, authority === null ? {} : { authority });
 }
 
 /**

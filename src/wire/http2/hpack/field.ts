@@ -1,3 +1,5 @@
+import { isAll, isFieldChar, isTokenChar } from "../../http1/chars.ts";
+
 /** What HTTP/2 has to know about a field name. Small numbers, because every decoded field is switched on it. */
 export const nameKind = {
   regular: 0,
@@ -32,19 +34,27 @@ const known: ReadonlyMap<string, NameKind> = new Map<string, NameKind>([
   ["upgrade", nameKind.connectionSpecific],
 ]);
 
-const token = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/** Visible characters, spaces and tabs inside, and bytes above 0x7f (RFC 9110 §5.5, RFC 9113 §8.2.1). */
-const value = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
+/** Like tchar (RFC 9110 §5.6.2), without capital letters. */
+const isNameChar = isTokenChar.map((is, code) => (code >= 65 && code <= 90 ? 0 : is));
 
 export function classifyName(name: string): NameKind {
   const kind = known.get(name);
   if (kind !== undefined) return kind;
-  return token.test(name) ? nameKind.regular : nameKind.invalid;
+  return isAll(name, isNameChar) ? nameKind.regular : nameKind.invalid;
 }
 
-/** Whether a field value may be sent: no control characters, no space around it, nothing beyond one byte per character. */
+/**
+ * Whether a field value may be sent: visible characters, spaces and tabs inside, bytes above 0x7f (RFC 9110 §5.5, RFC
+ * 9113 §8.2.1). A loop, because regular expressions are not compiled here (proxy/runtime-options.ts).
+ */
 export function isFieldValue(text: string): boolean {
-  return value.test(text);
+  const last = text.length - 1;
+  if (last < 0) return true;
+  return isAll(text, isFieldChar) && !isSpace(text.charCodeAt(0)) && !isSpace(text.charCodeAt(last));
+}
+
+function isSpace(code: number): boolean {
+  return code === 32 || code === 9;
 }
 
 /** A header field as tables hold it, judged once. Strings carry one byte per character. */
