@@ -6,17 +6,27 @@ import type { Duration } from "#rpc/protobuf/well-known.ts";
 import type { DestinationProfile } from "#rpc/gen/destination_pb.ts";
 import type { Metadata } from "#rpc/gen/meta_pb.ts";
 import type { Timeouts as TimeoutsMessage } from "#rpc/gen/http_route_pb.ts";
-import type { Backend, GrpcRoute, HttpRoute, OpaqueRoute, OutboundPolicy, TlsRoute } from "#rpc/gen/outbound_pb.ts";
+import type {
+  Backend,
+  Fault as FaultMessage,
+  GrpcRoute,
+  HttpRoute,
+  OpaqueRoute,
+  OutboundPolicy,
+  TlsRoute,
+} from "#rpc/gen/outbound_pb.ts";
 import { type Balancing, plainBalancing } from "../balance/balancing.ts";
 import { defaultWeight, type EndpointInfo } from "../balance/endpoint.ts";
 import type { FailureCause } from "../http/ports.ts";
 import type { OutboundProtocol } from "../outbound/ports.ts";
+import type { Fault } from "../faults/fault.ts";
 import type { Filter } from "../route/filter.ts";
 import type { RequestMatch, RouteMatchers } from "../route/match.ts";
 import { defaultBudget, type BudgetOptions } from "../route/retry-budget.ts";
 import { noTimeouts, type RetryRule, type Timeouts } from "../route/rule.ts";
 import type { NamedRoute } from "../route/server-name.ts";
 import type { ResourceRef } from "../telemetry/labels.ts";
+import { faults } from "./fault-messages.ts";
 import { filters, ratioOf, type FilterMessage } from "./filter-messages.ts";
 import { profileRoutes, retryBudget } from "./profile-routes.ts";
 import { balancing, grpcRetry, httpRetry, judging, notJudged, type Judging } from "./resilience-messages.ts";
@@ -71,6 +81,10 @@ export interface PlannedRoute {
   readonly filters: readonly Filter[];
   /** Get a copy of this share of the requests, 0–1. */
   readonly mirrors: ReadonlyArray<{ readonly ratio: number; readonly plan: BackendPlan }>;
+  /** Whether headers of the application may say otherwise about timeouts and retries. */
+  readonly overridable: boolean;
+  /** What goes wrong on purpose. */
+  readonly faults: readonly Fault[];
   readonly timeouts: Timeouts;
   readonly retry: RetryRule | null;
   /** Of a route of a ServiceProfile: the destination and its labels; null: it is another one. */
@@ -254,6 +268,8 @@ interface RouteMessage<M, R> {
     readonly timeouts?: TimeoutsMessage | undefined;
     readonly requestTimeout?: Duration | undefined;
     readonly retry?: R | undefined;
+    readonly allowL5dRequestHeaders?: boolean;
+    readonly faults?: readonly FaultMessage[];
   }>;
 }
 
@@ -273,6 +289,8 @@ function plannedRoutes<M, R>(
       choice: routeChoice(rule.backends, options),
       filters: filters(rule.filters),
       mirrors: mirrors(rule.filters, options),
+      overridable: rule.allowL5dRequestHeaders ?? false,
+      faults: faults(rule.faults ?? []),
       timeouts: {
         request: milliseconds(rule.timeouts?.request ?? rule.requestTimeout, 0),
         response: milliseconds(rule.timeouts?.response, 0),
@@ -437,6 +455,8 @@ function fromChoice(protocol: OutboundProtocol, detectTimeout: number, tcp: Choi
         choice: tcp,
         filters: [],
         mirrors: [],
+        overridable: false,
+        faults: [],
         timeouts: noTimeouts,
         retry: null,
         profile: null,

@@ -260,7 +260,7 @@ export class LiveTarget implements OutboundTarget {
 
   /** Null when the rule and the backend want nothing but that requests go there. */
   private extras(
-    { filters, mirrors, match, timeouts, retry, ref, profile }: PlannedRoute,
+    { filters, mirrors, overridable, faults, match, timeouts, retry, ref, profile }: PlannedRoute,
     backend: PlannedBackend,
     live: LiveRoute,
     grpc: boolean,
@@ -272,7 +272,7 @@ export class LiveTarget implements OutboundTarget {
     const retried = retry !== null && retry.limit > 0;
     const guarded = timed || retried || response.length > 0 || mirrors.length > 0;
     const active = chains.filter((chain) => !chain.passesRequests);
-    if (!guarded && active.length === 0 && profile === null) return null;
+    if (!guarded && active.length === 0 && faults.length === 0 && !overridable && profile === null) return null;
     return {
       filters: active,
       mirrors: mirrors.map(({ ratio, plan }) => ({ ratio, route: this.mirror(plan, ref, grpc) })),
@@ -280,6 +280,9 @@ export class LiveTarget implements OutboundTarget {
       timeouts: times,
       retry: retried ? retry : null,
       retries: retried ? this.options.routes.retries({ parent: this.parent, route: ref }, grpc) : null,
+      overridable,
+      faults,
+      faultCells: faults.length === 0 ? null : this.options.routes.faults({ parent: this.parent, route: ref }),
       profile: profile === null ? null : this.options.routes.profile(profile.dst, profile.labels),
       budget: this.budget,
       guarded,

@@ -58,7 +58,7 @@ export function rpcMatch({ rpc, headers }: GrpcRouteMatch): RequestMatch {
   return { path, method: null, headers: headerMatches(headers), query: [] };
 }
 
-function headerMatches(messages: readonly HeaderMatch[]): NamedMatch[] {
+export function headerMatches(messages: readonly HeaderMatch[]): NamedMatch[] {
   return firstOfName(
     messages.map(({ name, value }) => ({
       name: name.toLowerCase(),

@@ -22,6 +22,8 @@ export interface RequestControl {
   send(pool: UpstreamPool): void;
   /** Answers it. */
   answer(answer: ErrorAnswer): void;
+  /** Cuts the client's connection, or its stream, instead of answering; while nothing serves the request. */
+  reset(): void;
 }
 
 /** Decides about requests, one at a time: those of an HTTP/1 connection, or one of an HTTP/2 connection. Each ends in `onExchangeEnd`. */

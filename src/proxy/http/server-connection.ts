@@ -153,6 +153,13 @@ export class ServerConnection implements Downstream, RequestControl, SocketHandl
     this.exchangeEnded("complete");
   }
 
+  reset(): void {
+    if (this.head === null || this.phase === "closed") return;
+    this.keepAlive = false;
+    this.endExchange("broken");
+    this.socket.terminate();
+  }
+
   // --- requests
 
   onData(_socket: Socket, chunk: Buffer): void {

@@ -30,8 +30,8 @@ export interface GuardOwner {
   mirror(client: Downstream): readonly MirroredRequest[];
   /** Pick an endpoint for one more try, and `send`. */
   onTryAgain(): void;
-  /** A try is over whose answer the client does not get; `status` 0: there was none. */
-  onTryEnded(status: number, grpcStatus: number): void;
+  /** A try is over whose answer the client does not get; `status` 0: there was none. `wanted`: the pause that it asked for, ms. */
+  onTryEnded(status: number, grpcStatus: number, wanted: number): void;
   /** No connection could be made for a try. */
   onTryUnsent(error: MeshError): void;
   /** A time is over before a response: answer, by `giveUp`. */
@@ -256,7 +256,7 @@ export class GuardedRequest implements UpstreamPool, Upstream {
       if (this.tries > 0) retries?.succeeded();
       return false;
     }
-    const wanted = wantedPause(fields);
+    const wanted = wantedPause(fields, this.context.clock.wall());
     if (wanted === null || !this.takeTry(wanted)) return false;
     attempt.discard(this.ending !== null);
     this.tryEnded(status, grpcStatus, wanted);
@@ -304,7 +304,7 @@ export class GuardedRequest implements UpstreamPool, Upstream {
 
   private tryEnded(status: number, grpcStatus: number, wanted: number): void {
     this.attempt = null;
-    this.owner.onTryEnded(status, grpcStatus);
+    this.owner.onTryEnded(status, grpcStatus, wanted);
     const pause = Math.max(this.backoff?.next() ?? 0, wanted);
     this.pause = this.after(pause, () => {
       this.pause = null;

@@ -5,6 +5,7 @@ import type { SocketAddr } from "#lib/net/socket.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
 import type { Affinity } from "../balance/affinity.ts";
 import type { DetectCells } from "../detect/detection.ts";
+import type { Fault, FaultKind } from "../faults/fault.ts";
 import type { FilterChain, HeaderChanges } from "../route/filter.ts";
 import type { RetryBudget } from "../route/retry-budget.ts";
 import type { RetryRule, Timeouts } from "../route/rule.ts";
@@ -81,6 +82,11 @@ export interface RouteExtras {
   readonly profile: ProfileCells | null;
   /** Of the destination: its rules share it. */
   readonly budget: RetryBudget;
+  /** Whether headers of the application say otherwise. */
+  readonly overridable: boolean;
+  /** What goes wrong on purpose; empty: nothing. */
+  readonly faults: readonly Fault[];
+  readonly faultCells: FaultCells | null;
   /** Whether the exchange has to be watched: there are timeouts, retries, changes to responses or mirrors. */
   readonly guarded: boolean;
   /** Chooses anew, for another try. */
@@ -100,6 +106,11 @@ export interface RetryCells {
   succeeded(): void;
   limitExceeded(): void;
   overBudget(): void;
+}
+
+/** Counts the faults of one route. */
+export interface FaultCells {
+  injected(kind: FaultKind): void;
 }
 
 /** What kept a request from a whole answer, in the words of the metric. */
@@ -171,6 +182,8 @@ export interface Endpoint {
   readonly authorityOverride: string | null;
   /** Its proxy takes requests of HTTP/1 by HTTP/2 (protocol_hint h2). */
   readonly takesHttp2: boolean;
+  /** What the control plane says about it, without the dst_ prefix. */
+  readonly info?: { readonly labels: Readonly<Record<string, string>> };
   /** Cells of connections to it (peer="dst"). */
   readonly transport: TransportCells;
   /** Belongs to the outbound stack: the connections that it keeps. The balancer calls `retire` when it drops the endpoint. */

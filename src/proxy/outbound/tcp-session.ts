@@ -1,5 +1,6 @@
 import type { MeshError } from "#lib/errors.ts";
 import type { Socket } from "#lib/net/socket.ts";
+import { affinityKey, noKey } from "../balance/affinity.ts";
 import { TcpForward, type ForwardOwner } from "../http/tcp-forward.ts";
 import { connectEndpoint, prologue } from "./endpoint-connect.ts";
 import { causeOf } from "./http-session.ts";
@@ -22,6 +23,8 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
   private endpoint: Endpoint | null = null;
   private waiting = false;
   private attempts = 0;
+  /** Connections know their source alone. */
+  readonly affinityKey: number;
   private dialedAt = 0;
 
   /** `said`: by the client; or it says nothing and the server is listened to. */
@@ -36,6 +39,8 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
     this.shared = shared;
     this.balancer = balancer;
     this.onOver = onOver;
+    this.affinityKey =
+      balancer.affinity?.kind === "source" ? affinityKey(balancer.affinity, null, client.remote.ip) : noKey;
     this.startedAt = shared.options.clock.now();
     this.forward =
       "initial" in said
@@ -55,7 +60,7 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
 
   start(): void {
     const { balancer } = this;
-    const endpoint = balancer.pick();
+    const endpoint = balancer.pick(this.affinityKey);
     if (endpoint !== null) {
       this.use(endpoint);
       return;

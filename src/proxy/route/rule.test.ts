@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { asksForRetry, grpcTimeout, retriesBroken, wantedPause, type RetryRule } from "./rule.ts";
+import { asksForRetry, grpcTimeout, retriesBroken, discourages, wantedPause, type RetryRule } from "./rule.ts";
 
 const rule = (more: Partial<RetryRule>): RetryRule => ({
   limit: 1,
@@ -31,12 +31,22 @@ test("statuses of the ranges are tried again, of gRPC the named codes", () => {
 });
 
 test("a pause that the server wants is kept, one that is too long ends the tries", () => {
-  expect(wantedPause(["retry-after", "2"])).toBe(2000);
-  expect(wantedPause(["retry-after", "600"])).toBeNull();
-  expect(wantedPause(["retry-after", "Fri, 31 Dec 1999 23:59:59 GMT"])).toBe(0);
-  expect(wantedPause(["grpc-retry-pushback-ms", "150"])).toBe(150);
-  expect(wantedPause(["grpc-retry-pushback-ms", "-1"])).toBeNull();
-  expect(wantedPause([])).toBe(0);
+  const now = Date.UTC(2026, 0, 1);
+  const wanted = (...fields: string[]) => wantedPause(fields, now);
+  expect(wanted("retry-after", "2")).toBe(2000);
+  expect(wanted("retry-after", "600")).toBeNull();
+  expect(wanted("retry-after", "Thu, 01 Jan 2026 00:00:03 GMT")).toBe(3000);
+  expect(wanted("retry-after", "Thu, 01 Jan 2026 00:10:00 GMT")).toBeNull();
+  expect(wanted("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT")).toBe(0);
+  expect(wanted("retry-after", "soon")).toBe(0);
+  expect(wanted("grpc-retry-pushback-ms", "150")).toBe(150);
+  expect(wanted("grpc-retry-pushback-ms", "-1")).toBeNull();
+  expect(wanted()).toBe(0);
+});
+
+test("an answer discourages when it fails or asks for fewer requests", () => {
+  expect([200, 404, 429, 500, 503].map((status) => discourages(status, -1))).toEqual([false, false, true, true, true]);
+  expect([0, 5, 7, 8, 14].map((status) => discourages(200, status))).toEqual([false, false, false, true, true]);
 });
 
 test("grpc-timeout has a unit", () => {

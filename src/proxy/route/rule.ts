@@ -48,19 +48,32 @@ export function retriesBroken(rule: RetryRule): boolean {
 /** Servers that ask for a longer pause are not asked again, ms. */
 const maxPause = 10_000;
 
+/** How long a server wants to be left alone, ms: 0 when it does not say; null: it is not to be asked again. `wall`: ms since 1970. */
+export function wantedPause(fields: FlatHeaders, wall: number): number | null {
+  const pause = pauseAskedFor(fields, wall);
+  return pause === null || pause > maxPause ? null : pause;
+}
+
 /**
- * How long a server wants to be left alone, ms: 0 when it does not say; null: it is not to be asked again. Retry-After in
- * seconds (RFC 9110 §10.2.3); grpc-retry-pushback-ms (gRPC's retry design, "Pushback").
+ * The pause that a server asks for, ms: 0 when it does not say; null: it wants no further try. Retry-After in seconds or as a date
+ * (RFC 9110 §10.2.3); grpc-retry-pushback-ms (gRPC's retry design, "Pushback").
  */
-export function wantedPause(fields: FlatHeaders): number | null {
+export function pauseAskedFor(fields: FlatHeaders, wall: number): number | null {
   const pushback = header(fields, "grpc-retry-pushback-ms");
-  if (pushback !== null) {
-    const pause = /^\d{1,9}$/.test(pushback) ? Number(pushback) : -1;
-    return pause < 0 || pause > maxPause ? null : pause;
-  }
+  if (pushback !== null) return /^\d{1,9}$/.test(pushback) ? Number(pushback) : null;
   const after = header(fields, "retry-after");
-  if (after === null || !/^\d{1,9}$/.test(after)) return 0;
-  return Number(after) * 1000 > maxPause ? null : Number(after) * 1000;
+  if (after === null) return 0;
+  if (/^\d{1,9}$/.test(after)) return Number(after) * 1000;
+  const date = after.length <= 40 && /^[A-Z][a-z]+,? /.test(after) ? Date.parse(after) : Number.NaN;
+  return Number.isNaN(date) ? 0 : Math.max(0, date - wall);
+}
+
+/** Of gRPC: UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE and DATA_LOSS. */
+const discouraging: ReadonlySet<number> = new Set([2, 4, 8, 13, 14, 15]);
+
+/** Whether an answer's head says that its server had better get fewer requests. `grpcStatus` -1: it has none. */
+export function discourages(status: number, grpcStatus: number): boolean {
+  return grpcStatus >= 0 ? discouraging.has(grpcStatus) : status === 429 || status >= 500;
 }
 
 const units: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };

@@ -5,7 +5,8 @@
 import type { Cell, HistogramCell } from "#lib/metrics/cell.ts";
 import { LazyCounter, type Family, type Labels, type Registry } from "#lib/metrics/registry.ts";
 import type { ReplayMemory } from "../outbound/replay-memory.ts";
-import type { ProfileCells, RetryCells, RouteCells, RouteError } from "../outbound/ports.ts";
+import type { FaultKind } from "../faults/fault.ts";
+import type { FaultCells, ProfileCells, RetryCells, RouteCells, RouteError } from "../outbound/ports.ts";
 import { HttpMetrics } from "./http-metrics.ts";
 import { resourceLabels, type ResourceRef } from "./labels.ts";
 
@@ -77,8 +78,13 @@ export class RouteMetrics {
   private readonly grpc: Families;
   private readonly effective: HttpMetrics;
   private readonly actual: HttpMetrics;
+  private readonly injected: Family;
 
   constructor(registry: Registry) {
+    this.injected = registry.counter(
+      "outbound_http_route_faults_total",
+      "What went wrong on purpose for requests, as a policy wants it",
+    );
     this.http = families(registry, "outbound_http_route");
     this.grpc = families(registry, "outbound_grpc_route");
     this.effective = new HttpMetrics(registry, "route_");
@@ -95,6 +101,21 @@ export class RouteMetrics {
     const all: Record<string, string> = { direction: "outbound", dst };
     for (const [name, value] of Object.entries(labels)) all[`rt_${name}`] = value;
     return { effective: this.effective.cells(all), actual: this.actual.cells(all) };
+  }
+
+  /** Counts the faults of one route. */
+  faults({ parent, route }: Omit<RouteRefs, "backend">): FaultCells {
+    const counters = new Map<FaultKind, LazyCounter>();
+    return {
+      injected: (fault) => {
+        let counter = counters.get(fault);
+        if (counter === undefined) {
+          counter = new LazyCounter(this.injected, { ...routeLabels(parent, route), fault });
+          counters.set(fault, counter);
+        }
+        counter.count();
+      },
+    };
   }
 
   /** Cells of the retries of one route. */

@@ -110,6 +110,12 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
     this.finish("complete");
   }
 
+  reset(): void {
+    if (this.over) return;
+    this.stream.reset(http2Code.internalError);
+    this.finish("broken");
+  }
+
   // --- the request, from the client
 
   onHeaders(): void {}
