@@ -48,6 +48,8 @@ const numbers: Record<string, string> = {
   "io.linkerd.proxy.outbound.HttpRoute.RequestMirror": "backend=1 ratio=2",
   "io.linkerd.proxy.outbound.HttpRoute.Filter":
     "failure_injector=1 request_header_modifier=2 redirect=3 response_header_modifier=4 url_rewrite=1001 request_mirror=1002",
+  "io.linkerd.proxy.outbound.GrpcRoute.Filter":
+    "failure_injector=1 request_header_modifier=2 response_header_modifier=1001 request_mirror=1002",
   "io.linkerd.proxy.http_route.Timeouts": "response=1 request=2 idle=3",
   "io.linkerd.proxy.grpc_route.GrpcFailureInjector": "code=1 message=2 ratio=3",
   "io.linkerd.proxy.inbound.PortSpec": "workload=1 port=2",

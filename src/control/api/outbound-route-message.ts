@@ -157,22 +157,21 @@ export function placeOf(backend: OutboundBackend): { readonly backend?: Backend 
 }
 
 function httpFilter(filter: OutboundFilter): HttpRoute_Filter {
-  if (filter.kind === "mirror") {
-    const value = create(HttpRoute_RequestMirrorSchema, {
-      ...placeOf(filter.backend),
-      ratio: create(RatioSchema, filter.ratio),
-    });
-    return create(HttpRoute_FilterSchema, { kind: { case: "requestMirror", value } });
-  }
-  return create(HttpRoute_FilterSchema, { kind: filterKind(filter) });
+  return create(HttpRoute_FilterSchema, { kind: filter.kind === "mirror" ? mirrorKind(filter) : filterKind(filter) });
 }
 
-/** gRPC has no redirects, and its message no changing of responses. */
+function mirrorKind({ backend, ratio }: Extract<OutboundFilter, { kind: "mirror" }>) {
+  const value = create(HttpRoute_RequestMirrorSchema, { ...placeOf(backend), ratio: create(RatioSchema, ratio) });
+  return { case: "requestMirror", value } as const;
+}
+
+/** gRPC has no redirects. */
 function grpcFilter(filter: OutboundFilter): GrpcRoute_Filter[] {
-  if (filter.kind === "mirror") return [];
-  const kind = filterKind(filter);
+  const kind = filter.kind === "mirror" ? mirrorKind(filter) : filterKind(filter);
   switch (kind.case) {
     case "requestHeaderModifier":
+    case "responseHeaderModifier":
+    case "requestMirror":
       return [create(GrpcRoute_FilterSchema, { kind })];
     case "failureInjector": {
       const value = create(GrpcFailureInjectorSchema, { code: grpcInternal, message: kind.value.message });

@@ -452,6 +452,30 @@ describe("gRPC", () => {
     expect(seen.length).toBe(5);
   });
 
+  test("has its answers changed where the route says so, and a copy goes to the mirror", async () => {
+    const copies: string[] = [];
+    const server = await grpcApp((stream) => answer(stream, "0", "reply"));
+    const shadow = await grpcApp((stream, received) => {
+      copies.push(String(received[":path"]));
+      answer(stream, "13", "not for the client");
+    });
+    const filters = [
+      filter("responseHeaderModifier", { set: headers(["x-served-by", "mesh"]) }),
+      filter("requestMirror", { backend: place("shadow") }),
+    ];
+    const rules = [{ matches: rpc("s", "Changed"), filters, backends: to(share("a")) }];
+    const client = session(await through(rules, { a: [server], shadow: [shadow] }, "grpc"));
+    const stream = client.request({ ":method": "POST", ":path": "/s/Changed", "content-type": "application/grpc" });
+    const head = await new Promise<Record<string, unknown>>((resolve) => {
+      stream.once("response", resolve);
+      stream.end("message");
+    });
+    expect(head["x-served-by"]).toBe("mesh");
+    stream.resume();
+    for (let i = 0; i < 200 && copies.length < 1; i++) await Bun.sleep(5);
+    expect(copies).toEqual(["/s/Changed"]);
+  });
+
   test("is over at the deadline that the client or the route sets, which the server is told of", async () => {
     const told: unknown[] = [];
     const server = await grpcApp((stream, received) => {

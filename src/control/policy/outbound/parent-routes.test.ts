@@ -172,6 +172,20 @@ describe("Routes of a Service", () => {
     );
   });
 
+  test("of gRPC change answers and mirror as well", () => {
+    const filters = `[
+      {type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: x-served-by, value: mesh}]}},
+      {type: RequestMirror, requestMirror: {backendRef: {name: api-v2, port: 80}, fraction: {numerator: 1, denominator: 3}}},
+      {type: RequestMirror, requestMirror: {backendRef: {name: gone, port: 80}}}]`;
+    const rpc = policyObject("GRPCRoute", "rpc", `{${parent}, rules: [{filters: ${filters}}]}`);
+    const { protocol } = outboundMessage(outbound(world({}, rpc)), "") ?? {};
+    if (protocol?.kind.case !== "grpc") throw new Error("no gRPC");
+    const sent = protocol.kind.value.routes[0]?.rules[0]?.filters.map(({ kind }) => kind) ?? [];
+    expect(sent.map((kind) => kind.case)).toEqual(["responseHeaderModifier", "requestMirror"]);
+    expect(sent[0]?.value).toMatchObject({ set: { headers: [{ name: "x-served-by" }] } });
+    expect(sent[1]?.value).toMatchObject({ ratio: { numerator: 1, denominator: 3 } });
+  });
+
   test("follow a Service that comes later", () => {
     const cluster = world({}, route("[{backendRefs: [{name: late, port: 80}]}]"));
     expect(told(outbound(cluster).routes.http)[0]).toContain("fails");
