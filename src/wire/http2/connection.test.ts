@@ -382,14 +382,25 @@ describe("An HTTP/2 server", () => {
     "a flood of resets": [
       11,
       () =>
-        Array.from({ length: 1001 }, (_, index) => [
+        Array.from({ length: 101 }, (_, index) => [
           opens(2 * index + 1, false),
           frame(3, 0, 2 * index + 1, Buffer.alloc(4)),
         ]).flat(),
     ],
     "a flood of requests that break rules": [
       11,
-      () => Array.from({ length: 1001 }, (_, index) => opens(2 * index + 1, true, "Upper", "x")),
+      () => Array.from({ length: 101 }, (_, index) => opens(2 * index + 1, true, "Upper", "x")),
+    ],
+    "a flood of header lists over the limit": [
+      11,
+      () => Array.from({ length: 101 }, (_, index) => opens(2 * index + 1, true, ...new Array<string>(260).fill("x"))),
+    ],
+    "a few bytes that stand for a huge header list": [
+      11,
+      () => [
+        frame(1, 5, 1, Buffer.concat([Buffer.from([0x40, 1, 0x78, 0x7f, 0xa1, 0x1e]), Buffer.alloc(4000, 0x61)])),
+        frame(1, 5, 3, Buffer.alloc(100, 0xbe)),
+      ],
     ],
     "a flood of PING": [11, () => Array.from({ length: 10_001 }, () => frame(6, 0, 0, Buffer.alloc(8)))],
   };
@@ -495,6 +506,17 @@ describe("An HTTP/2 server", () => {
     end.recorder.streams[0]!.sendHeaders(ok, true);
     end.connection.receive(opens(5, true), 0);
     expect(end.recorder.take().at(-1)).toContain("request 5");
+  });
+
+  test("lets a client give up many requests that it opened earlier, and not many of a rejected kind", () => {
+    const end = server({ maxConcurrentStreams: 4096 });
+    for (let id = 1; id < 2000; id += 2) end.connection.receive(opens(id, false), 0);
+    for (let id = 1; id < 2000; id += 2) end.connection.receive(frame(3, 0, id, Buffer.alloc(4)), 0);
+    expect(goaway(end)).toBeNull();
+    const other = server({ maxConcurrentStreams: 4096 });
+    other.recorder.request = (stream) => stream.reject(http2Code.protocolError);
+    other.connection.receive(Buffer.concat(Array.from({ length: 101 }, (_, index) => opens(2 * index + 1, true))), 0);
+    expect(goaway(other)).toBe(http2Code.enhanceYourCalm);
   });
 
   test("ends the connection when more than its window comes", () => {

@@ -60,6 +60,8 @@ const noHandler: StreamHandler = {
 };
 const tooLargeAnswer = responseBlock(431, ["content-length", "0"]);
 const drainPing = 0x6c356401;
+/** How many resets one counts as whose stream can't have been of any use. */
+const useless = 10;
 
 /**
  * One HTTP/2 connection (RFC 9113) as a state machine without sockets, timers or clock: bytes and the time go in by
@@ -91,6 +93,8 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
   private state: State = "open";
   private now: number;
   private receiving = false;
+  /** Counts calls of `receive`. */
+  private chunk = 0;
   private outputTold = false;
   private prefaceLeft: number;
   private peerSettingsSeen = false;
@@ -191,6 +195,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     if (this.over) return;
     this.now = now;
     this.receiving = true;
+    this.chunk++;
     try {
       const at = this.prefaceLeft > 0 ? this.checkPreface(chunk) : 0;
       this.parser.feed(chunk, at);
@@ -366,6 +371,11 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     this.told();
   }
 
+  rejectStream(stream: Http2Stream, code: number): void {
+    this.spend(this.resets, "streams that break rules", useless);
+    this.resetStream(stream, code);
+  }
+
   onLocalEnd(stream: Http2Stream): void {
     if (stream.remoteEnded) this.remove(stream, closedBy.end);
   }
@@ -385,6 +395,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
   private addStream(id: number, handler: StreamHandler): Http2Stream {
     const stream = new Http2Stream(this, id, handler);
     stream.sendWindow = this.sender.peer.initialWindowSize;
+    stream.chunk = this.chunk;
     // Until the peer has our settings it may use the protocol's window; afterwards a smaller one of ours counts.
     stream.receiveWindow = this.settingsAcked
       ? this.limits.streamWindow
@@ -481,7 +492,9 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
 
   /** A mistake of the peer's that concerns one stream. */
   private streamError(id: number, code: number): void {
-    this.spend(this.resets, "streams that break rules");
+    // A client may have opened more than we allow before it knew, and a server's mistakes must not end what others ask of it.
+    const mistake = this.role === "server" && code !== http2Code.refusedStream;
+    this.spend(this.resets, "streams that break rules", mistake ? useless : 1);
     const stream = this.streams.get(id);
     this.sender.number(frameType.rstStream, id, code);
     if (stream === undefined) {
@@ -492,8 +505,9 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     stream.handler.onReset(stream, { code, refused: false, lost: null });
   }
 
-  private spend(budget: Budget, what: string): void {
-    if (!budget.take(this.now)) throw connectionError(http2Code.enhanceYourCalm, `The peer sent too many ${what}`);
+  private spend(budget: Budget, what: string, count = 1): void {
+    if (!budget.take(this.now, count))
+      throw connectionError(http2Code.enhanceYourCalm, `The peer sent too many ${what}`);
   }
 
   private checkPreface(chunk: Buffer): number {
@@ -669,6 +683,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     this.peerStreams++;
     stream.remoteEnded = fin;
     if (block.tooLarge) {
+      this.spend(this.resets, "header lists that are too large", useless);
       this.sendHeaders(stream, tooLargeAnswer, true);
       if (!stream.closed) this.resetStream(stream, http2Code.noError);
       return;
@@ -725,7 +740,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
       throw connectionError(http2Code.protocolError, "RST_STREAM came for an idle stream");
     const stream = this.streams.get(id);
     if (stream === undefined) return;
-    if (this.role === "server") this.spend(this.resets, "resets");
+    if (this.role === "server") this.spend(this.resets, "resets", stream.chunk === this.chunk ? useless : 1);
     const code = readUint32(bytes, start);
     this.remove(stream, closedBy.remoteReset);
     stream.handler.onReset(stream, { code, refused: code === http2Code.refusedStream, lost: null });

@@ -2,7 +2,10 @@
 export interface Http2Limits {
   /** Streams that the peer may have open; more are answered with REFUSED_STREAM. Default 100. */
   readonly maxConcurrentStreams: number;
-  /** Bytes of one header list as RFC 9113 §6.5.2 counts them (32 extra per field). Over it: 431, or RST. Default 32 KiB. */
+  /**
+   * Bytes of one header list as RFC 9113 §6.5.2 counts them (32 extra per field). Over it: 431, or RST; over eight times as much,
+   * and four times its encoded bytes, which only references to the table make: ENHANCE_YOUR_CALM. Default 32 KiB.
+   */
   readonly maxHeaderListBytes: number;
   /** Fields of one header list. Over it: as above. Default 128. */
   readonly maxHeaderListCount: number;
@@ -31,7 +34,10 @@ export interface Http2Limits {
   readonly outHighWater: number;
   /** Bytes waiting for a blocked socket after which the connection fails with ENHANCE_YOUR_CALM. Default 4 MiB. */
   readonly outMax: number;
-  /** Streams reset by the peer, or by us for the peer's mistakes. Over it: ENHANCE_YOUR_CALM. */
+  /**
+   * Streams reset by the peer, or by us. Those that can't have been of any use count ten times: reset by the peer in the chunk
+   * that opened them, or by us for the peer's mistakes. Over it: ENHANCE_YOUR_CALM.
+   */
   readonly resets: Rate;
   readonly pings: Rate;
   readonly settings: Rate;
@@ -80,13 +86,13 @@ export class Budget {
     this.last = now;
   }
 
-  /** Takes one token at `now` (ms); false when there is none. */
-  take(now: number): boolean {
+  /** Takes `count` tokens at `now` (ms); false when there are fewer. */
+  take(now: number, count = 1): boolean {
     const gained = ((now - this.last) * this.rate.perSecond) / 1000;
     this.last = now;
     this.tokens = Math.min(this.rate.burst, this.tokens + gained);
-    if (this.tokens < 1) return false;
-    this.tokens--;
+    if (this.tokens < count) return false;
+    this.tokens -= count;
     return true;
   }
 }

@@ -44,6 +44,7 @@ export interface StreamOwner {
   sendData(stream: Http2Stream, bytes: Buffer, start: number, end: number, fin: boolean): number;
   consume(stream: Http2Stream, bytes: number): void;
   resetStream(stream: Http2Stream, code: number): void;
+  rejectStream(stream: Http2Stream, code: number): void;
 }
 
 /** One request and its response. It lives in its connection's table until both sides have ended or one has reset it. */
@@ -77,6 +78,8 @@ export class Http2Stream {
   /** Bytes still to come by content-length; -1 when none was given, -2 while the response to HEAD is awaited. */
   contentLeft = -1;
   queue: Queued[] | null = null;
+  /** Which of the connection's chunks opened it. */
+  chunk = 0;
 
   constructor(owner: StreamOwner, id: number, handler: StreamHandler) {
     this.owner = owner;
@@ -115,5 +118,10 @@ export class Http2Stream {
   /** Ends both sides at once. No callback follows. */
   reset(code: number): void {
     this.owner.resetStream(this, code);
+  }
+
+  /** Resets it for a mistake of the peer's, of which a connection may make so many. Only while the peer's bytes are handled. */
+  reject(code: number): void {
+    this.owner.rejectStream(this, code);
   }
 }

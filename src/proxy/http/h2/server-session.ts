@@ -1,7 +1,7 @@
 import type { MeshError } from "#lib/errors.ts";
 import type { Socket } from "#lib/net/socket.ts";
 import { Http2Socket, type Http2SocketHandler } from "#rpc/http2-socket.ts";
-import { isAll, isTargetChar, isTokenChar } from "#wire/http1/chars.ts";
+import { isAll, isAuthority, isTargetChar, isTokenChar } from "#wire/http1/chars.ts";
 import type { FlatHeaders } from "#wire/http1/head.ts";
 import { fieldLines } from "#wire/http1/serialise.ts";
 import { http2Code } from "#wire/http2/errors.ts";
@@ -15,13 +15,10 @@ import { CountingSocket } from "./counting-socket.ts";
 import type { ProxyHttp2Counts } from "./counts.ts";
 import { ServerStream, type StreamContext } from "./server-stream.ts";
 
-/** host [":" port] of RFC 3986 §3.2.2, or nothing. */
-const authorityPattern = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::[0-9]{0,5})?$/;
-
 /** Whether the request could be written as one of HTTP/1, which it may go on by: nothing in it ends a line or a part of it. */
 function fitsHttp1(block: HeaderBlock): boolean {
   const authority = block.authority || (block.get("host") ?? "");
-  return isAll(block.method, isTokenChar) && isAll(block.path, isTargetChar) && authorityPattern.test(authority);
+  return isAll(block.method, isTokenChar) && isAll(block.path, isTargetChar) && isAuthority(authority);
 }
 
 const connectRefused = responseBlock(501, ["content-length", "0"]);
@@ -81,12 +78,12 @@ export class ServerSession implements Http2SocketHandler {
       this.counts.tunnels++;
       stream.sendHeaders(connectRefused, true);
       // What the tunnel would have carried is read by nobody.
-      stream.reset(http2Code.noError);
+      stream.reject(http2Code.noError);
       return ignored;
     }
     if (!fitsHttp1(block)) {
       this.counts.malformed++;
-      stream.reset(http2Code.protocolError);
+      stream.reject(http2Code.protocolError);
       return ignored;
     }
     const made = new ServerStream(stream, block, fin, this.context, this.handler());

@@ -143,7 +143,7 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
 
   onTrailers(stream: Http2Stream, block: HeaderBlock): void {
     if (forbiddenIn(block.fields)) {
-      stream.reset(http2Code.protocolError);
+      stream.reject(http2Code.protocolError);
       this.onReset();
       return;
     }

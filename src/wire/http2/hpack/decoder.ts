@@ -32,6 +32,7 @@ const maxRememberedBytes = 256;
 export class HpackDecoder {
   private readonly builder: BlockBuilder;
   private readonly limit: number;
+  private readonly bombBytes: number;
   private readonly table: DynamicTable<Field>;
   /** Moves with every change of the table. */
   private epoch = 0;
@@ -43,10 +44,14 @@ export class HpackDecoder {
   constructor(options: DecoderOptions) {
     this.builder = new BlockBuilder(options.maxListBytes, options.maxListCount);
     this.limit = options.maxTableBytes ?? 4096;
+    this.bombBytes = 8 * options.maxListBytes;
     this.table = new DynamicTable(this.limit);
   }
 
-  /** Decodes one complete header block. Throws a connection error (COMPRESSION_ERROR) when the encoding is broken. */
+  /**
+   * Decodes one complete header block. Throws a connection error: COMPRESSION_ERROR when the encoding is broken, ENHANCE_YOUR_CALM
+   * when a few bytes stand for very many, which would keep us busy for nothing.
+   */
   decode(bytes: Buffer, start: number, end: number): HeaderBlock {
     const length = end - start;
     const epoch = this.epoch;
@@ -81,6 +86,7 @@ export class HpackDecoder {
     const builder = this.builder;
     builder.start();
     this.at = start;
+    const bomb = Math.max(this.bombBytes, 4 * (end - start));
     let fields = 0;
     while (this.at < end) {
       const first = bytes[this.at]!;
@@ -98,6 +104,8 @@ export class HpackDecoder {
         builder.add(this.literal(bytes, end, 0x0f), (first & 0x10) !== 0);
       }
       fields++;
+      if (builder.bytes > bomb)
+        throw connectionError(http2Code.enhanceYourCalm, "A header block names the table too often");
     }
     return builder.finish();
   }
