@@ -111,6 +111,7 @@ describe("readConfig", () => {
   });
 
   test("lists unknown variables and accepts them", () => {
+    expect(readConfig(p({ ...least, CORES: "1", CORES_MIN: "1" })).unknown).toEqual([]);
     expect(readConfig(p({ ...least, FUTURE_THING: "1" })).unknown).toEqual(["LINKERD2_PROXY_FUTURE_THING"]);
   });
 });

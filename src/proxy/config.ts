@@ -314,8 +314,9 @@ function readWorkers(env: Env): number {
     const value = env.count(name, 0);
     return value === 0 ? null : value;
   };
+  const older = optional("CORES");
   const settings = {
-    min: optional("CORES_MIN") ?? optional("CORES") ?? 1,
+    min: optional("CORES_MIN") ?? older ?? 1,
     max: optional("CORES_MAX"),
     maxRatio: env.ratio("CORES_MAX_RATIO"),
   };
