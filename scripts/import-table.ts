@@ -60,5 +60,7 @@ export const proxyTable: Readonly<Record<string, readonly string[]>> = {
   inbound: stackMayImport,
   outbound: stackMayImport,
   gateway: stackMayImport,
+  tap: ["http", "tls", "identity"],
+  tracing: ["http", "discovery"],
   admin: ["telemetry", "http", "tls", "identity", "detect", "listen", "errors"],
 };

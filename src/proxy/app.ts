@@ -32,6 +32,7 @@ import { IdentityClient, readTokenFile } from "./identity/identity-client.ts";
 import { openKeyStore } from "./identity/key-store.ts";
 import type { AccessLog } from "./inbound/ports.ts";
 import { TrustRoots } from "./identity/trust-roots.ts";
+import { RequestWatchers } from "./http/request-watch.ts";
 import { createInboundStack } from "./inbound/stack.ts";
 import { acceptConnections } from "./listen/accept.ts";
 import { createOutboundStack } from "./outbound/stack.ts";
@@ -46,6 +47,8 @@ import { serverTlsLabels, targetLabels } from "./telemetry/labels.ts";
 import { RouteMetrics, registerReplayMetrics } from "./telemetry/route-metrics.ts";
 import { transportHeaders } from "./telemetry/transport-headers.ts";
 import { TransportMetrics } from "./telemetry/transport-metrics.ts";
+import type { StartTap } from "./tap/tap-server.ts";
+import type { StartTracing } from "./tracing/tracing.ts";
 import { MeshTls } from "./tls/mesh-tls.ts";
 
 /** What is not a setting: the machine, and what tests put in its place. */
@@ -68,12 +71,16 @@ export interface ProxyContext {
   readonly appAddress?: (target: SocketAddr) => SocketAddr;
   /** Made by the caller, because only few proxies need the code. Default: none. */
   readonly accessLog?: AccessLog | null;
+  readonly startTap?: StartTap | null;
+  readonly startTracing?: StartTracing | null;
 }
 
 export interface Proxy {
   readonly inbound: SocketAddr;
   readonly outbound: readonly SocketAddr[];
   readonly admin: SocketAddr;
+  /** Null: tap is off. */
+  readonly tap: SocketAddr | null;
   readonly registry: Registry;
   /** What is still missing before it can serve. */
   notReady(): readonly string[];
@@ -197,7 +204,8 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
 
     // Stacks. Ports of our own are added as they are bound.
     const ownPorts = new Set<number>();
-    const common = { clock, drain, connect: config.socketMark === 0 ? connect : dial, credentials: meshTls };
+    const watchers = new RequestWatchers();
+    const common = { clock, drain, watchers, connect: config.socketMark === 0 ? connect : dial, credentials: meshTls };
     const inbound = createInboundStack({
       ...config.inbound,
       ...common,
@@ -268,6 +276,15 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     // Also where another process has it: an own port is not an application's.
     ownPorts.add(admin?.addr.port ?? config.admin.listen.port);
 
+    const tap = listenTap();
+    if (tap !== null) ownPorts.add(tap.addr.port);
+    if (config.tracing !== null && context.startTracing) {
+      const { collector } = config.tracing;
+      const tls = (): ClientTls | "plaintext" | null => controlTls(collector, meshTls);
+      const tracing = context.startTracing(config.tracing, { ...shared, watchers, tls, log: log.child("tracing") });
+      closers.push(() => tracing.close());
+    }
+
     identity?.start();
     for (const name of config.unknown) log.info("Setting is not known to this version and is ignored", { name });
     if (identity === null) log.warn("No identity is configured, traffic is not encrypted");
@@ -283,6 +300,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       inbound: inboundListener.addr,
       outbound: outboundListeners.map((listener) => listener.addr),
       admin: admin?.addr ?? config.admin.listen,
+      tap: tap?.addr ?? null,
       registry,
       notReady,
       started: keys.then(() => {}),
@@ -318,6 +336,22 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
         tls: meshTls,
         clock,
         log: log.child("admin"),
+      });
+      closers.push(() => listener.close());
+      return listener;
+    }
+
+    function listenTap(): Listener | null {
+      // With several processes the first one has the port, and shows its own requests.
+      const elsewhere = workers !== null && workers.siblings === null;
+      if (config.tap === null || !context.startTap || meshTls === null || elsewhere) return null;
+      const listener = context.startTap({
+        ...config.tap,
+        tls: meshTls,
+        watchers,
+        registry,
+        clock,
+        log: log.child("tap"),
       });
       closers.push(() => listener.close());
       return listener;

@@ -12,6 +12,7 @@ import { assertIdentity, type Identity } from "#model/identity.ts";
 import { defaultPolicies, type DefaultPolicyName } from "#model/default-policy.ts";
 import type { PortRange } from "#lib/port-list.ts";
 import { workerCount } from "./workers/count.ts";
+import type { TracingConfig } from "./tracing/tracing-config.ts";
 import { Env, type EnvMap, type HostPort } from "./env.ts";
 
 /** Exit code for settings that can't be used (EX_USAGE of sysexits.h), as Linkerd's proxy has it. */
@@ -116,6 +117,13 @@ export interface ControlConfig {
   readonly dnsMaxTtl: number;
 }
 
+export interface TapConfig {
+  /** Default 0.0.0.0:4190. */
+  readonly listen: SocketAddr;
+  /** The identities that may tap. */
+  readonly clients: readonly Identity[];
+}
+
 export interface ProxyConfig {
   readonly log: { readonly filter: string; readonly format: "plain" | "json" };
   readonly admin: { readonly listen: SocketAddr; readonly shutdownEndpoint: boolean };
@@ -123,6 +131,10 @@ export interface ProxyConfig {
   readonly outbound: OutboundConfig;
   /** Null: no mutual TLS, everything is plaintext. */
   readonly identity: IdentityConfig | null;
+  /** Null: nobody may look into live requests. */
+  readonly tap: TapConfig | null;
+  /** Null: no spans. */
+  readonly tracing: TracingConfig | null;
   readonly control: ControlConfig;
   /**
    * SO_MARK of every connection that is made, by which the interception rules tell the proxy apart where it can't have a
@@ -158,6 +170,8 @@ export function readConfig(map: EnvMap): ProxyConfig {
     inbound: readInbound(env),
     outbound: readOutbound(env),
     identity,
+    tap: readTap(env, identity !== null),
+    tracing: readTracing(env, identity !== null),
     control: readControl(env, identity !== null),
     socketMark: env.count("SOCKET_MARK", 0),
     workers: readWorkers(env),
@@ -275,7 +289,7 @@ function readName(env: Env, name: string, why: string | null): Identity | null {
 /** `withIdentity`: whether we have one, so that mutual TLS is possible at all. */
 function readService(
   env: Env,
-  service: "DESTINATION" | "POLICY" | "IDENTITY",
+  service: "DESTINATION" | "POLICY" | "IDENTITY" | "TRACE_COLLECTOR",
   withIdentity: boolean,
 ): ControlService | null {
   const addr = env.hostPort(`${service}_SVC_ADDR`);
@@ -289,6 +303,40 @@ function readService(
     );
   }
   return { addr, identity: name };
+}
+
+function readTap(env: Env, withIdentity: boolean): TapConfig | null {
+  const listen = env.listenAddr("CONTROL_LISTEN_ADDR", "0.0.0.0:4190");
+  const clients = env.list("TAP_SVC_NAME").flatMap((name) => {
+    try {
+      return [assertIdentity(name)];
+    } catch {
+      env.problems.push(`LINKERD2_PROXY_TAP_SVC_NAME: "${name}" is not a lower-case DNS name`);
+      return [];
+    }
+  });
+  // Without mutual TLS nobody can prove that they may.
+  return withIdentity && clients.length > 0 ? { listen, clients } : null;
+}
+
+function readTracing(env: Env, withIdentity: boolean): TracingConfig | null {
+  const protocol = env.text("TRACE_PROTOCOL", "opentelemetry");
+  const paths = [env.text("TRACE_ATTRIBUTES_PATH", ""), env.text("TRACE_ANNOTATIONS_PATH", "")];
+  const lines = env.text("TRACE_EXTRA_ATTRIBUTES", "").split(/[\n,]/);
+  const ratio = env.text("TRACE_START_RATIO", "0");
+  const startRatio = Number(ratio);
+  if (!(startRatio >= 0 && startRatio <= 1))
+    env.problems.push(`LINKERD2_PROXY_TRACE_START_RATIO="${ratio}" is not a number from 0 to 1`);
+  const serviceName = env.text("TRACE_SERVICE_NAME", "linkerd-proxy");
+  const collector = readService(env, "TRACE_COLLECTOR", withIdentity);
+  if (collector === null) return null;
+  if (protocol !== "opentelemetry")
+    env.problems.push(`LINKERD2_PROXY_TRACE_PROTOCOL="${protocol}" is not known: it must be "opentelemetry"`);
+  const attributes = lines.flatMap((line): Array<readonly [string, string]> => {
+    const at = line.indexOf("=");
+    return at < 1 ? [] : [[line.slice(0, at).trim(), line.slice(at + 1).trim()]];
+  });
+  return { collector, serviceName, attributes, attributeFiles: paths.filter((path) => path !== ""), startRatio };
 }
 
 function readControl(env: Env, withIdentity: boolean): ControlConfig {
@@ -325,10 +373,7 @@ function readWorkers(env: Env): number {
 
 /** Names that Linkerd's injector sets and that change nothing here; whatever is left is unknown. */
 function markWithoutEffect(env: Env): string[] {
-  // Tap and tracing have no listener yet.
-  env.ignore("CONTROL_LISTEN_ADDR", "TAP_SVC_NAME", "DESTINATION_PROFILE_SUFFIXES");
-  const trace = ["COLLECTOR_SVC_ADDR", "COLLECTOR_SVC_NAME", "PROTOCOL", "SERVICE_NAME", "ATTRIBUTES_PATH"];
-  env.ignore(...[...trace, "ANNOTATIONS_PATH", "EXTRA_ATTRIBUTES"].map((name) => `TRACE_${name}`));
+  env.ignore("DESTINATION_PROFILE_SUFFIXES");
   env.ignore("HTTP2_INITIAL_STREAM_WINDOW_SIZE", "HTTP2_INITIAL_CONNECTION_WINDOW_SIZE");
   env.ignore("OUTBOUND_METRICS_HOSTNAME_LABELS", "INBOUND_METRICS_AUTHORITY_LABELS");
   for (const side of ["INBOUND", "OUTBOUND"]) {

@@ -51,7 +51,9 @@ export async function main(_argv: readonly string[]): Promise<number> {
       format === null ? null : (await import("./telemetry/access-log.ts")).stderrAccessLog(format, systemClock);
     const workers = config.workers > 1 ? { count: config.workers, siblings } : null;
     const shared = { clock: systemClock, random: systemRandom, maxConnections: maxConnections(), workers };
-    const context = { ...shared, sink, env, accessLog };
+    const startTap = config.tap === null ? null : (await import("./tap/tap-server.ts")).startTap;
+    const startTracing = config.tracing === null ? null : (await import("./tracing/tracing.ts")).startTracing;
+    const context = { ...shared, sink, env, accessLog, startTap, startTracing };
     proxy = startProxy(config, context);
     await proxy.started;
     siblings?.start();

@@ -1,10 +1,12 @@
 import type { MeshError } from "#lib/errors.ts";
-import { header, type RequestHead } from "#wire/http1/head.ts";
+import { header, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
 import { changeRequest } from "../http/edit-head.ts";
 import { BlockRequest, origProto, restoredRequest } from "../http/h2/heads.ts";
 import type { Failure, FailureCause, HttpCells } from "../http/ports.ts";
 import type { ExchangeEnd, RequestControl, RequestHandler } from "../http/request-handler.ts";
+import type { RequestWatch, RequestWatcher } from "../http/request-watch.ts";
 import { errorOfCause, errorOfEnd, type StreamError } from "../http/stream-error.ts";
+import { serverTlsLabels } from "../telemetry/labels.ts";
 import type { AppPool } from "./app-pools.ts";
 import type { InboundShared } from "./options.ts";
 import type { InboundConnection, InboundRouteCells, PortPolicy, RequestFilters } from "./ports.ts";
@@ -19,6 +21,8 @@ export class InboundHttpSession implements RequestHandler {
   private head: RequestHead | null = null;
   private cells: HttpCells | null = null;
   private requests: InboundRouteCells | null = null;
+  /** Null: nobody looks. */
+  private watch: RequestWatch | null = null;
   /** Why the answer is ours, if it is. */
   private error: StreamError | null = null;
   private startedAt = 0;
@@ -39,8 +43,10 @@ export class InboundHttpSession implements RequestHandler {
     this.onOver = onOver;
   }
 
-  onRequest(connection: RequestControl, head: RequestHead): void {
+  onRequest(connection: RequestControl, received: RequestHead): void {
     const { shared } = this;
+    const head =
+      shared.watchers.current === null ? received : this.watched(shared.watchers.current, connection, received);
     this.head = head;
     this.startedAt = shared.options.clock.now();
     shared.inFlight++;
@@ -65,6 +71,15 @@ export class InboundHttpSession implements RequestHandler {
         connection.send(this.pool.http1);
       }
     }
+  }
+
+  /** The head to go on with. */
+  private watched(watcher: RequestWatcher, connection: RequestControl, head: RequestHead): RequestHead {
+    const { client, target, tls } = this.facts;
+    this.watch = watcher.begin(head, { direction: "inbound", client, target, labels: serverTlsLabels(tls) });
+    if (this.watch === null || this.watch.head === head) return head;
+    connection.replace(this.watch.head);
+    return this.watch.head;
   }
 
   /** Whether the request goes on; else it was answered. */
@@ -96,8 +111,9 @@ export class InboundHttpSession implements RequestHandler {
     this.fail(connection, error.code === "protocol" ? "bad-response" : "connect-failed", error.message);
   }
 
-  onResponse(): void {
+  onResponse(head: ResponseHead): void {
     this.respondedAt = this.shared.options.clock.now();
+    this.watch?.responded(head);
   }
 
   onRequestBody(bytes: number): void {
@@ -106,6 +122,7 @@ export class InboundHttpSession implements RequestHandler {
 
   onResponseBody(bytes: number): void {
     this.requests?.responseFrame(bytes);
+    this.watch?.responseBody(bytes);
   }
 
   onExchangeEnd(status: number, end: ExchangeEnd, grpcStatus: number): void {
@@ -113,6 +130,10 @@ export class InboundHttpSession implements RequestHandler {
     this.cells?.responseEnded(status, now - this.startedAt, end === "complete", grpcStatus);
     const responseTime = this.respondedAt === 0 ? null : now - this.respondedAt;
     this.requests?.ended(status, grpcStatus, now - this.startedAt, responseTime, this.error ?? errorOfEnd(end));
+    if (this.watch !== null) {
+      this.watch.ended(status, end, grpcStatus);
+      this.watch = null;
+    }
     this.shared.inFlight--;
     this.head = null;
     this.cells = null;

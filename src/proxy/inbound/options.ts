@@ -9,6 +9,7 @@ import type { PortRange } from "#lib/port-list.ts";
 import type { TransportHeader } from "#wire/transport-header/transport-header.ts";
 import type { HttpContext } from "../http/exchange.ts";
 import type { ErrorResponder } from "../http/ports.ts";
+import type { RequestWatchers } from "../http/request-watch.ts";
 import type { AppPools } from "./app-pools.ts";
 import type { AccessLog, InboundPolicies } from "./ports.ts";
 
@@ -43,6 +44,8 @@ export interface InboundOptions {
   readonly onTransportHeader: (header: TransportHeader, clientId: string) => void;
   /** Null: no line per request. */
   readonly accessLog: AccessLog | null;
+  /** Who looks into live requests. */
+  readonly watchers: RequestWatchers;
   /** Null: mutual TLS is disabled. */
   readonly credentials: ServerCredentials | null;
   /** Where the application listens for connections to a target; Linkerd: 127.0.0.1 and the target's port. */
@@ -73,5 +76,6 @@ export interface InboundShared {
   readonly options: InboundOptions;
   readonly http: HttpContext;
   readonly pools: AppPools;
+  readonly watchers: RequestWatchers;
   inFlight: number;
 }

@@ -11,6 +11,7 @@ import { FakeClock } from "#lib/testing/fake-clock.ts";
 import type { ResponseHead } from "#wire/http1/head.ts";
 import { encodeTransportHeader, transportProtocol } from "#wire/transport-header/transport-header.ts";
 import { clientHello } from "#wire/tls-hello/testing/hello.ts";
+import { RequestWatchers } from "../http/request-watch.ts";
 import type { Failure } from "../http/ports.ts";
 import { CountingHttp, CountingTransport } from "../http/testing/cells.ts";
 import { dial, endOf, http2Get, WireServer } from "../http/testing/wire.ts";
@@ -92,6 +93,7 @@ function setup(options: Setup = {}) {
         return policy;
       },
     },
+    watchers: new RequestWatchers(),
     errors: {
       respond(failure) {
         failures.push(failure);

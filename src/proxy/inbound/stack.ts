@@ -25,7 +25,13 @@ export interface InboundStack {
 
 export function createInboundStack(options: InboundOptions): InboundStack {
   const http = createHttpContext(options.clock, strippedResponse);
-  const shared: InboundShared = { options, http, pools: new AppPools(options, http), inFlight: 0 };
+  const shared: InboundShared = {
+    options,
+    http,
+    pools: new AppPools(options, http),
+    watchers: options.watchers,
+    inFlight: 0,
+  };
   return {
     accept(socket, dst) {
       new InboundServerConnection(socket, dst, shared).start();

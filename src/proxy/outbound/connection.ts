@@ -177,7 +177,7 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
   private serveHttp(initial: Buffer, ended: boolean): void {
     const { target, shared } = this;
     if (target === null) return;
-    const session = new OutboundHttpSession(shared, target, "http1", (error) => this.end(error));
+    const session = new OutboundHttpSession(shared, target, this.socket.remote, "http1", (error) => this.end(error));
     this.http = new ServerConnection(this.socket, shared.http, session, target.source, []);
     this.http.start(initial, ended);
     if (shared.options.drain.draining) this.http.finish();
@@ -186,7 +186,8 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
   private serveHttp2(initial: Buffer, ended: boolean): void {
     const { target, shared } = this;
     if (target === null) return;
-    const handler = (): OutboundHttpSession => new OutboundHttpSession(shared, target, "http2", nothingToDo);
+    const { remote } = this.socket;
+    const handler = (): OutboundHttpSession => new OutboundHttpSession(shared, target, remote, "http2", nothingToDo);
     const over = (error: MeshError | null): void => this.end(error);
     this.http = new ServerSession(this.socket, shared.http, handler, target.source, [], false, over);
     this.http.start(initial, ended);

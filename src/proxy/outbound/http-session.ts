@@ -1,14 +1,23 @@
+import type { Timer } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
+import type { SocketAddr } from "#lib/net/socket.ts";
 import { header, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
+import { affinityKey, noKey } from "../balance/affinity.ts";
+import { draw, type FaultEnd } from "../faults/fault.ts";
+import { throttled } from "../faults/throttle.ts";
+import { grpcStatusOf } from "../http/h2/heads.ts";
 import { changeRequest } from "../http/edit-head.ts";
 import type { Downstream } from "../http/exchange.ts";
 import type { ErrorAnswer, Failure, FailureCause, HttpCells } from "../http/ports.ts";
+import type { RequestWatch, RequestWatcher } from "../http/request-watch.ts";
 import type { ExchangeEnd, RequestControl, RequestHandler } from "../http/request-handler.ts";
 import { errorOfCause, errorOfEnd } from "../http/stream-error.ts";
-import { grpcTimeout } from "../route/rule.ts";
+import { discourages, grpcTimeout, pauseAskedFor } from "../route/rule.ts";
+import { clientTlsLabels } from "../telemetry/labels.ts";
 import { endpointPool, type HttpVersion } from "./endpoint-connect.ts";
 import { GuardedRequest, type GuardOwner } from "./guarded-request.ts";
 import { maxMirrors, MirroredRequest } from "./mirrored-request.ts";
+import { withOverrides } from "./request-overrides.ts";
 import { maxAttempts, type OutboundShared } from "./options.ts";
 import type {
   Endpoint,
@@ -30,12 +39,15 @@ import type {
 export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwner {
   private readonly shared: OutboundShared;
   private readonly target: OutboundTarget;
+  private readonly client: SocketAddr;
   private readonly version: HttpVersion;
   private readonly onOver: (error: MeshError | null) => void;
   private connection: RequestControl | null = null;
   private head: RequestHead | null = null;
   private route: HttpRoute | null = null;
   private requests: RouteCells | null = null;
+  /** Null: nobody looks. */
+  private watch: RequestWatch | null = null;
   private profile: ProfileCells | null = null;
   /** Only while a request needs one. */
   private guard: GuardedRequest | null = null;
@@ -54,22 +66,31 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
   private sentAt = 0;
   private attempts = 0;
   private lastError: MeshError | null = null;
+  /** Of requests that belong together; a further try of one goes elsewhere. */
+  affinityKey = noKey;
+  /** Of a fault: until the request goes on, and how fast its response may come, bytes per second; 0: as it comes. */
+  private held: Timer | null = null;
+  private rate = 0;
 
   /** @param version what the requests came by, and go on by */
   constructor(
     shared: OutboundShared,
     target: OutboundTarget,
+    client: SocketAddr,
     version: HttpVersion,
     onOver: (error: MeshError | null) => void,
   ) {
     this.shared = shared;
     this.target = target;
+    this.client = client;
     this.version = version;
     this.onOver = onOver;
   }
 
-  onRequest(connection: RequestControl, head: RequestHead): void {
+  onRequest(connection: RequestControl, received: RequestHead): void {
     const { shared } = this;
+    const head =
+      shared.watchers.current === null ? received : this.watched(shared.watchers.current, connection, received);
     this.connection = connection;
     this.head = head;
     this.counted = false;
@@ -84,7 +105,16 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     this.requests = route.requests;
     if (shared.inFlight > shared.options.maxInFlight) this.fail("load-shed", "Too many requests at a time");
     else if (route.extras === null) this.follow(route);
-    else this.begin(route, route.extras, head);
+    else this.begin(route, route.extras.overridable ? withOverrides(route.extras, head) : route.extras, head);
+  }
+
+  /** The head to go on with. */
+  private watched(watcher: RequestWatcher, connection: RequestControl, head: RequestHead): RequestHead {
+    const { client, target } = this;
+    this.watch = watcher.begin(head, { direction: "outbound", client, target: target.addr, labels: {} });
+    if (this.watch === null || this.watch.head === head) return head;
+    connection.replace(this.watch.head);
+    return this.watch.head;
   }
 
   private follow(route: HttpRoute | HttpRefusal): void {
@@ -93,6 +123,8 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
       return;
     }
     this.route = route;
+    const affinity = route.balancer.affinity ?? null;
+    if (affinity !== null) this.affinityKey = affinityKey(affinity, this.head, this.client.ip);
     this.pick(route);
   }
 
@@ -121,7 +153,33 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
         flush,
       });
     }
-    this.follow(route);
+    if (extras.faults.length === 0 || !this.holds(route, extras, head)) this.follow(route);
+  }
+
+  /** Whether a fault keeps the request from going on now. */
+  private holds(route: HttpRoute | HttpRefusal, extras: RouteExtras, head: RequestHead): boolean {
+    const { clock, random } = this.shared.options;
+    const drawn = draw(extras.faults, head, random);
+    if (drawn === null) return false;
+    for (const kind of drawn.kinds) extras.faultCells?.injected(kind);
+    this.rate = drawn.rate;
+    const { end, delay } = drawn;
+    if (delay > 0) {
+      this.held = clock.after(delay, () => {
+        this.held = null;
+        if (end === null) this.follow(route);
+        else this.faulted(end);
+        this.shared.http.flusher.run();
+      });
+      return true;
+    }
+    if (end !== null) this.faulted(end);
+    return end !== null;
+  }
+
+  private faulted(end: FaultEnd): void {
+    if (end.kind === "reset") this.connection?.reset();
+    else this.fail("injected", end.message, { http: end.status, grpc: end.grpc });
   }
 
   /** Whether the request goes on; else it was answered. */
@@ -171,12 +229,19 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     const again = extras.again();
     this.requests = again.requests;
     this.cells = again.unrouted;
-    if (again.extras === null || this.filter(again.extras, head)) this.follow(again);
+    if (again.extras !== null && !this.filter(again.extras, head)) return;
+    if (again.kind === "refuse") this.refuse(again);
+    else {
+      this.route = again;
+      this.affinityKey = noKey;
+      this.pick(again);
+    }
     this.shared.http.flusher.run();
   }
 
-  onTryEnded(status: number, grpcStatus: number): void {
+  onTryEnded(status: number, grpcStatus: number, wanted: number): void {
     const latency = this.shared.options.clock.now() - this.sentAt;
+    this.endpoint?.hinted?.(discourages(status, grpcStatus), wanted);
     if (status > 0) this.endpoint?.responded(latency, status);
     this.count();
     this.cells?.responseEnded(status, latency, status > 0, grpcStatus);
@@ -203,7 +268,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
   }
 
   private pick(route: HttpRoute): void {
-    const endpoint = route.balancer.pick();
+    const endpoint = route.balancer.pick(this.affinityKey);
     if (endpoint !== null) {
       this.use(route, endpoint);
       return;
@@ -217,12 +282,22 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     this.endpoint = endpoint;
     this.cells = route.cells(endpoint);
     this.sentAt = this.shared.options.clock.now();
+    if (this.watch !== null) this.tellWhere(this.watch, endpoint);
     const { connection } = this;
     if (connection === null) return;
     connection.authority = endpoint.authorityOverride;
-    const pool = endpointPool(this.shared, endpoint, this.versionFor(endpoint));
+    let pool = endpointPool(this.shared, endpoint, this.versionFor(endpoint));
+    if (this.rate > 0) {
+      const { http, options } = this.shared;
+      pool = throttled(pool, this.rate, { clock: options.clock, flush: () => http.flusher.run() });
+    }
     if (this.guard === null) connection.send(pool);
     else this.guard.send(pool, connection);
+  }
+
+  private tellWhere(watch: RequestWatch, { addr, tls, info }: Endpoint): void {
+    const labels = clientTlsLabels(tls, this.shared.options.credentials !== null);
+    watch.sending(addr, { ...info?.labels, ...labels });
   }
 
   /** A request that may become a tunnel stays one of HTTP/1. */
@@ -275,7 +350,15 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
   onResponse(head: ResponseHead): void {
     this.answered = true;
     this.count();
-    this.endpoint?.responded(this.shared.options.clock.now() - this.sentAt, head.status);
+    this.watch?.responded(head);
+    const { endpoint } = this;
+    if (endpoint === null) return;
+    if (endpoint.wantsHints === true) {
+      const { status, headers } = head;
+      const wall = this.shared.options.clock.wall();
+      endpoint.hinted?.(discourages(status, grpcStatusOf(headers)), pauseAskedFor(headers, wall) ?? 0);
+    }
+    endpoint.responded(this.shared.options.clock.now() - this.sentAt, head.status);
   }
 
   onRequestBody(bytes: number): void {
@@ -284,6 +367,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
 
   onResponseBody(bytes: number): void {
     this.requests?.responseFrame(bytes);
+    this.watch?.responseBody(bytes);
   }
 
   onExchangeEnd(status: number, end: ExchangeEnd, grpcStatus: number): void {
@@ -300,7 +384,15 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     if (this.answered && end !== "client-gone")
       this.endpoint?.judged(end === "broken" ? "failure" : outcomeOf(status, grpcStatus));
     this.letGo(end === "broken");
+    if (this.watch !== null) {
+      this.watch.ended(status, end, grpcStatus);
+      this.watch = null;
+    }
     this.shared.inFlight--;
+    this.held?.cancel();
+    this.held = null;
+    this.rate = 0;
+    this.affinityKey = noKey;
     this.head = null;
     this.route = null;
     this.requests = null;

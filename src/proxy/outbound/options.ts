@@ -7,6 +7,7 @@ import type { Random } from "#lib/random.ts";
 import type { ClientTls } from "#lib/net/tls.ts";
 import type { HttpContext } from "../http/exchange.ts";
 import type { ErrorResponder } from "../http/ports.ts";
+import type { RequestWatchers } from "../http/request-watch.ts";
 import type { Discovery, EndpointTls } from "./ports.ts";
 import type { ReplayMemory } from "./replay-memory.ts";
 
@@ -28,6 +29,8 @@ export interface OutboundOptions {
   readonly discovery: Discovery;
   readonly errors: ErrorResponder;
   readonly connect: Connect;
+  /** Who looks into live requests. */
+  readonly watchers: RequestWatchers;
   /** Null: mutual TLS is disabled, every endpoint is plaintext. */
   readonly credentials: EndpointCredentials | null;
   /** Linkerd: 1 000. */
@@ -54,6 +57,7 @@ export const maxAttempts = 8;
 export interface OutboundShared {
   readonly options: OutboundOptions;
   readonly http: HttpContext;
+  readonly watchers: RequestWatchers;
   /** Requests under way. */
   inFlight: number;
   /** Copies of requests under way. */

@@ -11,6 +11,7 @@ import { upgradeServer } from "#lib/net/tls.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { decodeTransportHeader, transportProtocol } from "#wire/transport-header/transport-header.ts";
 import { clientHello } from "#wire/tls-hello/testing/hello.ts";
+import { RequestWatchers } from "../http/request-watch.ts";
 import type { Failure } from "../http/ports.ts";
 import { CountingHttp, CountingTransport } from "../http/testing/cells.ts";
 import { dial, endOf, http2Get, WireServer } from "../http/testing/wire.ts";
@@ -148,6 +149,7 @@ function setup(options: Setup) {
         };
       },
     },
+    watchers: new RequestWatchers(),
     errors: {
       respond(failure) {
         failures.push(failure);

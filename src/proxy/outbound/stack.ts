@@ -29,6 +29,7 @@ export function createOutboundStack(options: OutboundOptions): OutboundStack {
   const shared: OutboundShared = {
     options,
     http: createHttpContext(options.clock, strippedResponse),
+    watchers: options.watchers,
     inFlight: 0,
     mirrors: 0,
     replay: new ReplayMemory(),

@@ -12,6 +12,8 @@ import type { SocketAddr } from "#lib/net/socket.ts";
 import { systemRandom } from "#lib/random.ts";
 import { startProxy, type Proxy } from "../app.ts";
 import { readConfig } from "../config.ts";
+import { startTap } from "../tap/tap-server.ts";
+import { startTracing } from "../tracing/tracing.ts";
 import type { FakeControlPlane } from "./fake-control-plane.ts";
 
 export interface TestProxyOptions {
@@ -46,6 +48,7 @@ export class TestProxy {
       INBOUND_LISTEN_ADDR: "127.0.0.1:0",
       OUTBOUND_LISTEN_ADDR: "127.0.0.1:0",
       ADMIN_LISTEN_ADDR: "127.0.0.1:0",
+      CONTROL_LISTEN_ADDR: "127.0.0.1:0",
       DESTINATION_SVC_ADDR: addr,
       POLICY_SVC_ADDR: addr,
       ...(options.identity === undefined
@@ -67,6 +70,8 @@ export class TestProxy {
       wall: () => Date.now(),
     };
     this.proxy = startProxy(readConfig(env), {
+      startTap,
+      startTracing,
       clock: systemClock,
       random: systemRandom,
       sink,

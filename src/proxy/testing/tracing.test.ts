@@ -1,0 +1,146 @@
+/** Spans of a pair of proxies, as a collector gets them. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { memoryLog } from "#lib/log.ts";
+import { listen } from "#lib/net/listen.ts";
+import type { SocketAddr } from "#lib/net/socket.ts";
+import { TraceService, type ExportTraceServiceRequest, type KeyValue, type Span } from "#rpc/gen/otlp_trace_pb.ts";
+import { createRpcServer } from "#rpc/server.ts";
+import { implement } from "#rpc/service.ts";
+import { FakeControlPlane } from "./fake-control-plane.ts";
+import { TestProxy } from "./harness.ts";
+
+const service: SocketAddr = { ip: "10.96.0.10", port: 80 };
+const name = "web.ns.svc.cluster.local";
+const clientId = "client.ns.serviceaccount.identity.linkerd.cluster.local";
+const serverId = "web.ns.serviceaccount.identity.linkerd.cluster.local";
+const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+const parent = "00f067aa0ba902b7";
+
+let control: FakeControlPlane;
+const closing: Array<() => void> = [];
+beforeEach(() => {
+  control = new FakeControlPlane(memoryLog().log);
+  control.start();
+});
+afterEach(() => {
+  for (const close of closing.splice(0).toReversed()) close();
+  control.stop();
+});
+
+/** A collector that keeps what it gets. */
+function collector() {
+  const requests: ExportTraceServiceRequest[] = [];
+  const service = implement(TraceService, {
+    export(request) {
+      requests.push(request);
+      return {};
+    },
+  });
+  const server = createRpcServer({ services: [service], log: memoryLog().log });
+  const listener = listen({ ip: "127.0.0.1", port: 0 }, server.accept);
+  closing.push(
+    () => listener.close(),
+    () => server.close(),
+  );
+  const spans = (): Span[] =>
+    requests.flatMap((r) => r.resourceSpans).flatMap((r) => r.scopeSpans.flatMap((s) => s.spans));
+  const wait = async (count: number): Promise<Span[]> => {
+    for (let at = 0; at < 600 && spans().length < count; at++) await new Promise((resolve) => setTimeout(resolve, 5));
+    return spans();
+  };
+  return { requests, spans, wait, addr: `localhost:${listener.addr.port}` };
+}
+
+async function pair(env: Record<string, string>) {
+  const app = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: (request) => Response.json(Object.fromEntries(request.headers), { status: 503 }),
+  });
+  closing.push(() => void app.stop(true));
+  const server = await new TestProxy({ control, identity: serverId, env }).ready();
+  closing.push(() => server.close());
+  const target = { ip: "127.0.0.1", port: app.port ?? 0 };
+  control.setService(service, name, [{ ...target, identity: serverId, transportPort: server.proxy.inbound.port }]);
+  const client = await new TestProxy({ control, identity: clientId, outboundDst: service, env }).ready();
+  closing.push(() => client.close());
+  return { client, server };
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+const attributes = (list: readonly KeyValue[]) =>
+  Object.fromEntries(list.map(({ key, value }) => [key, value?.value.value]));
+
+describe("A trace", () => {
+  test("goes on through both proxies, which each add a span to it", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "linkerd-trace-"));
+    closing.push(() => rmSync(dir, { recursive: true, force: true }));
+    writeFileSync(join(dir, "labels"), 'app="web"\n');
+    const t = collector();
+    const { client } = await pair({
+      TRACE_COLLECTOR_SVC_ADDR: t.addr,
+      TRACE_SERVICE_NAME: "my-proxy",
+      TRACE_ATTRIBUTES_PATH: join(dir, "labels"),
+      TRACE_EXTRA_ATTRIBUTES: "k8s.pod.name=web-1\nk8s.namespace=ns",
+    });
+    const headers = { traceparent: `00-${trace}-${parent}-01`, tracestate: "a=b", "user-agent": "me" };
+    const seen = (await (await fetch(`${client.outboundUrl}/a/b?c=d`, { headers })).json()) as Record<string, string>;
+    const spans = await t.wait(2);
+    expect(spans.length).toBe(2);
+    const outbound = spans.find((span) => span.kind === 3);
+    const inbound = spans.find((span) => span.kind === 2);
+    if (outbound === undefined || inbound === undefined) throw new Error("One of the spans is missing");
+    expect([hex(outbound.traceId), hex(inbound.traceId)]).toEqual([trace, trace]);
+    expect(hex(outbound.parentSpanId)).toBe(parent);
+    expect(hex(inbound.parentSpanId)).toBe(hex(outbound.spanId));
+    expect(seen["traceparent"]).toBe(`00-${trace}-${hex(inbound.spanId)}-01`);
+    expect(seen["tracestate"]).toBe("a=b");
+    expect(inbound).toMatchObject({ name: "/a/b", traceState: "a=b", status: { code: 2 } });
+    expect(attributes(inbound.attributes)).toMatchObject({
+      "http.request.method": "GET",
+      "http.response.status_code": 503n,
+      "url.path": "/a/b",
+      "url.query": "c=d",
+      "user_agent.original": "me",
+      "client.id": clientId,
+    });
+    expect(attributes(outbound.attributes)).toMatchObject({ direction: "outbound", "server.id": serverId });
+    expect(inbound.endTimeUnixNano).toBeGreaterThan(inbound.startTimeUnixNano);
+    expect(Number(inbound.startTimeUnixNano / 1_000_000n)).toBeCloseTo(Date.now(), -5);
+    expect(attributes(t.requests[0]?.resourceSpans[0]?.resource?.attributes ?? [])).toEqual({
+      "service.name": "my-proxy",
+      "k8s.pod.name": "web-1",
+      "k8s.namespace": "ns",
+      app: "web",
+    });
+  });
+
+  test("goes on as it is, without a span, when it is not wanted or there is none", async () => {
+    const t = collector();
+    const { client } = await pair({ TRACE_COLLECTOR_SVC_ADDR: t.addr });
+    const ask = async (headers: Record<string, string>) =>
+      (await (await fetch(client.outboundUrl, { headers })).json()) as Record<string, string>;
+    const unsampled = `00-${trace}-${parent}-00`;
+    expect((await ask({ traceparent: unsampled }))["traceparent"]).toBe(unsampled);
+    expect(Object.keys(await ask({})).filter((key) => /trace|b3/.test(key))).toEqual([]);
+    const b3 = await ask({ b3: `${trace}-${parent}-1` });
+    const spans = await t.wait(2);
+    expect(spans.length).toBe(2);
+    expect(b3["b3"]).toStartWith(`${trace}-`);
+    expect(b3["b3"]).not.toContain(`-${parent}-1`);
+  });
+
+  test("begins at the first proxy where that is configured, and the next one joins it", async () => {
+    const t = collector();
+    const { client } = await pair({ TRACE_COLLECTOR_SVC_ADDR: t.addr, TRACE_START_RATIO: "1" });
+    const seen = (await (await fetch(client.outboundUrl)).json()) as Record<string, string>;
+    const spans = await t.wait(2);
+    const [root] = spans.filter((span) => span.parentSpanId.length === 0);
+    expect(spans.map((span) => hex(span.traceId))).toEqual([hex(root!.traceId), hex(root!.traceId)]);
+    expect(root?.kind).toBe(3);
+    expect(seen["traceparent"]).toMatch(new RegExp(`^00-${hex(root!.traceId)}-[0-9a-f]{16}-01$`));
+  });
+});
