@@ -1,0 +1,203 @@
+/** Balancing, limits and what applications say about their own requests, through a whole proxy. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { memoryLog } from "#lib/log.ts";
+import type { SocketAddr } from "#lib/net/socket.ts";
+import { duration } from "#rpc/address.ts";
+import { FakeControlPlane } from "./fake-control-plane.ts";
+import { TestProxy } from "./harness.ts";
+
+const service: SocketAddr = { ip: "10.96.0.32", port: 80 };
+let control: FakeControlPlane;
+const closing: Array<() => void> = [];
+beforeEach(() => {
+  control = new FakeControlPlane(memoryLog().log);
+  control.start();
+});
+afterEach(() => {
+  for (const close of closing.splice(0).toReversed()) close();
+  control.stop();
+});
+
+function app(handler: (request: Request) => Response | Promise<Response>): SocketAddr {
+  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: handler });
+  closing.push(() => void server.stop(true));
+  return { ip: "127.0.0.1", port: server.port ?? 0 };
+}
+
+/** A client's proxy whose Service has this rule; `more`: of the balancer and of the protocol. */
+async function through(
+  endpoints: SocketAddr[],
+  more: { rule?: object; balancer?: object; protocol?: object; env?: Record<string, string> } = {},
+) {
+  control.setEndpoints("web:80", endpoints);
+  control.setService(service, "web.ns.svc.cluster.local", []);
+  const discovery = { kind: { case: "dst", value: { path: "web:80" } } };
+  const backend = { kind: { case: "balancer", value: { discovery, ...more.balancer } } };
+  const backends = { kind: { case: "randomAvailable", value: { backends: [{ weight: 1, backend: { backend } }] } } };
+  const routes = [{ rules: [{ matches: [{}], backends, ...more.rule }] }];
+  control.setOutboundPolicy(service, {
+    protocol: { kind: { case: "http1", value: { routes, ...more.protocol } } },
+  } as never);
+  const proxy = new TestProxy({ control, outboundDst: service, ...(more.env && { env: more.env }) });
+  closing.push(() => proxy.close());
+  await proxy.ready();
+  return proxy;
+}
+
+const say = (proxy: TestProxy, headers: Record<string, string> = {}): Promise<Response> =>
+  fetch(proxy.outboundUrl, { headers });
+const status = async (proxy: TestProxy, headers: Record<string, string> = {}): Promise<number> => {
+  const response = await say(proxy, headers);
+  await response.arrayBuffer();
+  return response.status;
+};
+
+test("requests with the same header go to one endpoint, and all together to all", async () => {
+  const servers = ["a", "b", "c", "d"].map((name) => app(() => new Response(name)));
+  const proxy = await through(servers, { balancer: { hash: { kind: { case: "header", value: "X-User" } } } });
+  const places = new Set<string>();
+  for (let user = 0; user < 20; user++) {
+    const headers = { "x-user": `user-${user}` };
+    const first = await (await say(proxy, headers)).text();
+    for (let again = 0; again < 3; again++) expect(await (await say(proxy, headers)).text()).toBe(first);
+    places.add(first);
+  }
+  expect(places.size).toBe(4);
+});
+
+test("an endpoint that answers 429 gets hardly any requests where such answers count", async () => {
+  let limited = 0;
+  const full = app(() => {
+    limited++;
+    return new Response("", { status: 429, headers: { "retry-after": "1" } });
+  });
+  const value = { defaultRtt: duration(30), decay: duration(10_000), penalty: duration(5000) };
+  const proxy = await through([full, app(() => new Response("ok"))], {
+    balancer: { load: { case: "penaltyPeakEwma", value } },
+  });
+  for (let i = 0; i < 50; i++) await status(proxy);
+  expect(limited).toBeWithin(0, 3);
+});
+
+test("failures leave so many endpoints in use as the policy says", async () => {
+  const broken = app(() => new Response("", { status: 500 }));
+  const backoff = { minBackoff: duration(60_000), maxBackoff: duration(60_000) };
+  const failureAccrual = {
+    kind: { case: "consecutiveFailures", value: { maxFailures: 2, backoff } },
+    ejection: { minReadyEndpoints: 1 },
+  };
+  const proxy = await through([broken], { protocol: { failureAccrual } });
+  for (let i = 0; i < 10; i++) expect(await status(proxy)).toBe(500);
+});
+
+describe("what an application says about its requests", () => {
+  const slow = () => app(async () => Bun.sleep(500).then(() => new Response("late")));
+
+  test("counts where the policy lets it, and is not passed on", async () => {
+    const seen: Array<string | null> = [];
+    let count = 0;
+    const server = app((request) => {
+      seen.push(request.headers.get("l5d-retry-http"), request.headers.get("l5d-retry-limit"));
+      return new Response("", { status: ++count < 3 ? 503 : 200 });
+    });
+    const proxy = await through([server], { rule: { allowL5dRequestHeaders: true } });
+    expect(await status(proxy, { "l5d-retry-http": "503", "l5d-retry-limit": "2" })).toBe(200);
+    expect(seen).toEqual([null, null, null, null, null, null]);
+    const late = await through([slow()], { rule: { allowL5dRequestHeaders: true } });
+    expect(await status(late, { "l5d-timeout": "50ms" })).toBe(504);
+  });
+
+  test("says nothing otherwise", async () => {
+    let count = 0;
+    const server = app(() => new Response("", { status: ++count < 2 ? 503 : 200 }));
+    expect(await status(await through([server]), { "l5d-retry-http": "503" })).toBe(503);
+    expect(await status(await through([slow()]), { "l5d-timeout": "50ms" })).toBe(200);
+  });
+});
+
+test("no request is sent again after a byte of its response has gone out", async () => {
+  let asked = 0;
+  const server = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      data(socket) {
+        asked++;
+        socket.write("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun");
+        socket.flush();
+        setTimeout(() => socket.terminate(), 20);
+      },
+    },
+  });
+  closing.push(() => server.stop(true));
+  const retry = {
+    maxRetries: 5,
+    backoff: { minBackoff: duration(1), maxBackoff: duration(2) },
+    conditions: {
+      statusRanges: [
+        { start: 200, end: 200 },
+        { start: 500, end: 599 },
+      ],
+    },
+  };
+  // The first answers ask for another try; the last one, at the limit, is passed on and breaks.
+  const proxy = await through([{ ip: "127.0.0.1", port: server.port }], { rule: { retry } });
+  const outcome = await say(proxy)
+    .then((response) => response.text())
+    .catch(() => "broken");
+  expect(outcome).toBe("broken");
+  const before = asked;
+  expect(before).toBeLessThanOrEqual(6);
+  await Bun.sleep(60);
+  expect(asked).toBe(before);
+  const plain = { ...retry, conditions: { statusRanges: [{ start: 500, end: 599 }] } };
+  asked = 0;
+  const once = await through([{ ip: "127.0.0.1", port: server.port }], { rule: { retry: plain } });
+  expect(
+    await say(once)
+      .then((response) => response.text())
+      .catch(() => "broken"),
+  ).toBe("broken");
+  await Bun.sleep(60);
+  expect(asked).toBe(1);
+});
+
+test("requests beyond the limit of those under way are answered 503 at once, and counted; the others finish", async () => {
+  const waiting: Array<() => void> = [];
+  const server = app(() => new Promise((resolve) => waiting.push(() => resolve(new Response("done")))));
+  const proxy = await through([server], { env: { OUTBOUND_MAX_IN_FLIGHT: "5" } });
+  const first = Array.from({ length: 5 }, () => status(proxy));
+  while (waiting.length < 5) await Bun.sleep(2);
+  const start = performance.now();
+  const shed = await Promise.all(Array.from({ length: 20 }, () => status(proxy)));
+  expect(performance.now() - start).toBeLessThan(1000);
+  expect(new Set(shed)).toEqual(new Set([503]));
+  for (const answer of waiting) answer();
+  expect(await Promise.all(first)).toEqual([200, 200, 200, 200, 200]);
+  expect(proxy.series("outbound_http_errors_total", 'error="loadshed"')[0]).toEndWith(" 20");
+  expect(await Promise.race([status(proxy), Bun.sleep(50)])).toBeUndefined();
+  for (const answer of waiting) answer();
+});
+
+test("requests without an endpoint wait, then fail within the failfast time and at once from then on", async () => {
+  const queue = { capacity: 3, failfastTimeout: duration(150) };
+  control.setEndpoints("web:80", []);
+  const proxy = await through([]);
+  const discovery = { kind: { case: "dst", value: { path: "web:80" } } };
+  const backend = { kind: { case: "balancer", value: { discovery } }, queue };
+  const backends = { kind: { case: "randomAvailable", value: { backends: [{ weight: 1, backend: { backend } }] } } };
+  control.setOutboundPolicy(service, {
+    protocol: { kind: { case: "http1", value: { routes: [{ rules: [{ matches: [{}], backends }] }] } } },
+  } as never);
+  await Bun.sleep(50);
+  const start = performance.now();
+  const statuses = await Promise.all(Array.from({ length: 5 }, () => status(proxy)));
+  expect(statuses.toSorted()).toEqual([503, 503, 504, 504, 504]);
+  expect(performance.now() - start).toBeWithin(130, 1000);
+  const later = performance.now();
+  expect(await status(proxy)).toBe(504);
+  expect(performance.now() - later).toBeLessThan(100);
+  control.setEndpoints("web:80", [app(() => new Response("ok"))]);
+  await Bun.sleep(50);
+  expect(await status(proxy)).toBe(200);
+});
