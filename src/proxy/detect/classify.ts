@@ -13,7 +13,8 @@ export type Detected =
   | { readonly kind: "tls"; readonly serverName: string | null; readonly alpn: readonly string[] }
   | { readonly kind: "http1" }
   | { readonly kind: "http2" }
-  | { readonly kind: "opaque" };
+  /** `begun`: the client went no further, and what it said may be the beginning of HTTP. */
+  | { readonly kind: "opaque"; readonly begun: boolean };
 
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 /** As many bytes of the preface as prove it: "PRI * HTTP/2.0". */
@@ -24,7 +25,8 @@ const plausibleLine = 1_024;
 
 const http1: Detected = { kind: "http1" };
 const http2: Detected = { kind: "http2" };
-export const opaque: Detected = { kind: "opaque" };
+export const opaque: Detected = { kind: "opaque", begun: false };
+export const begunOnly: Detected = { kind: "opaque", begun: true };
 
 /** Null: more bytes are needed. `tls`: whether TLS is looked for (not inside TLS, not where TLS was refused already). */
 export function classify(bytes: Buffer, tls: boolean): Detected | null {

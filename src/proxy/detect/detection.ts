@@ -2,7 +2,7 @@ import type { Clock, Timer } from "#lib/clock.ts";
 import type { MeshError } from "#lib/errors.ts";
 import { hasUnread } from "#lib/net/libc.ts";
 import type { Socket, SocketHandler } from "#lib/net/socket.ts";
-import { classify, opaque, type Detected } from "./classify.ts";
+import { begunOnly, classify, opaque, type Detected } from "./classify.ts";
 
 /** Most bytes that are looked at: a ClientHello may take 16 KiB and its record headers. */
 const maxBytes = 20_480;
@@ -106,7 +106,13 @@ export class Detection implements SocketHandler {
   }
 
   private limit(time: number): void {
-    this.timer = this.options.clock.after(time, () => this.finish(opaque, false, "read_timeout"));
+    this.timer = this.options.clock.after(time, () => this.timeIsUp());
+  }
+
+  private timeIsUp(): void {
+    // Half a ClientHello is none of HTTP.
+    const begun = this.bytes.length > 0 && this.bytes[0] !== 22;
+    this.finish(begun ? begunOnly : opaque, false, "read_timeout");
   }
 
   /** The server spoke first, so that this is no HTTP: stops looking and gives back what the client said meanwhile. */

@@ -161,7 +161,9 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
         this.policy?.detect.lost("tls");
       } else this.tls = this.plaintext();
     }
-    this.proceed(detected.kind === "tls" ? "opaque" : detected.kind, initial, ended);
+    // Who stops in the middle of a request's first line must not get by as bytes what is judged as requests.
+    const judged = detected.kind === "opaque" && detected.begun && (this.policy?.judgesRequests ?? false);
+    this.proceed(judged ? "http1" : detected.kind === "tls" ? "opaque" : detected.kind, initial, ended);
   }
 
   onClosed(error: MeshError | null): void {

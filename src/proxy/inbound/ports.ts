@@ -42,6 +42,8 @@ export interface InboundPolicies {
 /** The policy of one port. Live: read anew per connection and per request. */
 export interface PortPolicy {
   readonly protocol: InboundProtocol;
+  /** Whether requests have rules or limits that bytes would pass. */
+  readonly judgesRequests: boolean;
   /** ms, Linkerd: 10 000. */
   readonly detectTimeout: number;
   /** Counts what detection finds. */

@@ -43,6 +43,7 @@ interface Setup {
   readonly port?: number | null;
   readonly verdict?: RequestVerdict["kind"];
   readonly allowed?: boolean;
+  readonly judgesRequests?: boolean;
   readonly maxInFlight?: number;
   readonly accessLog?: AccessLog;
 }
@@ -66,6 +67,7 @@ function setup(options: Setup = {}) {
   const state = { allowed: options.allowed ?? true, verdict: options.verdict ?? "allow", holds: 0 };
   const policy: PortPolicy = {
     protocol: options.protocol ?? "detect",
+    judgesRequests: options.judgesRequests ?? false,
     detectTimeout: 10_000,
     detect: { observe: (result) => detected.push(result), lost: (reason) => detected.push(`lost ${reason}`) },
     authorize(connection) {
@@ -245,6 +247,20 @@ describe("plaintext", () => {
     client.send(get);
     expect(await (await t.app.next()).take("\r\n\r\n")).toBe(get);
     client.socket.terminate();
+  });
+
+  test("a client that stops in the first line gets by as bytes only where requests have no rules", async () => {
+    for (const judgesRequests of [false, true]) {
+      const t = setup({ judgesRequests });
+      const client = await t.client();
+      client.send(get.slice(0, 3));
+      await Bun.sleep(5);
+      t.clock.advance(10_000);
+      client.send(get.slice(3));
+      expect(await (await t.app.next()).take("\r\n\r\n")).toBe(get);
+      expect(t.http.requests).toBe(judgesRequests ? 1 : 0);
+      client.socket.terminate();
+    }
   });
 
   for (const protocol of ["http2", "grpc"] as const)

@@ -134,6 +134,10 @@ export class LivePortPolicy implements PortPolicy {
     return this.policy.protocol;
   }
 
+  get judgesRequests(): boolean {
+    return this.policy.routes !== null || this.policy.rateLimit !== null;
+  }
+
   get detectTimeout(): number {
     return this.policy.detectTimeout;
   }
