@@ -52,6 +52,7 @@ export const okSuites: readonly Suite[] = [
     "src",
     "scripts",
     "bench",
+    "fuzz",
     "e2e/kubernetes",
   ),
 ];
@@ -76,6 +77,9 @@ export const buildKubernetes: Suite = check("kubernetes is built", [bun, "e2e/ku
 
 /** Builds the programs of e2e/suites: a minute without a cache. */
 export const suitePrograms: Suite = check("suite programs", [bun, "e2e/suites/programs.ts"], 900);
+
+/** As many executions of each fuzz target as fit. `npm run fuzz` does a million of each. */
+export const fuzzSuites: readonly Suite[] = [check("fuzz", [bun, "fuzz/main.ts", "--seconds", "8"], 120)];
 
 /** Outside suites, floods and overload, through proxies in namespaces. */
 export const outsideSuites: readonly Suite[] = [tests("suites", 400, "--timeout=120000", "e2e/suites")];

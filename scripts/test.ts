@@ -10,6 +10,7 @@ import {
   chartTools,
   type Counts,
   e2eSuites,
+  fuzzSuites,
   kubernetesSuites,
   okSuites,
   outsideSuites,
@@ -24,6 +25,7 @@ const parts: Readonly<Record<string, readonly Suite[]>> = {
   ok: okSuites,
   e2e: e2eSuites,
   soak: soakSuites,
+  fuzz: fuzzSuites,
   suites: [suitePrograms, ...outsideSuites],
   charts: [chartTools, ...chartSuites],
   kubernetes: [buildKubernetes, ...kubernetesSuites],
@@ -51,7 +53,7 @@ if (only !== undefined && more.length === 0) {
   await runAll([...e2eSuites, ...soakSuites]);
   total = add(total, await built);
   // Nothing is built any more: the suites measure latencies.
-  await runAll([...outsideSuites, ...chartSuites, ...kubernetesSuites]);
+  await runAll([...fuzzSuites, ...outsideSuites, ...chartSuites, ...kubernetesSuites]);
 } else {
   console.error(`Usage: npm test -- [--all | --only ${Object.keys(parts).join("|")}]`);
   process.exit(1);
