@@ -94,35 +94,40 @@ export class Family<T extends object = Cell> {
     return this.series.size;
   }
 
-  /** Lets go of series that have been idle for too long. Runs before each rendering and when the family is full. */
+  /** Lets go of series that have been idle for too long. Runs when the family is full; a rendering does it on its way. */
   sweep(): void {
     const now = this.registry.now();
+    for (const [key, series] of this.series) this.judge(key, series, now);
+  }
+
+  /**
+   * The living series with their printed labels, one after the other: whoever prints thousands of them may do other things
+   * in between, also use the family. Lets go of idle ones on the way, as {@link sweep} does.
+   */
+  *living(): Generator<readonly [labels: string, cell: T]> {
+    const now = this.registry.now();
     for (const [key, series] of this.series) {
-      const cell = series.cell ?? (series.weak.deref() as T | undefined);
-      if (cell === undefined) {
-        this.series.delete(key);
-        continue;
-      }
-      const value = this.total(cell);
-      if (value !== series.lastValue) {
-        series.lastValue = value;
-        series.changedAt = now;
-        series.cell = cell;
-      } else if (now - series.changedAt >= this.registry.retain && (this.kind !== "gauge" || value === 0)) {
-        series.cell = null;
-      }
+      const cell = this.judge(key, series, now);
+      if (cell !== null) yield [key, cell];
     }
   }
 
-  /** The living series with their printed labels, as of now. */
-  entries(): Array<readonly [labels: string, cell: T]> {
-    const out: Array<readonly [string, T]> = [];
-    for (const [key, series] of this.series) {
-      const cell = series.cell ?? (series.weak.deref() as T | undefined);
-      if (cell === undefined) this.series.delete(key);
-      else out.push([key, cell]);
+  /** Null: the series is gone. */
+  private judge(key: string, series: Series<T>, now: number): T | null {
+    const cell = series.cell ?? (series.weak.deref() as T | undefined);
+    if (cell === undefined) {
+      this.series.delete(key);
+      return null;
     }
-    return out;
+    const value = this.total(cell);
+    if (value !== series.lastValue) {
+      series.lastValue = value;
+      series.changedAt = now;
+      series.cell = cell;
+    } else if (now - series.changedAt >= this.registry.retain && (this.kind !== "gauge" || value === 0)) {
+      series.cell = null;
+    }
+    return cell;
   }
 }
 
@@ -205,12 +210,10 @@ export class Registry {
     this.collectors.push(collect);
   }
 
-  /** The families to print, by name, after collectors and sweeps ran. */
+  /** The families to print, by name, after collectors ran. */
   collect(): AnyFamily[] {
     for (const collect of this.collectors) collect();
-    const families = [...this.families.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
-    for (const family of families) family.sweep();
-    return families;
+    return [...this.families.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Counts a label set that found no place. */

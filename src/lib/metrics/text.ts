@@ -11,27 +11,31 @@ export function text(registry: Registry): string {
 
 /** The same text in parts of about `lines` lines, so that a server can serve others between two parts. */
 export function* chunks(registry: Registry, lines = 1000): Generator<string> {
+  let out = "";
+  let count = 0;
   for (const family of registry.collect()) {
-    if (family.size === 0) continue;
-    let out = `# HELP ${family.name} ${family.help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n# TYPE ${family.name} ${family.kind}\n`;
     const bounds = family.buckets?.bounds ?? [];
     // A histogram is one series here and a line per bound in the output.
-    const weight = bounds.length + 1;
-    let count = 0;
-    for (const [labels, cell] of family.entries()) {
+    const weight = bounds.length + 3;
+    let started = false;
+    for (const [labels, cell] of family.living()) {
+      if (!started) {
+        started = true;
+        out += `# HELP ${family.name} ${family.help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n# TYPE ${family.name} ${family.kind}\n`;
+      }
       out +=
         cell instanceof HistogramCell
           ? histogramLines(family.name, bounds, labels, cell)
           : simpleLine(family.name, labels, cell);
-      count += weight;
+      count += cell instanceof HistogramCell ? weight : 1;
       if (count >= lines) {
         yield out;
         out = "";
         count = 0;
       }
     }
-    if (out !== "") yield out;
   }
+  if (out !== "") yield out;
 }
 
 function simpleLine(name: string, labels: string, cell: Cell): string {

@@ -26,7 +26,8 @@ export interface AdminRequest {
 export interface AdminResponse {
   readonly status: number;
   readonly contentType: string;
-  readonly body: string | Uint8Array;
+  /** As a whole, or in parts that follow each other. */
+  readonly body: string | Uint8Array | readonly Uint8Array[];
   /** Further headers: name, value, name, value, … */
   readonly headers?: readonly string[];
 }
@@ -173,14 +174,15 @@ class AdminConnection implements SocketHandler {
 
   private send(response: AdminResponse, head: RequestHead | null, close: boolean): void {
     if (this.socket.closed) return;
-    const body = typeof response.body === "string" ? Buffer.from(response.body) : response.body;
+    const body = partsOf(response.body);
+    const length = body.reduce((sum, part) => sum + part.length, 0);
     const reason = reasons[response.status] ?? "Unknown";
     const ending = close || this.ended;
-    const fields = ["content-type", response.contentType, "content-length", String(body.length)];
+    const fields = ["content-type", response.contentType, "content-length", String(length)];
     if (ending) fields.push("connection", "close");
     const start = `HTTP/1.1 ${response.status} ${reason}\r\n${fieldLines([...fields, ...(response.headers ?? [])])}\r\n`;
     this.output.write(Buffer.from(start, "latin1"));
-    if (head?.method !== "HEAD" && body.length > 0) this.output.write(body);
+    if (head?.method !== "HEAD" && length > 0) for (const part of body) this.output.write(part);
     this.arm();
     if (ending) {
       this.output.close();
@@ -191,6 +193,11 @@ class AdminConnection implements SocketHandler {
     this.socket.resume();
     if (this.input.length > 0) this.read();
   }
+}
+
+function partsOf(body: AdminResponse["body"]): readonly Uint8Array[] {
+  if (typeof body === "string") return [Buffer.from(body)];
+  return body instanceof Uint8Array ? [body] : body;
 }
 
 /** A plain text answer; the line end is added. */
