@@ -50,7 +50,7 @@ export function outboundMessage(policy: OutboundPolicy, clientZone: string): Out
       return null;
     case "service": {
       const metadata = resourceMetadata("Service", policy);
-      return parentMessage(policy, metadata, opaqueRoute(balancer(policy.path, metadata)));
+      return parentMessage(policy, metadata, opaqueRoute(balancer(policy.path, metadata, policy.balancing)));
     }
     case "egress": {
       const metadata = resourceMetadata("EgressNetwork", policy);

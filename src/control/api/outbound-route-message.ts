@@ -5,6 +5,7 @@ import { GrpcFailureInjectorSchema } from "#rpc/gen/grpc_route_pb.ts";
 import { RatioSchema, TimeoutsSchema, type Timeouts as TimeoutsMessage } from "#rpc/gen/http_route_pb.ts";
 import { MetadataSchema, ResourceSchema, type Metadata } from "#rpc/gen/meta_pb.ts";
 import {
+  EjectionConfigSchema,
   ExponentialBackoffSchema,
   FailureAccrual_ConsecutiveFailuresSchema,
   FailureAccrual_UnifiedSchema,
@@ -75,6 +76,7 @@ export function httpRouteMessage({ origin, hosts, rules }: OutboundRoute<HttpMat
         backends: httpDistribution(rule),
         timeouts: timeoutsMessage(rule.timeouts),
         ...httpRetry(rule.retries),
+        allowL5dRequestHeaders: rule.overridable ?? false,
       }),
     ),
   });
@@ -91,6 +93,7 @@ export function grpcRouteMessage({ origin, hosts, rules }: OutboundRoute<GrpcMat
         backends: grpcDistribution(rule),
         timeouts: timeoutsMessage(rule.timeouts),
         ...grpcRetry(rule.retries),
+        allowL5dRequestHeaders: rule.overridable ?? false,
       }),
     ),
   });
@@ -151,7 +154,8 @@ function grpcDistribution({ backends }: OutboundRule<GrpcMatch>): GrpcRoute_Dist
 
 /** Without a place, where an address can't be one, requests fail. */
 export function placeOf(backend: OutboundBackend): { readonly backend?: Backend } {
-  if (backend.kind === "service") return { backend: balancer(backend.path, resourceMetadata("Service", backend)) };
+  if (backend.kind === "service")
+    return { backend: balancer(backend.path, resourceMetadata("Service", backend), backend.balancing) };
   const place = forwardTo(backend.ip, backend.port, resourceMetadata("EgressNetwork", backend));
   return place === null ? {} : { backend: place };
 }
@@ -231,11 +235,13 @@ function retryBase({ limit, timeout }: Retries) {
 }
 
 export function accrualMessage(accrual: FailureAccrual): FailureAccrualMessage {
-  const { maxFailures, minPenalty, maxPenalty, jitter, successRate } = accrual;
+  const { maxFailures, minPenalty, maxPenalty, jitter, successRate, minReady = 0, maxEjection = 0 } = accrual;
+  const limit = { minReadyEndpoints: minReady, maxEjectionPercent: maxEjection };
+  const ejection = minReady + maxEjection > 0 ? { ejection: create(EjectionConfigSchema, limit) } : {};
   const pause = { min: minPenalty, max: maxPenalty, jitter };
   if (successRate === null) {
     const value = create(FailureAccrual_ConsecutiveFailuresSchema, { maxFailures, backoff: backoff(pause) });
-    return create(FailureAccrualSchema, { kind: { case: "consecutiveFailures", value } });
+    return create(FailureAccrualSchema, { kind: { case: "consecutiveFailures", value }, ...ejection });
   }
   const value = create(FailureAccrual_UnifiedSchema, {
     successRateThreshold: successRate.threshold,
@@ -244,5 +250,5 @@ export function accrualMessage(accrual: FailureAccrual): FailureAccrualMessage {
     maxConsecutiveFailures: maxFailures,
     backoff: backoff(pause, successRate.honorRetryAfter),
   });
-  return create(FailureAccrualSchema, { kind: { case: "unified", value } });
+  return create(FailureAccrualSchema, { kind: { case: "unified", value }, ...ejection });
 }

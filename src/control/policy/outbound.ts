@@ -9,10 +9,13 @@ import { opaqueOf } from "../destination/profile.ts";
 import type { DestinationSettings } from "../destination/settings.ts";
 import { egressNetworkFor, type EgressSettings } from "./outbound/egress.ts";
 import { type ParentRoutes, routesOfParent } from "./outbound/parent-routes.ts";
-import { type FailureAccrual, failureAccrualOf } from "./outbound/traffic-annotations.ts";
+import { type Balancing, balancingOf, type FailureAccrual, failureAccrualOf } from "./outbound/traffic-annotations.ts";
 
 /** Addresses outside of the cluster's networks are outside the cluster. */
-export interface OutboundSettings extends DestinationSettings, EgressSettings {}
+export interface OutboundSettings extends DestinationSettings, EgressSettings {
+  /** Whether applications may say timeouts and retries in headers of their requests. Default: no. */
+  readonly allowRequestHeaders?: boolean;
+}
 
 /** `tls`: TLS of the applications, which TLSRoutes may tell apart by server name. */
 export type OutboundProtocol = "detect" | "opaque" | "tls" | "http1" | "http2";
@@ -25,6 +28,8 @@ export type OutboundPolicy =
       readonly name: string;
       readonly port: number;
       readonly path: string;
+      /** Absent: endpoints are chosen as usual. */
+      readonly balancing?: Balancing;
       readonly protocol: OutboundProtocol;
       readonly routes: ParentRoutes;
       readonly failureAccrual: FailureAccrual | null;
@@ -102,8 +107,8 @@ export function outboundPolicy(
       own,
       defaultFilters: allow ? [] : [denied],
     };
-    const { clusterDomain } = settings;
-    const routes = routesOfParent({ index, clusterDomain, parent, clientNamespace, track });
+    const { clusterDomain, allowRequestHeaders } = settings;
+    const routes = routesOfParent({ index, clusterDomain, parent, clientNamespace, track, allowRequestHeaders });
     const failureAccrual = failureAccrualOf(annotations);
     return { kind: "egress", namespace, name, ip, port, protocol, allow, routes, failureAccrual };
   }
@@ -127,13 +132,15 @@ function servicePolicy(
   if (declared === undefined && service.kind === "cluster-ip") return { kind: "undeclared", namespace, name, port };
   const opaque = opaqueOf(index, settings, namespace, service, port, track);
   const protocol = opaque ? "opaque" : appProtocol(declared?.appProtocol ?? null);
-  const { clusterDomain } = settings;
+  const { clusterDomain, allowRequestHeaders } = settings;
   const { annotations } = service;
-  const own = { kind: "service", namespace, name, port, path } as const;
+  const balancing = balancingOf(annotations);
+  const chosen = balancing === null ? {} : { balancing };
+  const own = { kind: "service", namespace, name, port, path, ...chosen } as const;
   const parent = { group: "", kind: "service", namespace, name, port, annotations, own, defaultFilters: [] };
-  const routes = routesOfParent({ index, clusterDomain, parent, clientNamespace, track });
+  const routes = routesOfParent({ index, clusterDomain, parent, clientNamespace, track, allowRequestHeaders });
   const failureAccrual = failureAccrualOf(annotations);
-  return { kind: "service", namespace, name, port, path, protocol, routes, failureAccrual };
+  return { kind: "service", namespace, name, port, path, ...chosen, protocol, routes, failureAccrual };
 }
 
 const denied = { kind: "failure", status: 403, message: "The EgressNetwork denies this traffic" } as const;

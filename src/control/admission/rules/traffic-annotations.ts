@@ -6,15 +6,24 @@ import {
   readDuration,
   readFlag,
   readGrpcStatuses,
+  readHash,
   readHttpStatuses,
   readWhole,
 } from "../../policy/outbound/annotation-values.ts";
 import {
   consecutivePrefix,
   failureAccrualOf,
+  hashKey,
   honorRetryAfterKey,
   limits,
+  maxEjectionKey,
+  maxRetryAfterKey,
+  minReadyKey,
+  penalizeKey,
+  penaltyKey,
+  slowStartKey,
   successRatePrefix,
+  zoneKey,
 } from "../../policy/outbound/traffic-annotations.ts";
 import type { Field } from "../field.ts";
 
@@ -49,9 +58,14 @@ const balancing: Readonly<Record<string, Reader>> = {
   [`${successRatePrefix}-window`]: readDuration,
   [`${successRatePrefix}-min-requests`]: whole(limits.requests),
   [honorRetryAfterKey]: readFlag,
-  "balancer.alpha.linkerd.io/penalize-failures": readFlag,
-  "balancer.alpha.linkerd.io/load-biaser-penalty": readDuration,
-  "balancer.alpha.linkerd.io/load-biaser-max-retry-after": readDuration,
+  [penalizeKey]: readFlag,
+  [penaltyKey]: readDuration,
+  [maxRetryAfterKey]: readDuration,
+  [minReadyKey]: whole(limits.endpoints),
+  [maxEjectionKey]: whole(limits.percent),
+  [hashKey]: readHash,
+  [slowStartKey]: readDuration,
+  [zoneKey]: whole(limits.percent),
 };
 
 /** What is wrong with a value, or null. */

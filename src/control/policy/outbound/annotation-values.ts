@@ -42,6 +42,20 @@ export function readAccrual(text: string): Read<"consecutive" | "unified"> {
     : { wrong: 'is neither "consecutive" nor "unified"' };
 }
 
+/** What requests that belong together are known by. */
+export type HashKey =
+  | { readonly kind: "header"; readonly name: string }
+  | { readonly kind: "cookie"; readonly name: string }
+  | { readonly kind: "source" };
+
+export function readHash(text: string): Read<HashKey> {
+  if (text === "source") return { value: { kind: "source" } };
+  const [, kind = "", name = ""] = /^(header|cookie):([!#$%&'*+.^_`|~0-9A-Za-z-]{1,128})$/.exec(text) ?? [];
+  if (kind === "header") return { value: { kind, name: name.toLowerCase() } };
+  if (kind === "cookie") return { value: { kind, name } };
+  return { wrong: 'is none of "header:NAME", "cookie:NAME" and "source"' };
+}
+
 /** One part that says nothing makes the whole list say nothing: to retry less than was meant must show. */
 export function readHttpStatuses(text: string): Read<readonly StatusRange[]> {
   const value: StatusRange[] = [];

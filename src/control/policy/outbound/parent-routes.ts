@@ -10,7 +10,14 @@ import type {
   StreamRouteRecord,
 } from "../../index/policy/route.ts";
 import type { MirrorRef, Ratio, RouteFilter } from "../../index/policy/route-filter.ts";
-import { type Retries, retriesOf, type Timeouts, timeoutsOf } from "./traffic-annotations.ts";
+import {
+  type Balancing,
+  balancingOf,
+  type Retries,
+  retriesOf,
+  type Timeouts,
+  timeoutsOf,
+} from "./traffic-annotations.ts";
 
 export type OutboundBackend =
   /** A Service's port; `path` is what to ask Destination.Get for. */
@@ -20,6 +27,8 @@ export type OutboundBackend =
       readonly name: string;
       readonly port: number;
       readonly path: string;
+      /** Absent: endpoints are chosen as usual. */
+      readonly balancing?: Balancing;
     }
   /** The address that the client meant, as an EgressNetwork lets it out. */
   | {
@@ -51,6 +60,8 @@ export interface OutboundRule<M> {
   readonly backends: readonly WeightedBackend[];
   readonly timeouts: Timeouts;
   readonly retries: Retries | null;
+  /** Headers of the application may say otherwise about both. */
+  readonly overridable?: true;
 }
 
 export interface OutboundRoute<M> {
@@ -93,6 +104,8 @@ export interface RouteContext {
   readonly index: ClusterIndex;
   readonly clusterDomain: string;
   readonly parent: RouteParent;
+  /** Whether applications may say timeouts and retries in headers of their requests. Default: no. */
+  readonly allowRequestHeaders?: boolean | undefined;
   /** Of the client; "" when unknown. */
   readonly clientNamespace: string;
   readonly track: Track;
@@ -168,6 +181,7 @@ function outboundRoute<M>(
         backends: places,
         timeouts: requestTimeout === null ? timeouts : { ...timeouts, request: requestTimeout },
         retries,
+        ...overridable(context),
       };
     }),
   };
@@ -205,6 +219,7 @@ function defaultRoute(context: RouteContext): OutboundRoute<HttpMatch> {
         backends: [{ weight: 1, backend: own, filters: [], timeout: null }],
         timeouts: timeoutsOf(annotations) ?? noTimeouts,
         retries: retriesOf(annotations),
+        ...overridable(context),
       },
     ],
   };
@@ -229,11 +244,21 @@ function weighted(context: RouteContext, reference: BackendRef, timeout: number 
   const problem = problemOf(index, reference, track);
   return {
     weight,
-    backend: { kind: "service", namespace, name, port, path },
+    backend: { kind: "service", namespace, name, port, path, ...balancingOfService(context, namespace, name) },
     filters:
       problem === null ? outboundFilters(context, filters) : [{ kind: "failure", status: 500, message: problem }],
     timeout,
   };
+}
+
+function overridable({ allowRequestHeaders }: RouteContext): Pick<OutboundRule<unknown>, "overridable"> {
+  return allowRequestHeaders === true ? { overridable: true } : {};
+}
+
+/** By the annotations of the Service that the requests go to. */
+function balancingOfService({ index, track }: RouteContext, namespace: string, name: string) {
+  const balancing = balancingOf(index.service(namespace, name, track)?.annotations ?? {});
+  return balancing === null ? {} : { balancing };
 }
 
 /** Why a backend can't be used; null: it can. */

@@ -1,12 +1,14 @@
 /** What annotations of a Service or route say about retries, timeouts and failing endpoints. A value that says nothing counts as absent. */
 import {
   type GrpcRetryCode,
+  type HashKey,
   type Read,
   readAccrual,
   readDecimal,
   readDuration,
   readFlag,
   readGrpcStatuses,
+  readHash,
   readHttpStatuses,
   readWhole,
   type StatusRange,
@@ -41,6 +43,21 @@ export interface FailureAccrual {
     readonly minRequests: number;
     readonly honorRetryAfter: boolean;
   } | null;
+  /** Endpoints that stay in use in any case, and the share that may be taken out, percent; 0: no limit. Ours, not Linkerd's. */
+  readonly minReady?: number;
+  readonly maxEjection?: number;
+}
+
+/** How a Service's endpoints are chosen, where that is not as usual. Times are ms. */
+export interface Balancing {
+  /** Failing endpoints look this slow, and longer where they say so. Null: they don't. */
+  readonly bias: { readonly penalty: number; readonly maxRetryAfter: number } | null;
+  // Ours, not Linkerd's.
+  readonly hash: HashKey | null;
+  /** 0: none. */
+  readonly slowStart: number;
+  /** Percent of the endpoints in the client's zone that must be in use; null: zones make no difference. */
+  readonly zone: number | null;
 }
 
 type Annotations = Readonly<Record<string, string>>;
@@ -76,11 +93,40 @@ export function retriesOf(annotations: Annotations): Retries | null {
 }
 
 /** Largest values that are taken. */
-export const limits = { retries: 65_535, failures: 0x3fff_ffff, jitter: 100, rate: 1, requests: 1_000_000 } as const;
+export const limits = {
+  retries: 65_535,
+  failures: 0x3fff_ffff,
+  jitter: 100,
+  rate: 1,
+  requests: 1_000_000,
+  endpoints: 100_000,
+  percent: 100,
+} as const;
 
 export const consecutivePrefix = "balancer.linkerd.io/failure-accrual-consecutive";
 export const successRatePrefix = "balancer.alpha.linkerd.io/failure-accrual-success-rate";
 export const honorRetryAfterKey = "balancer.alpha.linkerd.io/failure-accrual-honor-retry-after";
+
+export const minReadyKey = "balancer.linkerd.io/failure-accrual-min-ready-endpoints";
+export const maxEjectionKey = "balancer.linkerd.io/failure-accrual-max-ejection-percent";
+export const hashKey = "balancer.linkerd.io/hash";
+export const slowStartKey = "balancer.linkerd.io/slow-start";
+export const zoneKey = "balancer.linkerd.io/zone-spill-over";
+export const penalizeKey = "balancer.alpha.linkerd.io/penalize-failures";
+export const penaltyKey = "balancer.alpha.linkerd.io/load-biaser-penalty";
+export const maxRetryAfterKey = "balancer.alpha.linkerd.io/load-biaser-max-retry-after";
+
+/** Null: as usual. */
+export function balancingOf(annotations: Annotations): Balancing | null {
+  const hash = said(annotations, hashKey, readHash);
+  const slowStart = time(annotations, slowStartKey) ?? 0;
+  const zone = said(annotations, zoneKey, (text) => readWhole(text, limits.percent)) ?? 0;
+  const biased = said(annotations, penalizeKey, readFlag) ?? false;
+  if (hash === null && slowStart === 0 && zone === 0 && !biased) return null;
+  const penalty = time(annotations, penaltyKey) ?? 5000;
+  const maxRetryAfter = time(annotations, maxRetryAfterKey) ?? 300_000;
+  return { hash, slowStart, zone: zone === 0 ? null : zone, bias: biased ? { penalty, maxRetryAfter } : null };
+}
 
 /** Null: endpoints are never taken out. */
 export function failureAccrualOf(annotations: Annotations): FailureAccrual | null {
@@ -88,6 +134,8 @@ export function failureAccrualOf(annotations: Annotations): FailureAccrual | nul
   if (mode === null) return null;
   const whole = (key: string, max: number) => said(annotations, key, (text) => readWhole(text, max));
   const decimal = (key: string, max: number) => said(annotations, key, (text) => readDecimal(text, max));
+  const minReady = whole(minReadyKey, limits.endpoints) ?? 0;
+  const maxEjection = whole(maxEjectionKey, limits.percent) ?? 0;
   const minPenalty = time(annotations, `${consecutivePrefix}-min-penalty`) ?? 1000;
   return {
     maxFailures: whole(`${consecutivePrefix}-max-failures`, limits.failures) ?? 7,
@@ -103,5 +151,7 @@ export function failureAccrualOf(annotations: Annotations): FailureAccrual | nul
             minRequests: whole(`${successRatePrefix}-min-requests`, limits.requests) ?? 5,
             honorRetryAfter: said(annotations, honorRetryAfterKey, readFlag) ?? false,
           },
+    ...(minReady > 0 ? { minReady } : {}),
+    ...(maxEjection > 0 ? { maxEjection } : {}),
   };
 }
