@@ -161,6 +161,25 @@ describe("a pair of proxies", () => {
     expect(opened[0]).toEndWith(" 1");
   });
 
+  test("passes gRPC-Web byte for byte, trailers in the body included", async () => {
+    const answer = Buffer.from("\0\0\0\0\x02hi\x80\0\0\0\x10grpc-status: 0\r\n", "latin1");
+    const type = "application/grpc-web+proto";
+    const target = app(async (request) => {
+      const asked = Buffer.from(await request.arrayBuffer()).toString("latin1");
+      return new Response(asked === "\0\0\0\0\x02yo" ? answer : "else", { headers: { "content-type": type } });
+    });
+    const server = await proxy({ identity: serverId }).ready();
+    control.setService(service, name, [{ ...target, identity: serverId, transportPort: server.proxy.inbound.port }]);
+    const client = await proxy({ identity: clientId, outboundDst: service }).ready();
+    const response = await fetch(`${client.outboundUrl}/a.B/C`, {
+      method: "POST",
+      headers: { "content-type": type },
+      body: "\0\0\0\0\x02yo",
+    });
+    expect([response.status, response.headers.get("content-type")]).toEqual([200, type]);
+    expect(Buffer.from(await response.arrayBuffer()).equals(answer)).toBe(true);
+  });
+
   test("talks over IPv6 as well, and says so with brackets", async () => {
     const own = Bun.serve({ hostname: "::1", port: 0, fetch: echo });
     closing.push(() => void own.stop(true));

@@ -18,7 +18,7 @@ import { Http2Pool } from "./pool.ts";
 const head = parseRequestHead("GET / HTTP/1.1\r\nhost: a\r\n");
 const refused = new MeshError("connection-refused", "Refused");
 
-function setUp(streams = 2) {
+function setUp(streams = 2, pings = false) {
   const clock = new FakeClock();
   const happenings = new Happenings();
   const context = createHttpContext(clock, new Set());
@@ -34,7 +34,7 @@ function setUp(streams = 2) {
       },
       prologue: null,
       cells,
-      pings: false,
+      pings,
       onConnected: () => log.push("connected"),
       onConnectFailed: (error) => log.push(`failed ${error.code}`),
       onEmpty: () => log.push("empty"),
@@ -98,6 +98,22 @@ function setUp(streams = 2) {
 }
 
 describe("The HTTP/2 pool", () => {
+  for (const pings of [true, false])
+    test(`${pings ? "finds a proxy that is gone within 13 seconds, with its requests" : "asks nothing of a silent application"}`, async () => {
+      const t = setUp(2, pings);
+      t.pool.acquire(t.request("a"));
+      await t.open();
+      t.servers[0]?.http2.socket.pause();
+      t.taken();
+      t.clock.advance(10_000);
+      await t.run();
+      expect(t.taken()).toEqual([]);
+      t.clock.advance(3_000);
+      await t.run();
+      expect(t.taken()).toEqual(pings ? ["a broken timeout true true", "empty"] : []);
+      expect(t.pool.size).toBe(pings ? 0 : 1);
+    });
+
   test("sends many requests by one connection, and makes another one for those beyond its streams", async () => {
     const t = setUp(2);
     for (const name of ["a", "b", "c"]) t.pool.acquire(t.request(name));
