@@ -21,7 +21,13 @@ import { startAdmin } from "./admin/admin.ts";
 import { adminRoutes, type AdminSiblings } from "./admin/routes.ts";
 import type { ControlService, DirectionConfig, IdentityConfig, ProxyConfig } from "./config.ts";
 import { Backends } from "./discovery/backends.ts";
-import { certifyBy, ControlMetrics, ControlStreams, createControlClient } from "./discovery/control-clients.ts";
+import {
+  certifyBy,
+  countedResolver,
+  ControlMetrics,
+  ControlStreams,
+  createControlClient,
+} from "./discovery/control-clients.ts";
 import { InboundDiscovery } from "./discovery/inbound-discovery.ts";
 import { OutboundDiscovery } from "./discovery/outbound-discovery.ts";
 import { followTrustAnchors, watchAnchors } from "./discovery/trust-anchors.ts";
@@ -44,6 +50,7 @@ import { registerHttp2Metrics } from "./telemetry/http2-metrics.ts";
 import { registerIdentityMetrics, registerTrustMetrics } from "./telemetry/identity-metrics.ts";
 import { InboundRouteMetrics } from "./telemetry/inbound-route-metrics.ts";
 import { serverTlsLabels, targetLabels } from "./telemetry/labels.ts";
+import { watchEventLoop } from "./telemetry/loop-metrics.ts";
 import { RouteMetrics, registerReplayMetrics } from "./telemetry/route-metrics.ts";
 import { transportHeaders } from "./telemetry/transport-headers.ts";
 import { TransportMetrics } from "./telemetry/transport-metrics.ts";
@@ -118,7 +125,14 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     const resolver = new Resolver({ minTtl: config.control.dnsMinTtl, maxTtl: config.control.dnsMaxTtl, clock });
     const mark = config.socketMark === 0 ? {} : { mark: config.socketMark };
     const dial: typeof connect = (options, handler) => connect({ ...options, ...mark }, handler);
-    const shared = { resolver, clock, random, registry, connectTimeout: config.control.connectTimeout, ...mark };
+    const shared = {
+      resolver: countedResolver(resolver, registry),
+      clock,
+      random,
+      registry,
+      connectTimeout: config.control.connectTimeout,
+      ...mark,
+    };
     const controlMetrics = new ControlMetrics(registry, clock);
     const identity = config.identity === null ? null : startIdentity(config.identity);
     const meshTls = identity === null ? null : new MeshTls(identity.credentials, log.child("tls"));
@@ -145,6 +159,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     const balancers = {
       http: new BalancerMetrics(registry, "outbound_http"),
       tcp: new BalancerMetrics(registry, "outbound_tcp"),
+      tls: new BalancerMetrics(registry, "outbound_tls"),
     };
     const identityEnabled = identity !== null;
     const backends = new Backends({
@@ -235,6 +250,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
 
     registerHttp2Metrics(registry, "inbound", inbound.http2);
     registerHttp2Metrics(registry, "outbound", outbound.http2);
+    closers.push(watchEventLoop(registry, clock, log.child("loop")));
     registerReplayMetrics(registry, outbound.replay);
 
     // Listeners, admin last: who sees it answer finds the rest bound.

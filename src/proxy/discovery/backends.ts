@@ -34,7 +34,7 @@ export interface BackendsOptions {
   readonly transport: TransportMetrics;
   readonly http: HttpMetrics;
   /** Of balancers, by what goes over them. */
-  readonly balancers: { readonly http: BalancerMetrics; readonly tcp: BalancerMetrics };
+  readonly balancers: { readonly http: BalancerMetrics; readonly tcp: BalancerMetrics; readonly tls: BalancerMetrics };
   /** Opens Destination.Get for "host:port". */
   readonly get: (path: string) => OpenStream<Update>;
   readonly stream: Omit<WatchStreamOptions, "what">;
@@ -56,9 +56,10 @@ function countedUse(balancer: P2cBalancer, metrics: BalancerMetrics, labels: Lab
 /** One backend in use. */
 export class Backend {
   readonly balancer: P2cBalancer;
-  /** The balancer, for requests and for whole connections. */
+  /** The balancer, for requests, for whole connections, and for those that are routed by their server name. */
   readonly http: Balancer;
   readonly tcp: Balancer;
+  readonly tls: Balancer;
   /** The label `authority`. */
   readonly authority: string;
   /** Cells of requests that never reach an endpoint. */
@@ -82,7 +83,7 @@ export class Backend {
     this.unrouted = options.http.cells({ direction: "outbound", ...this.authorityLabel() });
     if (plan.kind === "forward") {
       this.balancer.update([plan.info]);
-      this.http = this.tcp = this.balancer;
+      this.http = this.tcp = this.tls = this.balancer;
       this.uses = [];
       this.stream = null;
       return;
@@ -90,9 +91,11 @@ export class Backend {
     const labels = { ...resourceLabels("parent", parent), ...resourceLabels("backend", plan.ref) };
     const http = countedUse(this.balancer, options.balancers.http, labels);
     const tcp = countedUse(this.balancer, options.balancers.tcp, labels);
-    this.uses = [http, tcp];
+    const tls = countedUse(this.balancer, options.balancers.tls, labels);
+    this.uses = [http, tcp, tls];
     this.http = http.use;
     this.tcp = tcp.use;
+    this.tls = tls.use;
     const set = new EndpointSet(options);
     this.stream = new WatchStream(
       options.get(plan.path),

@@ -31,7 +31,7 @@ export interface ServiceOptions {
 }
 
 export interface ClientOptions {
-  readonly resolver: Resolver;
+  readonly resolver: Pick<Resolver, "resolve">;
   readonly clock: Clock;
   readonly random: Random;
   readonly registry: Registry;
@@ -39,6 +39,25 @@ export interface ClientOptions {
   readonly connectTimeout: number;
   /** See {@link ControlConnection}. */
   readonly mark?: number;
+}
+
+/** The resolver, with what it is asked counted. */
+export function countedResolver(resolver: Resolver, registry: Registry): Pick<Resolver, "resolve"> {
+  const family = registry.counter("control_dns_resolutions_total", "Look-ups of the control plane's names");
+  return {
+    resolve(host, port) {
+      return resolver.resolve(host, port).then(
+        (resolution) => {
+          family.cell({ addr: `${host}:${port}`, result: "success" }).value++;
+          return resolution;
+        },
+        (thrown: unknown) => {
+          family.cell({ addr: `${host}:${port}`, result: "failure" }).value++;
+          throw thrown;
+        },
+      );
+    },
+  };
 }
 
 /** gRPC's UNKNOWN. */

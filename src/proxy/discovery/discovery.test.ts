@@ -75,6 +75,7 @@ function setup(options: { readonly maxDestinations?: number } = {}) {
   const balancers = {
     http: new BalancerMetrics(registry, "outbound_http"),
     tcp: new BalancerMetrics(registry, "outbound_tcp"),
+    tls: new BalancerMetrics(registry, "outbound_tls"),
   };
   const profiles = new Streams<DestinationProfile>();
   const endpoints = new Streams<Update>();

@@ -92,6 +92,7 @@ export interface PlannedRoute {
 }
 
 export interface PlannedTlsRoute extends NamedRoute {
+  readonly ref: ResourceRef;
   readonly choice: Choice;
 }
 
@@ -108,6 +109,8 @@ export interface OutboundPlan {
   /** The routes are for gRPC. */
   readonly grpc: boolean;
   readonly tcp: Choice;
+  /** The route that `tcp` is of; default: none of its own. */
+  readonly tcpRef?: ResourceRef;
   /** Of retries, all rules together. */
   readonly budget: BudgetOptions;
 }
@@ -188,10 +191,12 @@ function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan 
   switch (kind?.case) {
     case "detect": {
       const http = httpRoutes(kind.value.http1?.routes ?? [], judging(kind.value.http1?.failureAccrual), options);
-      const tcp = tcpChoice(kind.value.opaque?.routes ?? [], options) ?? firstOf(http);
+      const opaque = kind.value.opaque?.routes ?? [];
+      const tcp = tcpChoice(opaque, options) ?? firstOf(http);
       if (tcp === null) return null;
       const detectTimeout = milliseconds(kind.value.timeout, options.detectTimeout);
-      return { protocol: "detect", detectTimeout, http, grpc: false, tcp, parent, budget: defaultBudget };
+      const shared = { http, grpc: false, tcp, tcpRef: tcpRef(opaque), parent, budget: defaultBudget };
+      return { protocol: "detect", detectTimeout, ...shared };
     }
     case "http1":
     case "http2": {
@@ -236,6 +241,7 @@ function policyPlan(policy: OutboundPolicy, options: PlanOptions): OutboundPlan 
         http: [],
         grpc: false,
         tcp,
+        tcpRef: tcpRef(kind.value.routes),
         parent,
         budget: defaultBudget,
       };
@@ -343,8 +349,14 @@ function tlsRoutes(routes: readonly TlsRoute[], options: PlanOptions): PlannedTl
   return routes.map((route) => {
     const found = tcpChoice([route], options);
     const invalid: Refusal = { kind: "refuse", cause: "unexpected", message: "The route has no backend" };
-    return { snis: sniMatches(route.snis), choice: found ?? invalid };
+    const ref = resourceRef(route.metadata) ?? defaultRef("tls");
+    return { ref, snis: sniMatches(route.snis), choice: found ?? invalid };
   });
+}
+
+/** The first one decides, as in {@link tcpChoice}. */
+function tcpRef([first]: ReadonlyArray<OpaqueRoute | TlsRoute>): ResourceRef {
+  return resourceRef(first?.metadata) ?? defaultRef("opaque");
 }
 
 function tcpChoice(routes: ReadonlyArray<OpaqueRoute | TlsRoute>, options: PlanOptions): Choice | null {

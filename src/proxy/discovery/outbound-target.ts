@@ -14,6 +14,7 @@ import type {
   PickWaiter,
   RouteCells,
   RouteExtras,
+  TcpRouteCells,
 } from "../outbound/ports.ts";
 import { FilterChain } from "../route/filter.ts";
 import { defaultBudget, RetryBudget } from "../route/retry-budget.ts";
@@ -124,7 +125,8 @@ export class LiveTarget implements OutboundTarget {
   private parent: ResourceRef = defaultRef("unknown");
   private readonly options: TargetOptions;
   private readonly notFound: HttpRefusal;
-  private tls: ReadonlyArray<NamedRoute & { readonly balancer: Balancer }> = [];
+  private tls: ReadonlyArray<NamedRoute & { readonly balancer: Balancer; readonly cells: TcpRouteCells }> = [];
+  private tcpCells: TcpRouteCells;
   private routes = new RouteFinder<LiveRoute>([]);
   /** The answer to every request when there is no choice. */
   private always: HttpRoute | HttpRefusal | null = null;
@@ -149,6 +151,7 @@ export class LiveTarget implements OutboundTarget {
       extras: null,
     };
     this.detect = options.detect.cells(resourceLabels("parent", this.parent));
+    this.tcpCells = options.routes.tcp(this.parent, defaultRef("opaque"), "tcp");
     this.connections = this.countConnections();
   }
 
@@ -168,8 +171,12 @@ export class LiveTarget implements OutboundTarget {
     if (!sameRef(parent, plan.parent) || protocol !== plan.protocol) this.connections = this.countConnections();
     if (!Bun.deepEquals(this.budget.options, plan.budget))
       this.budget = new RetryBudget(plan.budget, this.options.clock);
-    this.tcp = this.tcpBalancer(plan.tcp);
-    this.tls = (plan.tls ?? []).map(({ snis, choice }) => ({ snis, balancer: this.tcpBalancer(choice) }));
+    this.tcp = this.tcpBalancer(plan.tcp, "tcp");
+    const { routes: metrics } = this.options;
+    this.tcpCells = metrics.tcp(plan.parent, plan.tcpRef ?? defaultRef("opaque"), "tcp");
+    this.tls = (plan.tls ?? []).map(({ snis, choice, ref }) => {
+      return { snis, balancer: this.tcpBalancer(choice, "tls"), cells: metrics.tcp(plan.parent, ref, "tls") };
+    });
     const routes = plan.http.map((route) => this.live(route, plan.grpc));
     this.routes = new RouteFinder(routes);
     const [only] = routes;
@@ -181,6 +188,10 @@ export class LiveTarget implements OutboundTarget {
   byServerName(serverName: string | null): Balancer | null {
     const { balancer } = routeByServerName(this.tls, serverName) ?? { balancer: null };
     return balancer === nowhere ? null : balancer;
+  }
+
+  tcpRoute(balancer: Balancer): TcpRouteCells {
+    return this.tls.find((route) => route.balancer === balancer)?.cells ?? this.tcpCells;
   }
 
   route(head: RequestHead): HttpRoute | HttpRefusal {
@@ -217,9 +228,9 @@ export class LiveTarget implements OutboundTarget {
     return new LazyCounter(this.options.protocols, { ...labels, protocol: protocolLabels[this.protocol] });
   }
 
-  private tcpBalancer(choice: Choice): Balancer {
+  private tcpBalancer(choice: Choice, kind: "tcp" | "tls"): Balancer {
     if (choice.kind === "refuse") return nowhere;
-    const balancers = choice.backends.map(({ plan }) => (plan.kind === "refuse" ? nowhere : this.acquire(plan).tcp));
+    const balancers = choice.backends.map(({ plan }) => (plan.kind === "refuse" ? nowhere : this.acquire(plan)[kind]));
     const [first] = balancers;
     if (balancers.length === 1 && first !== undefined) return first;
     const weights = choice.backends.map(({ weight }) => weight);

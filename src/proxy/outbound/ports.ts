@@ -47,6 +47,8 @@ export interface OutboundTarget {
   readonly tcp: Balancer;
   /** Where a connection of the application's own TLS goes; null: no route is for that name (null: it sends none). */
   byServerName(serverName: string | null): Balancer | null;
+  /** Counts a connection that goes by this balancer of `tcp` or `byServerName`. */
+  tcpRoute(balancer: Balancer): TcpRouteCells;
   /** The route of a request. Returns ready-made objects: called once per request, must not allocate. */
   route(head: RequestHead): HttpRoute | HttpRefusal;
   /** One more and one fewer connection that uses the target. */
@@ -115,6 +117,13 @@ export interface FaultCells {
 
 /** What kept a request from a whole answer, in the words of the metric. */
 export type RouteError = StreamError;
+
+/** Cells of the connections of one route. */
+export interface TcpRouteCells {
+  opened(): void;
+  /** Once per `opened`. Null: both sides ended it. */
+  closed(error: RouteError | null): void;
+}
 
 /** Cells of what one route sends to one backend. */
 export interface RouteCells {

@@ -127,6 +127,7 @@ function setup(options: Setup) {
     source,
     detect: { observe: (result) => detected.push(result), lost: (reason) => detected.push(`lost ${reason}`) },
     serverFirst: false,
+    tcpRoute: () => ({ opened() {}, closed() {} }),
     count: () => detected.push("counted"),
     tcp: balancer,
     byServerName: (serverName) => (serverName === "shop.example" ? balancer : null),

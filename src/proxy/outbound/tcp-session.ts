@@ -1,11 +1,12 @@
 import type { MeshError } from "#lib/errors.ts";
 import type { Socket } from "#lib/net/socket.ts";
 import { affinityKey, noKey } from "../balance/affinity.ts";
+import { errorOfCause } from "../http/stream-error.ts";
 import { TcpForward, type ForwardOwner } from "../http/tcp-forward.ts";
 import { connectEndpoint, prologue } from "./endpoint-connect.ts";
 import { causeOf } from "./http-session.ts";
 import { maxAttempts, type OutboundShared } from "./options.ts";
-import type { Balancer, Endpoint, OutboundTarget, PickWaiter } from "./ports.ts";
+import type { Balancer, Endpoint, OutboundTarget, PickWaiter, RouteError, TcpRouteCells } from "./ports.ts";
 
 /** What was read of a client, and whether its end was seen. */
 export interface Said {
@@ -17,6 +18,10 @@ export interface Said {
 export class OutboundTcpSession implements ForwardOwner, PickWaiter {
   private readonly shared: OutboundShared;
   private readonly balancer: Balancer;
+  private readonly route: TcpRouteCells;
+  /** A connection that is only listened to may still become one of HTTP. */
+  private counted = false;
+  private failure: RouteError | null = null;
   private readonly onOver: (error: MeshError | null) => void;
   private readonly forward: TcpForward;
   private readonly startedAt: number;
@@ -30,14 +35,17 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
   /** `said`: by the client; or it says nothing and the server is listened to. */
   constructor(
     shared: OutboundShared,
-    { source }: OutboundTarget,
+    target: OutboundTarget,
     balancer: Balancer,
     client: Socket,
     said: Said | { readonly onServerSpoke: () => void },
     onOver: (error: MeshError | null) => void,
   ) {
     this.shared = shared;
+    const { source } = target;
     this.balancer = balancer;
+    this.route = target.tcpRoute(balancer);
+    if ("initial" in said) this.count();
     this.onOver = onOver;
     this.affinityKey =
       balancer.affinity?.kind === "source" ? affinityKey(balancer.affinity, null, client.remote.ip) : noKey;
@@ -50,6 +58,7 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
 
   /** After listening: the client's bytes go there. */
   join({ initial, ended }: Said): void {
+    this.count();
     this.forward.join(initial, ended);
   }
 
@@ -80,7 +89,13 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
     this.refused(cause);
   }
 
+  private count(): void {
+    this.counted = true;
+    this.route.opened();
+  }
+
   private refused(cause: "failfast" | "load-shed"): void {
+    this.failure = errorOfCause(cause);
     this.shared.options.errors.tcpFailed(cause, null);
     this.forward.reject();
   }
@@ -113,6 +128,7 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
       this.start();
       return;
     }
+    this.failure = errorOfCause(causeOf(error));
     options.errors.tcpFailed(causeOf(error), error);
     this.forward.reject();
   }
@@ -120,6 +136,7 @@ export class OutboundTcpSession implements ForwardOwner, PickWaiter {
   onEnded(error: MeshError | null, opened: boolean): void {
     if (this.waiting) this.balancer.giveUp(this);
     this.endpoint?.ended(opened && error !== null);
+    if (this.counted) this.route.closed(this.failure ?? (error === null ? null : "IO"));
     this.endpoint = null;
     this.onOver(error);
   }

@@ -6,7 +6,7 @@ import type { Cell, HistogramCell } from "#lib/metrics/cell.ts";
 import { LazyCounter, type Family, type Labels, type Registry } from "#lib/metrics/registry.ts";
 import type { ReplayMemory } from "../outbound/replay-memory.ts";
 import type { FaultKind } from "../faults/fault.ts";
-import type { FaultCells, ProfileCells, RetryCells, RouteCells, RouteError } from "../outbound/ports.ts";
+import type { FaultCells, ProfileCells, RetryCells, RouteCells, RouteError, TcpRouteCells } from "../outbound/ports.ts";
 import { HttpMetrics } from "./http-metrics.ts";
 import { resourceLabels, type ResourceRef } from "./labels.ts";
 
@@ -76,6 +76,8 @@ export interface RouteRefs {
 export class RouteMetrics {
   private readonly http: Families;
   private readonly grpc: Families;
+  private readonly opens: Readonly<Record<"tcp" | "tls", Family>>;
+  private readonly closes: Readonly<Record<"tcp" | "tls", Family>>;
   private readonly effective: HttpMetrics;
   private readonly actual: HttpMetrics;
   private readonly injected: Family;
@@ -87,6 +89,11 @@ export class RouteMetrics {
     );
     this.http = families(registry, "outbound_http_route");
     this.grpc = families(registry, "outbound_grpc_route");
+    const connections = (what: string, kind: string, help: string): Family =>
+      registry.counter(`outbound_${kind}_route_${what}_total`, help);
+    const [opened, closed] = ["Connections that a route took", "Connections of a route that ended"] as const;
+    this.opens = { tcp: connections("open", "tcp", opened), tls: connections("open", "tls", opened) };
+    this.closes = { tcp: connections("close", "tcp", closed), tls: connections("close", "tls", closed) };
     this.effective = new HttpMetrics(registry, "route_");
     this.actual = new HttpMetrics(registry, "route_actual_");
   }
@@ -94,6 +101,24 @@ export class RouteMetrics {
   /** Cells of requests that one route sends to one backend. `grpc`: the route is one for gRPC. Keep the result. */
   cells(refs: RouteRefs, grpc: boolean): RouteCells {
     return new Cells(grpc ? this.grpc : this.http, refs, grpc);
+  }
+
+  /** Cells of the connections of a route. Keep the result. */
+  tcp(parent: ResourceRef, route: ResourceRef, kind: "tcp" | "tls"): TcpRouteCells {
+    const labels = routeLabels(parent, route);
+    const opened = new LazyCounter(this.opens[kind], labels);
+    const byError = new Map<RouteError | null, LazyCounter>();
+    return {
+      opened: () => opened.count(),
+      closed: (error) => {
+        let counter = byError.get(error);
+        if (counter === undefined) {
+          counter = new LazyCounter(this.closes[kind], { ...labels, error: error ?? "" });
+          byError.set(error, counter);
+        }
+        counter.count();
+      },
+    };
   }
 
   /** Cells of a ServiceProfile's route. `labels`: its own, without the prefix. */

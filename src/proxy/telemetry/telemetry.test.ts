@@ -6,7 +6,64 @@ import { ProxyHttp2Counts } from "../http/h2/counts.ts";
 import { HttpMetrics } from "./http-metrics.ts";
 import { registerHttp2Metrics } from "./http2-metrics.ts";
 import { clientTlsLabels, destinationLabels, serverTlsLabels, targetLabels } from "./labels.ts";
+import { RouteMetrics } from "./route-metrics.ts";
 import { TransportMetrics } from "./transport-metrics.ts";
+
+describe("Connections to endpoints", () => {
+  test("cost bytes by whether the endpoint is in this zone, once for all that share a series", () => {
+    const registry = new Registry();
+    const metrics = new TransportMetrics(registry);
+    const near = { direction: "outbound", peer: "dst", dst_zone_locality: "local" };
+    const one = metrics.cells(near);
+    const two = metrics.cells(near);
+    const other = metrics.cells({ direction: "outbound", peer: "dst" });
+    metrics.cells({ direction: "outbound", peer: "src" }).readBytes += 7;
+    for (const cells of [one, two, other]) cells.opened();
+    one.readBytes += 100;
+    two.writtenBytes += 50;
+    two.closed(null);
+    other.readBytes += 3;
+    const cost = (): string[] =>
+      text(registry)
+        .split("\n")
+        .filter((line) => line.startsWith("outbound_tcp_transfer_cost_bytes_total{"));
+    const expected = [
+      'outbound_tcp_transfer_cost_bytes_total{op="recv",zone_locality="local"} 100',
+      'outbound_tcp_transfer_cost_bytes_total{op="send",zone_locality="local"} 50',
+      'outbound_tcp_transfer_cost_bytes_total{op="recv",zone_locality="unknown"} 3',
+      'outbound_tcp_transfer_cost_bytes_total{op="send",zone_locality="unknown"} 0',
+    ];
+    expect(cost()).toEqual(expected);
+    expect(cost()).toEqual(expected);
+    one.readBytes += 1;
+    expect(cost()[0]).toEndWith(" 101");
+  });
+
+  test("are counted by route, with what ended them", () => {
+    const registry = new Registry();
+    const parent = { group: "core", kind: "Service", namespace: "ns", name: "db", port: "5432", section: "" };
+    const route = {
+      group: "gateway.networking.k8s.io",
+      kind: "TCPRoute",
+      namespace: "ns",
+      name: "r",
+      port: "",
+      section: "",
+    };
+    const metrics = new RouteMetrics(registry);
+    const tcp = metrics.tcp(parent, route, "tcp");
+    metrics.tcp(parent, route, "tls");
+    tcp.opened();
+    tcp.opened();
+    tcp.closed(null);
+    tcp.closed("IO");
+    const out = text(registry);
+    expect(out).toMatch(/outbound_tcp_route_open_total\{parent_group="core".*route_name="r".*\} 2\n/);
+    expect(out).toMatch(/outbound_tcp_route_close_total\{error="",.*\} 1\n/);
+    expect(out).toMatch(/outbound_tcp_route_close_total\{error="IO",.*\} 1\n/);
+    expect(out).not.toContain("outbound_tls_route");
+  });
+});
 
 describe("HttpMetrics", () => {
   test("classifies complete responses below 500 as success and everything else as failure", () => {

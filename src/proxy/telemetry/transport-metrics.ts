@@ -26,6 +26,11 @@ export class TransportMetrics {
   readonly closes: Family;
   readonly read: Family;
   readonly written: Family;
+  private readonly cost: Family;
+  /** By the cell of the bytes read, of which there is one for all connections of the same labels. */
+  private readonly zoneOf = new WeakMap<Cell, Zone>();
+  /** Those with connections or endpoints. */
+  private readonly zones = new Set<Zone>();
 
   constructor(registry: Registry) {
     this.opens = registry.counter("tcp_open_total", "Total count of opened connections");
@@ -33,11 +38,62 @@ export class TransportMetrics {
     this.closes = registry.counter("tcp_close_total", "Total count of closed connections");
     this.read = registry.counter("tcp_read_bytes_total", "Total count of bytes read from peers");
     this.written = registry.counter("tcp_write_bytes_total", "Total count of bytes written to peers");
+    this.cost = registry.counter(
+      "outbound_tcp_transfer_cost_bytes_total",
+      "Bytes exchanged with endpoints, by whether they are in this zone",
+    );
+    registry.onCollect(() => {
+      for (const zone of this.zones) if (!zone.settle()) this.zones.delete(zone);
+    });
   }
 
   /** Cells for connections of these labels. Keep the result. */
   cells(labels: Labels): TransportCells {
     return new Cells(this, labels);
+  }
+
+  /** Null: what goes there has no cost. */
+  zone(labels: Labels, read: Cell, written: Cell): Zone | null {
+    if (labels["direction"] !== "outbound" || labels["peer"] !== "dst") return null;
+    let zone = this.zoneOf.get(read);
+    if (zone === undefined) {
+      const locality = labels["dst_zone_locality"] ?? "unknown";
+      zone = new Zone(this.cost, locality, read, written);
+      this.zoneOf.set(read, zone);
+      this.zones.add(zone);
+    }
+    return zone;
+  }
+}
+
+/** What of the bytes of some connections is in the cost already. Settled now and then, so that a chunk costs nothing more. */
+class Zone {
+  private readonly read: WeakRef<Cell>;
+  private readonly written: WeakRef<Cell>;
+  private readonly received: Cell;
+  private readonly sent: Cell;
+  private settledRead: number;
+  private settledWritten: number;
+
+  constructor(family: Family, locality: string, read: Cell, written: Cell) {
+    this.read = new WeakRef(read);
+    this.written = new WeakRef(written);
+    this.received = family.cell({ op: "recv", zone_locality: locality });
+    this.sent = family.cell({ op: "send", zone_locality: locality });
+    this.settledRead = read.value;
+    this.settledWritten = written.value;
+  }
+
+  /** False: nobody counts any more. */
+  settle(): boolean {
+    const read = this.read.deref();
+    const written = this.written.deref();
+    if (read === undefined || written === undefined) return false;
+    this.received.value += read.value - this.settledRead;
+    this.sent.value += written.value - this.settledWritten;
+    this.settledRead = read.value;
+    this.settledWritten = written.value;
+    return true;
   }
 }
 
@@ -49,6 +105,7 @@ class Cells implements TransportCells {
   private readonly read: Cell;
   private readonly written: Cell;
   private readonly closes = new Map<string, Cell>();
+  private readonly zone: Zone | null;
 
   constructor(metrics: TransportMetrics, labels: Labels) {
     this.metrics = metrics;
@@ -57,6 +114,7 @@ class Cells implements TransportCells {
     this.connections = metrics.connections.cell(labels);
     this.read = metrics.read.cell(labels);
     this.written = metrics.written.cell(labels);
+    this.zone = metrics.zone(labels, this.read, this.written);
   }
 
   get readBytes(): number {
@@ -79,6 +137,7 @@ class Cells implements TransportCells {
 
   closed(error: MeshError | null): void {
     this.connections.value--;
+    this.zone?.settle();
     const errno = error === null ? "" : (errnoOf[error.code] ?? "UNEXPECTED");
     let cell = this.closes.get(errno);
     if (cell === undefined) {

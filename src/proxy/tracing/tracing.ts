@@ -26,7 +26,7 @@ import type { TracingConfig } from "./tracing-config.ts";
 export interface TracingOptions {
   readonly watchers: RequestWatchers;
   readonly tls: () => ClientTls | "plaintext" | null;
-  readonly resolver: Resolver;
+  readonly resolver: Pick<Resolver, "resolve">;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly random: Random;
