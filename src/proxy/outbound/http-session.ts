@@ -44,6 +44,8 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
   private readonly onOver: (error: MeshError | null) => void;
   private connection: RequestControl | null = null;
   private head: RequestHead | null = null;
+  /** After the route's changes; null: as it came. */
+  private sent: RequestHead | null = null;
   private route: HttpRoute | null = null;
   private requests: RouteCells | null = null;
   /** Null: nobody looks. */
@@ -199,7 +201,21 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
       }
       if (filtered.changes !== null) sent = changeRequest(sent, filtered.changes);
     }
+    this.sent = sent;
     this.connection?.replace(this.deadline < never && isGrpc(head) ? this.withDeadline(sent) : sent);
+    return true;
+  }
+
+  /** After a wait: the server is told what is left of a deadline, and asked nothing when that is over. */
+  private inTime(head: RequestHead): boolean {
+    const asked = isGrpc(head) ? grpcTimeout(header(head.headers, "grpc-timeout")) : 0;
+    if (asked === 0) return true;
+    this.deadline = Math.min(this.deadline, this.startedAt + asked);
+    if (this.deadline <= this.shared.options.clock.now()) {
+      this.fail("request-timeout", "The request's deadline is over", null, "REQUEST_TIMEOUT");
+      return false;
+    }
+    this.connection?.replace(this.withDeadline(this.sent ?? head));
     return true;
   }
 
@@ -308,7 +324,8 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
   }
 
   onEndpoint(endpoint: Endpoint): void {
-    if (this.route !== null) this.use(this.route, endpoint);
+    const { head, route } = this;
+    if (head !== null && route !== null && this.inTime(head)) this.use(route, endpoint);
     this.shared.http.flusher.run();
   }
 
@@ -393,6 +410,8 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     this.held = null;
     this.rate = 0;
     this.affinityKey = noKey;
+    this.deadline = never;
+    this.sent = null;
     this.head = null;
     this.route = null;
     this.requests = null;

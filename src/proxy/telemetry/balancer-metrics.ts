@@ -17,6 +17,8 @@ export class BalancerMetrics {
   readonly queueLength: Family;
   readonly queueRequests: Family;
   readonly queueLatency: Family<HistogramCell>;
+  readonly ejections: Family;
+  readonly spared: Family;
   readonly gateOpen: Family;
   readonly gateShut: Family;
   readonly gateOpenTime: Family;
@@ -35,6 +37,12 @@ export class BalancerMetrics {
       `${scope}_balancer_queue_latency_seconds`,
       "The distribution of durations that requests have spent in the queue",
       latencyBounds,
+    );
+    // Not in Linkerd.
+    this.ejections = counter("ejections_total", "Endpoints that were taken out of use because their requests failed");
+    this.spared = counter(
+      "ejections_spared_total",
+      "Failures that left an endpoint in use because too many were out already",
     );
     this.gateOpen = counter("queue_gate_open_total", "The total number of gate state changes to open");
     this.gateShut = counter("queue_gate_shut_total", "The total number of gate state changes from open to shut");
@@ -66,7 +74,17 @@ export class BalancerSeries {
   private readonly gateOpen: Cell;
   private readonly gateShut: Cell;
   private readonly gateTimeout: Cell;
-  private readonly before = { added: 0, removed: 0, resets: 0, entered: 0, immediate: 0, opens: 0, shuts: 0 };
+  private readonly before = {
+    added: 0,
+    removed: 0,
+    resets: 0,
+    entered: 0,
+    immediate: 0,
+    opens: 0,
+    shuts: 0,
+    ejected: 0,
+    spared: 0,
+  };
 
   constructor(metrics: BalancerMetrics, labels: Labels) {
     this.metrics = metrics;
@@ -95,7 +113,7 @@ export class BalancerSeries {
   /** Brings the series up to date. */
   update(use: BalancerUse): void {
     const { before, metrics, labels, updates } = this;
-    const { changes, gate, counts, failfastTimeout } = use.balancer;
+    const { changes, gate, counts, failfastTimeout, ejections } = use.balancer;
     this.ready.value = counts.ready;
     this.pending.value = counts.total - counts.ready;
     this.p2cEndpoints.value = counts.total;
@@ -112,7 +130,9 @@ export class BalancerSeries {
     if (gate.opens > 0) metrics.gateOpenTime.cell(labels).value = gate.openedAt / 1000;
     if (gate.shuts > 0) metrics.gateShutTime.cell(labels).value = gate.shutAt / 1000;
     this.gateTimeout.value = failfastTimeout / 1000;
-    Object.assign(before, changes, { entered, immediate, opens: gate.opens, shuts: gate.shuts });
+    if (ejections.ejected > 0) metrics.ejections.cell(labels).value += ejections.ejected - before.ejected;
+    if (ejections.spared > 0) metrics.spared.cell(labels).value += ejections.spared - before.spared;
+    Object.assign(before, changes, ejections, { entered, immediate, opens: gate.opens, shuts: gate.shuts });
   }
 
   /** The balancer is gone: what says how it is now goes too, counts stay. */

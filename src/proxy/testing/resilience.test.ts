@@ -88,6 +88,8 @@ test("failures leave so many endpoints in use as the policy says", async () => {
   };
   const proxy = await through([broken], { protocol: { failureAccrual } });
   for (let i = 0; i < 10; i++) expect(await status(proxy)).toBe(500);
+  expect(proxy.series("outbound_http_balancer_ejections_spared_total")[0]).toEndWith(" 9");
+  expect(proxy.series("outbound_http_balancer_ejections_total")).toEqual([]);
 });
 
 describe("what an application says about its requests", () => {
@@ -200,4 +202,23 @@ test("requests without an endpoint wait, then fail within the failfast time and 
   control.setEndpoints("web:80", [app(() => new Response("ok"))]);
   await Bun.sleep(50);
   expect(await status(proxy)).toBe(200);
+});
+
+test("a gRPC deadline is shortened by the time that a request waited for an endpoint", async () => {
+  const told: Array<string | null> = [];
+  control.setEndpoints("web:80", []);
+  const proxy = await through([]);
+  const fields = { "content-type": "application/grpc", "grpc-timeout": "900m" };
+  const first = status(proxy, fields);
+  await Bun.sleep(100);
+  const server = app((request) => {
+    told.push(request.headers.get("grpc-timeout"));
+    return new Response("");
+  });
+  control.setEndpoints("web:80", [server]);
+  await first;
+  await status(proxy, fields);
+  expect(Number.parseInt(told[0] ?? "", 10)).toBeWithin(1, 810);
+  expect(told[0]).toEndWith("m");
+  expect(told[1]).toBe("900m");
 });
