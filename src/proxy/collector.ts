@@ -11,7 +11,7 @@ import type { SocketActivity } from "#lib/net/bun-socket.ts";
 export interface Collector {
   /** What was made since the last time; under 1 ms. */
   young(): void;
-  /** Everything, and code that is not used any more; 1–3 ms. */
+  /** Everything, and code that is not used any more; 2–4 ms. */
   all(): void;
   /** Everything, and free pages go back to the system; 2–5 ms. */
   shrink(): void;
@@ -35,8 +35,14 @@ const smallHeap = 4_000_000;
 const unitsPerOpening = 150;
 /** Longer chunks are not counted, bytes. */
 const largeChunk = 16_384;
-/** Every so many collections are full ones. */
+/** Every so many collections are full ones, … */
 const fullEvery = 5;
+/**
+ * … or so many when they are more than so many ms apart. At such a pace little is under way when one comes, so little is taken
+ * for old, and the pauses of full ones are what the slowest hundredth of requests waits for.
+ */
+const calmFullEvery = 50;
+const calmInterval = 100;
 /** How often it looks whether it is quiet, ms, and below how many collections since then it is. */
 const quietInterval = 10_000;
 /** When a proxy has its certificate and has seen its first streams, ms. */
@@ -45,15 +51,19 @@ const quietCollections = 2;
 
 export class CollectorPace implements SocketActivity {
   private readonly collector: Collector;
+  private readonly clock: Clock;
+  private collectedAt = 0;
+  /** What is missing to the next full one is in these parts: a collection counts more when they follow fast. */
+  private towardsFull = 0;
   private units = 0;
   private budget = leastUnits;
-  private collections = 0;
   private sinceLook = 0;
   private grown = false;
 
   /** Looks for quiet moments until the process ends. */
   constructor(clock: Clock, collector: Collector = runtimeCollector) {
     this.collector = collector;
+    this.clock = clock;
     const look = (): void => {
       this.look();
       clock.after(quietInterval, look);
@@ -77,8 +87,13 @@ export class CollectorPace implements SocketActivity {
     if (this.units < this.budget) return;
     this.units = 0;
     this.sinceLook++;
-    if (++this.collections % fullEvery === 0) this.collector.all();
-    else this.collector.young();
+    const now = this.clock.now();
+    this.towardsFull += now - this.collectedAt > calmInterval ? 1 : calmFullEvery / fullEvery;
+    this.collectedAt = now;
+    if (this.towardsFull >= calmFullEvery) {
+      this.towardsFull = 0;
+      this.collector.all();
+    } else this.collector.young();
     this.budget = Math.max(leastUnits, (this.collector.size() - smallHeap) / bytesPerUnit);
   }
 
