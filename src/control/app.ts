@@ -7,6 +7,7 @@ import { createRpcServer } from "#rpc/server.ts";
 import type { ServiceRoutes } from "#rpc/service.ts";
 import { KubeClient } from "#kube/client.ts";
 import { inClusterAccess, loadClusterAccess } from "#kube/config.ts";
+import { EventWriter } from "#kube/events.ts";
 import { holdLease } from "#kube/lease.ts";
 import { listen } from "#lib/net/listen.ts";
 import { until, Watchable } from "#lib/watchable.ts";
@@ -16,6 +17,7 @@ import { policyServices } from "./api/policy-service.ts";
 import { publishServer, serverOptions } from "./api/server-metrics.ts";
 import { destinationConfig, type ListenAddr, policyConfig } from "./config.ts";
 import { type ControlContext, type RunningProgram, type StartProgram, webhookFarewell } from "./context.ts";
+import { startSliceWriter } from "./external-endpoints/slice-writer.ts";
 import { ClusterIndex } from "./index/cluster-index.ts";
 import { startSelfCheck } from "./self-check.ts";
 import { startStatusWriter } from "./status/status-writer.ts";
@@ -26,12 +28,30 @@ export const startDestination: StartProgram = async (context) => {
   const config = destinationConfig(context.args);
   const { settings, http2 } = config;
   const log = context.log.child("api");
-  return await serve(
+  const running = await serve(
     context,
     config,
     (index) => [destinationService({ ...context, index, settings, http2, log })],
     profileSources,
   );
+  const { clock, env } = context;
+  const sliceLog = context.log.child("external-endpoints");
+  const lease = holdLease(running.client, {
+    namespace: settings.controlPlaneNamespace,
+    name: "linkerd-destination-endpoint-write",
+    holder: env["HOSTNAME"] ?? `destination-${context.random.next()}`,
+    clock,
+    log: sliceLog,
+  });
+  const writer = startSliceWriter({ ...context, ...running, leader: lease.leader, log: sliceLog });
+  return {
+    ...running,
+    async stop() {
+      writer.stop();
+      await lease.stop();
+      await running.stop();
+    },
+  };
 };
 
 export async function startPolicy(
@@ -71,6 +91,7 @@ export async function startPolicy(
     ...context,
     index: running.index,
     client: running.client,
+    events: new EventWriter(running.client, "linkerd-policy-controller", { clock, log: statusLog }),
     leader: lease.leader,
     timeout: config.status.patchTimeout,
     clusterNetworks: outbound.clusterNetworks,

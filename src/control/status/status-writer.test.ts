@@ -5,9 +5,10 @@ import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { Watchable } from "#lib/watchable.ts";
 import { KubeClient } from "#kube/client.ts";
 import { resources } from "#kube/resource.ts";
+import type { KubeEvent } from "#kube/events.ts";
 import { FakeApi } from "#kube/testing/fake-api.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
-import { service } from "../testing/builders.ts";
+import { pod, service } from "../testing/builders.ts";
 import { policyObject } from "../testing/policy-objects.ts";
 import { TestCluster } from "../testing/test-cluster.ts";
 import { startStatusWriter } from "./status-writer.ts";
@@ -27,9 +28,11 @@ function world() {
   const cluster = new TestCluster().services(service({ name: "api" }));
   const leader = new Watchable(false);
   const { log, lines } = memoryLog();
+  const events: KubeEvent[] = [];
   const writer = startStatusWriter({
     index: cluster.index,
     client: new KubeClient(api.access),
+    events: { write: (event) => void events.push(event) },
     leader,
     registry: new Registry(),
     clock,
@@ -47,7 +50,7 @@ function world() {
   const until = async (accept: () => boolean): Promise<void> => {
     while (!accept()) await Bun.sleep(1);
   };
-  return { api, clock, cluster, leader, lines, sync, patches, until };
+  return { api, clock, cluster, events, leader, lines, sync, patches, until };
 }
 const route = (backend: string) =>
   policyObject(
@@ -112,4 +115,46 @@ test("a look that fails is told, and the next one writes", async () => {
   expect(lines.join("")).toContain("Judging statuses failed, trying again");
   clock.advance(10_000);
   await until(() => api.read<Route>(httpRoutes, "route", "web")?.status !== undefined);
+});
+
+test("of Servers that select the same port of a pod the younger one is told in an event, once while it lasts", async () => {
+  const { clock, cluster, events, leader, until } = world();
+  const server = (name: string, created: string, port: string) => {
+    const object = policyObject("Server", name, `{podSelector: {matchLabels: {app: api}}, port: ${port}}`);
+    return { ...object, metadata: { ...object.metadata, creationTimestamp: created, uid: `uid-${name}` } };
+  };
+  cluster.pods(
+    pod({ name: "api-1", labels: { app: "api" } }),
+    pod({ name: "api-2", labels: { app: "api" } }),
+    pod({ name: "other", labels: { app: "other" } }),
+  );
+  cluster.policies(server("b-old", "2026-01-01T00:00:00Z", "8080"), server("a-new", "2026-01-02T00:00:00Z", "http"));
+  cluster.policies(server("elsewhere", "2026-01-03T00:00:00Z", "9090"));
+  clock.advance(10_000);
+  await Bun.sleep(1);
+  expect(events).toEqual([]);
+  leader.set(true);
+  clock.advance(500);
+  await until(() => events.length > 0);
+  expect(events).toEqual([
+    {
+      object: {
+        apiVersion: "policy.linkerd.io/v1beta3",
+        kind: "Server",
+        namespace: "web",
+        name: "a-new",
+        uid: "uid-a-new",
+      },
+      type: "Warning",
+      reason: "ServerOverlap",
+      message:
+        'Server "b-old" is older and selects port http of pod "api-1" and 1 other as well: there it counts, and "a-new" does not',
+    },
+  ]);
+  cluster.pods(pod({ name: "api-3", labels: { app: "api" } }));
+  clock.advance(20_000);
+  await Bun.sleep(1);
+  clock.advance(20_000);
+  await Bun.sleep(1);
+  expect(events.length).toBe(1);
 });

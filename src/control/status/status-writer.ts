@@ -1,5 +1,5 @@
 /**
- * Writes back to Kubernetes what becomes of routes, rate limits and egress networks. Of several replicas only the one that holds the lease
+ * Writes back to Kubernetes what becomes of routes, rate limits and egress networks, and of Servers, which have no status, in events. Of several replicas only the one that holds the lease
  * writes. Everything is judged anew after changes and every ten seconds; only what differs is written, a few at a time, so
  * that a failed write or one by another hand mends itself.
  */
@@ -10,16 +10,19 @@ import type { Registry } from "#lib/metrics/registry.ts";
 import type { Cidr } from "#lib/net-addr.ts";
 import type { ReadonlyWatchable } from "#lib/watchable.ts";
 import type { KubeClient } from "#kube/client.ts";
+import type { EventWriter } from "#kube/events.ts";
 import { resources, type Resource } from "#kube/resource.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { PolicyRecord } from "../index/policy/policy-record.ts";
 import { egressStatus } from "./egress-status.ts";
 import { rateLimitStatus } from "./rate-limit-status.ts";
 import { routeStatus } from "./route-status.ts";
+import { overlapMessage, serverOverlaps } from "./server-overlaps.ts";
 
 export interface StatusWriterOptions {
   readonly index: ClusterIndex;
   readonly client: Pick<KubeClient, "patch">;
+  readonly events: Pick<EventWriter, "write">;
   readonly leader: ReadonlyWatchable<boolean>;
   readonly registry: Registry;
   readonly clock: Clock;
@@ -42,6 +45,8 @@ const concurrency = 4;
 const perLook = 1000;
 /** What a status can depend on. */
 const relevant = /^(routes|servers|service|rate-limits|egress-networks):/;
+/** What the overlaps of Servers depend on. */
+const overlapping = /^(servers|pod):/;
 
 interface Write {
   readonly resource: Resource;
@@ -56,6 +61,8 @@ export function startStatusWriter(options: StatusWriterOptions): StatusWriter {
   let due = Number.POSITIVE_INFINITY;
   let busy = false;
   let stopped = false;
+  let overlapsDue = true;
+  let told = new Set<string>();
 
   const look = async (): Promise<void> => {
     timer = null;
@@ -68,6 +75,7 @@ export function startStatusWriter(options: StatusWriterOptions): StatusWriter {
         await writeAll(
           wanted(index, options.clusterNetworks, new Date(clock.wall()).toISOString().replace(/\.\d+Z$/, "Z")),
         );
+        tellOverlaps();
       } catch (thrown) {
         log.error("Judging statuses failed, trying again", {}, thrown);
       }
@@ -109,11 +117,32 @@ export function startStatusWriter(options: StatusWriterOptions): StatusWriter {
     }
   };
 
+  /** Each once for as long as it lasts. */
+  const tellOverlaps = (): void => {
+    if (!overlapsDue) return;
+    overlapsDue = false;
+    const before = told;
+    told = new Set();
+    for (const overlap of serverOverlaps(index)) {
+      const { older, younger } = overlap;
+      const { namespace, name, uid } = younger;
+      const key = `${namespace}/${older.name}/${name}`;
+      told.add(key);
+      if (before.has(key)) continue;
+      const object = { apiVersion: "policy.linkerd.io/v1beta3", kind: "Server", namespace, name, uid };
+      options.events.write({ object, type: "Warning", reason: "ServerOverlap", message: overlapMessage(overlap) });
+    }
+  };
+
   index.derivations.onTouch = (topic) => {
+    overlapsDue ||= overlapping.test(topic);
     if (relevant.test(topic)) plan(settle);
   };
   const unwatch = leader.watch((leads) => {
-    if (leads) plan(settle);
+    if (!leads) return;
+    // What another one told meanwhile is not known.
+    overlapsDue = true;
+    plan(settle);
   });
   plan(settle);
   return {

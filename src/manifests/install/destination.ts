@@ -89,6 +89,7 @@ function policyRbac(context: InstallContext): readonly Tree[] {
           "patch",
         ]),
         allow(["gateway.networking.k8s.io"], statuses(gatewayRoutes), ["patch"]),
+        allow([""], ["events"], ["create", "patch"]),
         allow(["workload.linkerd.io"], ["externalworkloads"], readVerbs),
         allow(["coordination.k8s.io"], ["leases"], ["create", "get", "patch"]),
       ],

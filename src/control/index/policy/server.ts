@@ -11,6 +11,7 @@ import { requirementsOf } from "./selector.ts";
 export type ServerProtocol = "detect" | "opaque" | "tls" | "http1" | "http2" | "grpc";
 
 export interface ServerRecord extends PolicyRecord {
+  readonly uid: string;
   readonly labels: Labels;
   readonly selects: "pods" | "external-workloads";
   readonly selector: readonly Requirement[];
@@ -52,6 +53,7 @@ export function decodeServer(object: KubeObject): ServerRecord {
   if (problem !== null && requirements.length === 0) throw new MeshError("invalid-argument", problem);
   return {
     ...policyRecord(object),
+    uid: object.metadata.uid ?? "",
     labels: object.metadata.labels ?? {},
     selects: spec?.podSelector === undefined ? "external-workloads" : "pods",
     selector: requirements,
