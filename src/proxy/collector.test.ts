@@ -47,6 +47,23 @@ test("new connections count for more than reads, large chunks not at all", () =>
   expect(done).toEqual(["young"]);
 });
 
+test("collections that take long leave most of the time to the work", () => {
+  const clock = new FakeClock();
+  let count = 0;
+  const collect = (): void => {
+    count++;
+    clock.advance(10);
+  };
+  const pace = new CollectorPace(clock, { young: collect, all: collect, shrink() {}, size: () => 3_000_000 });
+  const start = clock.now();
+  for (let i = 0; i < 10_000; i++) {
+    pace.onOpened();
+    clock.advance(0.1);
+  }
+  expect((10 * count) / (clock.now() - start)).toBeLessThan(0.2);
+  expect(count).toBeGreaterThan(10);
+});
+
 test("memory is given back once, in the first quiet moment after a busy time", () => {
   const { clock, done, read } = setUp();
   clock.advance(30_000);

@@ -31,6 +31,8 @@ const leastUnits = 500;
 /** … and one more for so many bytes of the heap above a small one: with thousands of connections a collection is dear. */
 const bytesPerUnit = 3000;
 const smallHeap = 4_000_000;
+/** After one that took some ms none follows for so many times as long, whatever there is to collect: work comes first. */
+const restFactor = 5;
 /** An opened connection or a finished handshake makes about as much as so many reads. */
 const unitsPerOpening = 150;
 /** Longer chunks are not counted, bytes. */
@@ -57,6 +59,7 @@ export class CollectorPace implements SocketActivity {
   private towardsFull = 0;
   private units = 0;
   private budget = leastUnits;
+  private restUntil = 0;
   private sinceLook = 0;
   private grown = false;
 
@@ -85,9 +88,10 @@ export class CollectorPace implements SocketActivity {
   private add(units: number): void {
     this.units += units;
     if (this.units < this.budget) return;
+    const now = this.clock.now();
+    if (now < this.restUntil) return;
     this.units = 0;
     this.sinceLook++;
-    const now = this.clock.now();
     this.towardsFull += now - this.collectedAt > calmInterval ? 1 : calmFullEvery / fullEvery;
     this.collectedAt = now;
     if (this.towardsFull >= calmFullEvery) {
@@ -95,6 +99,8 @@ export class CollectorPace implements SocketActivity {
       this.collector.all();
     } else this.collector.young();
     this.budget = Math.max(leastUnits, (this.collector.size() - smallHeap) / bytesPerUnit);
+    const end = this.clock.now();
+    this.restUntil = end + restFactor * (end - now);
   }
 
   /** After a busy time comes the moment to give memory back. */

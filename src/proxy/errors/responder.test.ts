@@ -48,6 +48,15 @@ describe("createErrorResponder", () => {
     ]);
   });
 
+  test("keeps the connection of another proxy when it has too much to do", () => {
+    const { subject } = responder("inbound");
+    for (const cause of ["load-shed", "failfast"] as const) {
+      expect(subject.respond(failure(cause, { meshed: true })).close).toBe(false);
+      expect(subject.respond(failure(cause)).close).toBe(true);
+    }
+    expect(subject.respond(failure("unexpected", { meshed: true })).close).toBe(true);
+  });
+
   test("tells nothing to an unmeshed client inbound, and to anybody when headers are off", () => {
     expect(responder("inbound").subject.respond(failure("unauthorized")).headers).toEqual([]);
     expect(responder("outbound", false).subject.respond(failure("failfast")).headers).toEqual([]);

@@ -11,6 +11,12 @@ export interface ResponderOptions {
   readonly informationalHeaders: boolean;
 }
 
+/**
+ * Answers of who has too much to do. A meshed client's connection is its proxy's and serves many: to close it would cost both
+ * a handshake for each refused request, just when they have no time for it.
+ */
+const busy: ReadonlySet<FailureCause> = new Set(["load-shed", "failfast"]);
+
 export function createErrorResponder(options: ResponderOptions): ErrorResponder {
   const { direction, registry } = options;
   const http = registry.counter(
@@ -24,6 +30,7 @@ export function createErrorResponder(options: ResponderOptions): ErrorResponder 
   return {
     respond(failure: Failure): ErrorAnswer {
       const status = { ...statusOf(failure.cause), ...failure.status };
+      const close = status.close && !(direction === "inbound" && failure.meshed && busy.has(failure.cause));
       http.cell({ error: status.label }).value++;
       const tell = options.informationalHeaders && (direction === "outbound" || failure.meshed);
       const message = headerValue(failure.message);
@@ -34,11 +41,11 @@ export function createErrorResponder(options: ResponderOptions): ErrorResponder 
       }
       if (tell) {
         headers.push("l5d-proxy-error", message);
-        if (status.close) headers.push("l5d-proxy-connection", "close");
+        if (close) headers.push("l5d-proxy-connection", "close");
       }
       // A second's worth of requests may come at once, so a second is always enough.
       if (failure.cause === "rate-limited") headers.push("retry-after", "1");
-      return { status: failure.grpc ? 200 : status.http, headers, close: status.close };
+      return { status: failure.grpc ? 200 : status.http, headers, close };
     },
     tcpFailed(cause: FailureCause, error: MeshError | null): void {
       const label =
