@@ -102,8 +102,8 @@ test("the failfast gate's changes and times are there once it has moved", () => 
   expect(read()).toMatchObject({
     "queue_gate_shut_total{}": "1",
     "queue_gate_open_total{}": "1",
-    "queue_gate_shut_time_seconds{}": String(shut),
-    "queue_gate_open_time_seconds{}": String(shut + 1),
+    "queue_gate_shut_time{}": String(shut),
+    "queue_gate_open_time{}": String(shut + 1),
     'queue_latency_seconds_bucket{,le="3"}': "1",
   });
 });

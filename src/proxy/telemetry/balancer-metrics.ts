@@ -46,8 +46,8 @@ export class BalancerMetrics {
     );
     this.gateOpen = counter("queue_gate_open_total", "The total number of gate state changes to open");
     this.gateShut = counter("queue_gate_shut_total", "The total number of gate state changes from open to shut");
-    this.gateOpenTime = gauge("queue_gate_open_time_seconds", "The time at which the gate was opened");
-    this.gateShutTime = gauge("queue_gate_shut_time_seconds", "The time at which the gate was shut");
+    this.gateOpenTime = gauge("queue_gate_open_time", "The time at which the gate was opened");
+    this.gateShutTime = gauge("queue_gate_shut_time", "The time at which the gate was shut");
     this.gateTimeout = gauge(
       "queue_gate_timeout_seconds",
       "Indicates the request timeout after which the gate will shut and enter failfast",
