@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { memoryLog } from "#lib/log.ts";
 import { connect } from "#lib/net/connect.ts";
-import type { SocketAddr } from "#lib/net/socket.ts";
+import type { Socket, SocketAddr } from "#lib/net/socket.ts";
 import { createTlsContext } from "#lib/net/tls.ts";
 import { certificatePem } from "#lib/x509/certificate.ts";
 import { createLeaf, validFor } from "#lib/x509/sign.ts";
@@ -47,7 +47,12 @@ async function pair() {
 }
 
 /** A client of a proxy's tap with this identity. */
-function tapper(proxy: TestProxy, identity: string, peer: string): RpcClient {
+function tapper(
+  proxy: TestProxy,
+  identity: string,
+  peer: string,
+  onSocket: (socket: Socket) => void = () => {},
+): RpcClient {
   const leaf = createLeaf(control.authority, [identity], validFor(Date.now(), 60_000, 60_000));
   const context = createTlsContext({
     certPem: certificatePem(leaf.certificate),
@@ -59,7 +64,13 @@ function tapper(proxy: TestProxy, identity: string, peer: string): RpcClient {
   const addr = proxy.proxy.tap ?? { ip: "127.0.0.1", port: 1 };
   const rpc = new RpcClient({
     authority: "tap",
-    connect: (handler) => connect({ ...addr, timeout: 2000, tls }, handler),
+    connect: (handler) => {
+      const onOpen = (socket: Socket): void => {
+        onSocket(socket);
+        handler.onOpen(socket);
+      };
+      return connect({ ...addr, timeout: 2000, tls }, { onOpen, onFail: (error) => handler.onFail(error) });
+    },
   });
   closing.push(() => rpc.close());
   return rpc;
@@ -167,6 +178,29 @@ describe("Tap", () => {
     });
     closing.push(() => plain.close());
     expect((await observe(plain, { limit: 1 }).over).code).toBe(14);
+  });
+
+  test("never holds traffic up for an observer that stops reading: it is shown less, and that is counted", async () => {
+    const { client, server } = await pair();
+    const sockets: Socket[] = [];
+    const rpc = tapper(server, tapId, serverId, (socket) => sockets.push(socket));
+    const seen = observe(rpc, { limit: 1_000_000 });
+    await seen.open;
+    sockets[0]?.pause();
+    const path = `/${"x".repeat(2000)}`;
+    for (let round = 0; round < 30; round++) {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(`${client.outboundUrl}${path}`)));
+      expect(answers.every(({ status }) => status === 200)).toBe(true);
+      await Promise.all(answers.map((answer) => answer.text()));
+    }
+    const [left] = server.metrics().match(/tap_requests_dropped_total \d+/) ?? [];
+    expect(Number(left?.split(" ")[1])).toBeGreaterThan(100);
+    sockets[0]?.resume();
+    await (await fetch(client.outboundUrl)).text();
+    for (let at = 0; at < 400 && http(seen.events.at(-1))?.case !== "responseEnd"; at++)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(http(seen.events.at(-1))?.case).toBe("responseEnd");
+    seen.cancel();
   });
 
   test("has no port where nobody may", async () => {

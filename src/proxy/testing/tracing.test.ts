@@ -1,5 +1,7 @@
 /** Spans of a pair of proxies, as a collector gets them. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { connect, createServer, type ServerHttp2Stream } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -74,7 +76,56 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 const attributes = (list: readonly KeyValue[]) =>
   Object.fromEntries(list.map(({ key, value }) => [key, value?.value.value]));
 
+/** A gRPC application that says "not found" and what it was sent. */
+async function grpcApp(): Promise<{ addr: SocketAddr; seen: Promise<Record<string, string>> }> {
+  const seen = Promise.withResolvers<Record<string, string>>();
+  const server = createServer();
+  server.on("stream", (stream: ServerHttp2Stream, headers) => {
+    seen.resolve(headers as Record<string, string>);
+    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "5" }));
+    stream.resume();
+    stream.end("answer");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  closing.push(() => void server.close());
+  return { addr: { ip: "127.0.0.1", port: (server.address() as AddressInfo).port }, seen: seen.promise };
+}
+
 describe("A trace", () => {
+  test("of a gRPC call goes on by HTTP/2 and has its status", async () => {
+    const t = collector();
+    const env = { TRACE_COLLECTOR_SVC_ADDR: t.addr };
+    const { addr, seen } = await grpcApp();
+    const server = await new TestProxy({ control, identity: serverId, env }).ready();
+    closing.push(() => server.close());
+    control.setService(service, name, [{ ...addr, identity: serverId, transportPort: server.proxy.inbound.port }]);
+    const client = await new TestProxy({ control, identity: clientId, outboundDst: service, env }).ready();
+    closing.push(() => client.close());
+    const session = connect(client.outboundUrl);
+    closing.push(() => void session.destroy());
+    const bin = Buffer.from(`0000${trace}01${parent}0201`, "hex").toString("base64");
+    const call = session.request({
+      ":method": "POST",
+      ":path": "/pkg.Service/Method",
+      "content-type": "application/grpc",
+      "grpc-trace-bin": bin,
+    });
+    call.end("question");
+    const status = await new Promise((resolve) => call.on("trailers", (trailers) => resolve(trailers["grpc-status"])));
+    expect(status).toBe("5");
+    const spans = await t.wait(2);
+    const inbound = spans.find((span) => span.kind === 2);
+    expect(spans.map((span) => hex(span.traceId))).toEqual([trace, trace]);
+    expect(inbound).toMatchObject({ name: "/pkg.Service/Method", status: { code: 2 } });
+    expect(attributes(inbound?.attributes ?? [])).toMatchObject({
+      "rpc.grpc.status_code": 5n,
+      "http.response.body.size": 6n,
+    });
+    const sent = Buffer.from((await seen)["grpc-trace-bin"] ?? "", "base64").toString("hex");
+    expect(sent).toBe(`0000${trace}01${hex(inbound!.spanId)}0201`);
+  });
+
   test("goes on through both proxies, which each add a span to it", async () => {
     const dir = mkdtempSync(join(tmpdir(), "linkerd-trace-"));
     closing.push(() => rmSync(dir, { recursive: true, force: true }));
