@@ -63,7 +63,7 @@ function build() {
     return server;
   };
   const fail = (): void => dials.shift()?.onFail(new MeshError("tls-handshake", "The certificate has expired"));
-  return { clock, seen, pool, open, fail, context, run: () => happenings.run() };
+  return { clock, seen, pool, dials, open, fail, context, run: () => happenings.run() };
 }
 
 const answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
@@ -133,4 +133,32 @@ test("HttpPool without another connection passes the failure on at once", () => 
   pool.acquire(request("only", seen));
   fail();
   expect(seen).toEqual(["endpoint failed: tls-handshake", "only unsent: tls-handshake"]);
+});
+
+describe("HttpPool with more requests than attempts", () => {
+  const names = Array.from({ length: 70 }, (_, index) => `r${index}`);
+
+  test("makes 64 at a time, and the next when one has succeeded", () => {
+    const { seen, pool, dials, open, run, context } = build();
+    for (const name of names) pool.acquire(request(name, seen));
+    expect(dials.length).toBe(64);
+    const server = open();
+    expect(seen).toEqual(["r0 sent"]);
+    expect(dials.length).toBe(64);
+    run();
+    server.send(answer);
+    run();
+    context.flusher.run();
+    expect(seen).toEqual(["r0 sent", "r1 sent", "r0 answered"]);
+  });
+
+  test("fails those without an attempt together with the first one, so that none waits longer than an attempt takes", () => {
+    const { seen, pool, dials, fail } = build();
+    for (const name of names) pool.acquire(request(name, seen));
+    fail();
+    expect(seen.filter((line) => line.includes("unsent")).length).toBe(7);
+    expect(dials.length).toBe(63);
+    for (let left = 63; left > 0; left--) fail();
+    expect(seen.filter((line) => line.includes("unsent")).length).toBe(70);
+  });
 });

@@ -26,11 +26,17 @@ export interface PoolOptions {
  * that live prove that the server does; new ones can still fail, for example while certificates can't be renewed.
  */
 const patience = 1000;
+/**
+ * Attempts under way at a time. More would only take the time that handshakes need from each other, until all of them are too
+ * late; who waits is served by whichever connection comes free.
+ */
+const maxDialing = 64;
 
 /**
  * Connections to one server. A request takes the idle connection that was used last; when there is none it waits for
- * whichever comes first, a new connection or one that becomes idle. There are never more attempts than waiters. An
- * attempt that fails counts against the server only if no other connection to it is left.
+ * whichever comes first, a new connection or one that becomes idle. There are never more attempts than waiters, and 64. An
+ * attempt that fails counts against the server only if no other connection to it is left; waiters without an attempt
+ * share its fate.
  */
 export class HttpPool implements UpstreamPool, ClientConnectionOwner {
   private readonly options: PoolOptions;
@@ -71,7 +77,7 @@ export class HttpPool implements UpstreamPool, ClientConnectionOwner {
       }
     }
     this.waiting.push(downstream);
-    this.dial();
+    if (this.dialing < maxDialing) this.dial();
   }
 
   cancel(downstream: Downstream): void {
@@ -136,16 +142,17 @@ export class HttpPool implements UpstreamPool, ClientConnectionOwner {
     const connection = new ClientConnection(socket, this.context, this, this.options.cells, this.options.prologue);
     this.all.add(connection);
     this.onIdle(connection);
+    if (this.waiting.length > this.dialing && this.dialing < maxDialing) this.dial();
     this.context.flusher.run();
   }
 
   private failed(error: MeshError): void {
     this.dialing--;
     if (this.all.size > 0 && !this.retired) {
-      const waiter = this.waiting.shift();
-      if (waiter === undefined) return;
+      const left = this.unattended();
+      if (left.length === 0) return;
       this.lastFailure = error;
-      this.stranded.push(waiter);
+      this.stranded.push(...left);
       this.giveUp ??= this.clock.after(patience, () => {
         this.abandonStranded();
         this.context.flusher.run();
@@ -153,9 +160,14 @@ export class HttpPool implements UpstreamPool, ClientConnectionOwner {
       return;
     }
     this.options.onConnectFailed(error);
-    this.waiting.shift()?.onUnsent(error);
+    for (const waiter of this.unattended()) waiter.onUnsent(error);
     if (this.empty) this.options.onEmpty();
     this.context.flusher.run();
+  }
+
+  /** After an attempt failed: the one that has waited longest, and those beyond the attempts that are left. */
+  private unattended(): Downstream[] {
+    return this.waiting.splice(0, Math.max(1, this.waiting.length - this.dialing));
   }
 
   /** Nobody is stranded any more. */
