@@ -84,6 +84,12 @@ export const fuzzSuites: readonly Suite[] = [check("fuzz", [bun, "fuzz/main.ts",
 /** Outside suites, floods and overload, through proxies in namespaces. */
 export const outsideSuites: readonly Suite[] = [tests("suites", 400, "--timeout=120000", "e2e/suites")];
 
+/** Builds the Gateway API's conformance suite: four minutes without a cache. */
+export const gatewayApiPrograms: Suite = check("gateway api programs", [bun, "e2e/gateway-api/programs.ts"], 900);
+
+/** Conformance to the Gateway API, on the real Kubernetes. */
+export const gatewayApiSuites: readonly Suite[] = [tests("gateway api", 900, "--timeout=600000", "e2e/gateway-api")];
+
 /** The scenarios on a real Kubernetes. */
 export const kubernetesSuites: readonly Suite[] = [
   {

@@ -11,6 +11,8 @@ import {
   type Counts,
   e2eSuites,
   fuzzSuites,
+  gatewayApiPrograms,
+  gatewayApiSuites,
   kubernetesSuites,
   okSuites,
   outsideSuites,
@@ -29,6 +31,7 @@ const parts: Readonly<Record<string, readonly Suite[]>> = {
   suites: [suitePrograms, ...outsideSuites],
   charts: [chartTools, ...chartSuites],
   kubernetes: [buildKubernetes, ...kubernetesSuites],
+  "gateway-api": [buildKubernetes, gatewayApiPrograms, ...gatewayApiSuites],
 };
 
 let total: Counts = { passed: 0, failed: 0, skipped: 0 };

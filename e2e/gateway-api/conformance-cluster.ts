@@ -13,21 +13,22 @@ import { readSuiteLog, type SuiteResult } from "./suite-log.ts";
 export async function startConformanceCluster(note: (text: string) => void): Promise<TestCluster> {
   const folder = mkdtempSync(join(tmpdir(), "linkerd-gateway-api-"));
   const archive = join(folder, "echo.tar");
-  await writeEchoImage(archive, note);
-  const cluster = connectTo(await startKubernetes());
+  const [parts] = await Promise.all([startKubernetes(), writeEchoImage(archive, note)]);
+  const cluster = connectTo(parts);
   try {
-    await cluster.importImage?.(archive);
-    rmSync(folder, { recursive: true });
+    const imported = cluster.importImage?.(archive);
     // The server keeps what a client-side apply adds to them out: it is too long.
     await ok(cluster.kubectl(["apply", "--server-side", "-k", await gatewayApiCrds()]));
     await ok(cluster.shell("linkerd install --crds | kubectl apply --server-side -f -"));
     await ok(cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]));
     await ok(cluster.shell("linkerd install | kubectl apply -f -"));
-    await waitForDeployments(cluster.client, "linkerd", 120_000);
+    await Promise.all([imported, waitForDeployments(cluster.client, "linkerd", 120_000)]);
     return cluster;
   } catch (error) {
     await cluster.stop();
     throw error;
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 }
 
@@ -46,7 +47,12 @@ export interface SuiteRun extends SuiteResult {
  */
 export async function runSuite(
   cluster: TestCluster,
-  options: { readonly report?: string; readonly only?: string } = {},
+  options: {
+    readonly report?: string;
+    readonly only?: string;
+    /** Right answers in a row that each case must give. Default 12. */
+    readonly inARow?: number;
+  } = {},
 ): Promise<SuiteRun> {
   const program = await conformanceProgram("gateway-api-suite");
   // What is still ending from a run before stops the next one in its setup.
@@ -56,8 +62,8 @@ export async function runSuite(
   const { code, out, err } = await run(
     [
       program,
-      ...["-test.v", "-test.parallel=8", "-test.timeout=20m", "-namespace-annotations=linkerd.io/inject=enabled"],
-      "-timeout-config-overrides=RequiredConsecutiveSuccesses:12;MaxTimeToConsistency:15",
+      ...["-test.v", "-test.parallel=16", "-test.timeout=20m", "-namespace-annotations=linkerd.io/inject=enabled"],
+      `-timeout-config-overrides=RequiredConsecutiveSuccesses:${options.inARow ?? 12};MaxTimeToConsistency:15`,
       ...["-organization=linkerd-ts", "-project=linkerd-ts", `-version=${version}`],
       ...["-url=https://linkerd-ts.example", "-contact=maintainers@linkerd-ts.example"],
       ...(options.report === undefined ? [] : [`-report-output=${options.report}`]),

@@ -54,8 +54,22 @@ export interface Answer {
 
 /** One request of the client, as curl's arguments say. */
 export async function ask(cluster: TestCluster, ...args: string[]): Promise<Answer> {
-  const out = await ok(inClient(cluster, ["curl", "-s", "-i", "-m", "5", ...args]));
-  const [head = "", ...body] = out.split("\r\n\r\n");
+  const [answer] = await askAll(cluster, [args]);
+  if (answer === undefined) throw new Error("no answer");
+  return answer;
+}
+
+/** Several, one after the other, by one command: starting one takes longer than a request. */
+export async function askAll(cluster: TestCluster, requests: ReadonlyArray<readonly string[]>): Promise<Answer[]> {
+  const end = "=== end of an answer ===";
+  const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+  const script = requests.map((args) => `curl -s -i -m 5 ${args.map(quoted).join(" ")}; echo; echo "${end}"`);
+  const out = await ok(inClient(cluster, ["sh", "-c", script.join("\n")]));
+  return out.split(`\n${end}\n`).slice(0, -1).map(readAnswer);
+}
+
+function readAnswer(text: string): Answer {
+  const [head = "", ...body] = text.split("\r\n\r\n");
   const [first = "", ...lines] = head.split("\r\n");
   const headers = new Map<string, string>();
   for (const line of lines) {
