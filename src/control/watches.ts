@@ -9,6 +9,7 @@ import type { KubeObject } from "#kube/types/meta.ts";
 import { goesWithout, type Optional, type ResourceWatch, type WatchClient, watchResource } from "#kube/watch.ts";
 import type { ClusterIndex } from "./index/cluster-index.ts";
 import type { IndexedObject, ObjectIndex } from "./index/object-index.ts";
+import { decodeExternalWorkload } from "./index/external-workload.ts";
 import { decodeAuthorizationPolicy } from "./index/policy/authorization-policy.ts";
 import { decodeEgressNetwork } from "./index/policy/egress-network.ts";
 import { decodeMeshTlsAuthentication } from "./index/policy/mesh-tls-authentication.ts";
@@ -91,6 +92,11 @@ export function indexSources(index: ClusterIndex): readonly IndexSource[] {
     source(resources.pods, decodeWorkload, index.pods),
     source(resources.services, decodeService, index.services),
     source(resources.endpointSlices, decodeSlice, index.slices),
+    // Linkerd's own roles let both programs read them; without, only pods are known.
+    source(resources.externalWorkloads, custom(decodeExternalWorkload), index.externalWorkloads, {
+      ...optional,
+      older: ["v1alpha1"],
+    }),
     source(resources.servers, custom(decodeServer), index.policy.servers, restricting),
   ];
 }

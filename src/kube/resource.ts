@@ -87,6 +87,7 @@ export const resources = {
   tcpRoutes: resource("gateway.networking.k8s.io", "v1alpha2", "tcproutes", "TCPRoute"),
   serviceProfiles: resource("linkerd.io", "v1alpha2", "serviceprofiles", "ServiceProfile"),
   trafficSplits: resource("split.smi-spec.io", "v1alpha2", "trafficsplits", "TrafficSplit"),
+  externalWorkloads: resource("workload.linkerd.io", "v1beta1", "externalworkloads", "ExternalWorkload"),
   podDisruptionBudgets: resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
   tokenReviews: resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", false),
   selfSubjectAccessReviews: resource(

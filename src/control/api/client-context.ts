@@ -7,10 +7,13 @@ export interface ClientContext {
   readonly namespace: string;
   readonly pod: string;
   readonly node: string;
+  /** In place of a pod, for proxies outside of the cluster. */
+  readonly externalWorkload?: string;
 }
 
 /**
- * Reads `{"ns":"web","nodeName":"node-a","pod":"web-1"}` or the older "ns:web"; for policies also "web:web-1". What can't be
+ * Reads `{"ns":"web","nodeName":"node-a","pod":"web-1"}` or the older "ns:web"; for policies also "web:web-1"; machines outside of the
+ * cluster say `{"ns":"web","external_workload":"vm-1"}`. What can't be
  * read counts as nothing said: a client then gets the answer that fits anybody.
  */
 export function parseClientContext(token: string): ClientContext {
@@ -22,9 +25,16 @@ export function parseClientContext(token: string): ClientContext {
     return first === "ns" ? { ...nobody, namespace: second } : { ...nobody, namespace: first, pod: second };
   }
   try {
-    const value = JSON.parse(text) as { ns?: unknown; nodeName?: unknown; pod?: unknown };
+    const value = JSON.parse(text) as {
+      ns?: unknown;
+      nodeName?: unknown;
+      pod?: unknown;
+      external_workload?: unknown;
+    };
     const read = (field: unknown): string => (typeof field === "string" ? field : "");
-    return { namespace: read(value.ns), pod: read(value.pod), node: read(value.nodeName) };
+    const externalWorkload = read(value.external_workload);
+    const base = { namespace: read(value.ns), pod: read(value.pod), node: read(value.nodeName) };
+    return externalWorkload === "" ? base : { ...base, externalWorkload };
   } catch {
     // A token that is cut or made by hand must not cost the client its endpoints.
     return nobody;

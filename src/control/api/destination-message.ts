@@ -9,6 +9,7 @@ import {
   ProtocolHint_OpaqueTransportSchema,
   ProtocolHintSchema,
   TlsIdentity_DnsLikeIdentitySchema,
+  TlsIdentity_UriLikeIdentitySchema,
   TlsIdentitySchema,
   UpdateSchema,
   WeightedAddrSchema,
@@ -34,13 +35,34 @@ export function zoneLocality(clientZone: string, endpointZone: string): ZoneLoca
   return clientZone === endpointZone ? "local" : "remote";
 }
 
+const groups = {
+  Service: "core",
+  Pod: "core",
+  EgressNetwork: "policy.linkerd.io",
+  ExternalWorkload: "workload.linkerd.io",
+} as const;
+
+/** The object that an endpoint is; null: it is only an address. */
+export function endpointMetadata(endpoint: Endpoint): Metadata | null {
+  const { port } = endpoint;
+  if (endpoint.pod !== null) return resourceMetadata("Pod", { ...endpoint.pod, port });
+  if (endpoint.external !== undefined) return resourceMetadata("ExternalWorkload", { ...endpoint.external, port });
+  return null;
+}
+
+/** The namespace of what an endpoint is, as a label. */
+export function namespaceLabel({ pod, external }: Endpoint): Readonly<Record<string, string>> {
+  const of = pod ?? external;
+  return of === undefined ? {} : { namespace: of.namespace };
+}
+
 /** A Kubernetes object. The core group is called "core" here. */
 export function resourceMetadata(
-  kind: "Service" | "Pod" | "EgressNetwork",
+  kind: "Service" | "Pod" | "EgressNetwork" | "ExternalWorkload",
   of: { readonly namespace: string; readonly name: string; readonly port?: number },
 ): Metadata {
   const value = create(ResourceSchema, {
-    group: kind === "EgressNetwork" ? "policy.linkerd.io" : "core",
+    group: groups[kind],
     kind,
     name: of.name,
     namespace: of.namespace,
@@ -71,16 +93,24 @@ export function weightedAddr(
       ...endpoint.labels,
       zone_locality: zoneLocality(clientZone, endpoint.zone),
     },
-    ...(endpoint.identity === null ? {} : { tlsIdentity: tlsIdentity(endpoint.identity) }),
+    ...(endpoint.identity === null ? {} : { tlsIdentity: tlsIdentity(endpoint.identity, endpoint.serverName) }),
     ...(endpoint.hint === null ? {} : { protocolHint: protocolHint(endpoint.hint) }),
     ...(http2 !== null && endpoint.hint?.protocol === "h2" ? { http2 } : {}),
     ...(endpoint.pod === null ? {} : { resourceRef: resourceMetadata("Pod", endpoint.pod) }),
+    ...(endpoint.external === undefined
+      ? {}
+      : { resourceRef: resourceMetadata("ExternalWorkload", endpoint.external) }),
   });
 }
 
-function tlsIdentity(name: string): TlsIdentity {
+function tlsIdentity(name: string, asked: string = name): TlsIdentity {
+  const serverName = create(TlsIdentity_DnsLikeIdentitySchema, { name: asked });
+  if (name.includes("://")) {
+    const value = create(TlsIdentity_UriLikeIdentitySchema, { uri: name });
+    return create(TlsIdentitySchema, { strategy: { case: "uriLikeIdentity", value }, serverName });
+  }
   const value = create(TlsIdentity_DnsLikeIdentitySchema, { name });
-  return create(TlsIdentitySchema, { strategy: { case: "dnsLikeIdentity", value }, serverName: value });
+  return create(TlsIdentitySchema, { strategy: { case: "dnsLikeIdentity", value }, serverName });
 }
 
 function protocolHint(hint: NonNullable<Endpoint["hint"]>): ProtocolHint {

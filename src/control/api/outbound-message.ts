@@ -36,7 +36,13 @@ import {
 import type { OutboundPolicy } from "../policy/outbound.ts";
 import { deciding } from "../policy/outbound/parent-routes.ts";
 import { balancer, forwardTo, queue } from "./backend-message.ts";
-import { defaultMetadata, resourceMetadata, weightedAddr } from "./destination-message.ts";
+import {
+  defaultMetadata,
+  endpointMetadata,
+  namespaceLabel,
+  resourceMetadata,
+  weightedAddr,
+} from "./destination-message.ts";
 import { accrualMessage, grpcRouteMessage, httpRouteMessage } from "./outbound-route-message.ts";
 import { opaqueRouteMessage, tlsRouteMessage } from "./stream-route-message.ts";
 
@@ -60,10 +66,9 @@ export function outboundMessage(policy: OutboundPolicy, clientZone: string): Out
     }
     case "pod": {
       const { endpoint } = policy;
-      const labels = endpoint.pod === null ? {} : { namespace: endpoint.pod.namespace };
-      const value = weightedAddr(endpoint, clientZone, labels);
-      if (value === null || endpoint.pod === null) return null;
-      const metadata = resourceMetadata("Pod", { ...endpoint.pod, port: endpoint.port });
+      const value = weightedAddr(endpoint, clientZone, namespaceLabel(endpoint));
+      const metadata = endpointMetadata(endpoint);
+      if (value === null || metadata === null) return null;
       return message(metadata, policy.protocol, forward(value, metadata));
     }
     case "outside": {

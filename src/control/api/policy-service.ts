@@ -63,14 +63,18 @@ function streamCells(registry: Registry, api: "inbound" | "outbound"): StreamCel
 function inboundService({ index, inbound, registry, clock, log, drain }: PolicyServiceOptions): ServiceRoutes {
   const cells = streamCells(registry, "inbound");
   const watch = (spec: PortSpec): { lease: Lease<InboundPolicy | null>; missing: MeshError } => {
-    const { namespace, pod } = parseClientContext(spec.workload);
+    const { namespace, pod, externalWorkload = "" } = parseClientContext(spec.workload);
     const { port } = spec;
-    if (namespace === "" || pod === "") {
-      throw new MeshError("invalid-argument", `Workload "${spec.workload}" names no namespace and pod`);
+    if (namespace === "" || (pod === "" && externalWorkload === "")) {
+      throw new MeshError(
+        "invalid-argument",
+        `Workload "${spec.workload}" names no namespace and pod or ExternalWorkload`,
+      );
     }
     if (port < 1 || port > 65535) throw new MeshError("invalid-argument", `Port ${port} is not from 1 to 65535`);
-    const missing = new MeshError("not-found", `Pod "${pod}" in namespace "${namespace}" is not known`);
-    return { lease: watchInbound(index, inbound, { namespace, pod, port }), missing };
+    const named = externalWorkload === "" ? `Pod "${pod}"` : `ExternalWorkload "${externalWorkload}"`;
+    const missing = new MeshError("not-found", `${named} in namespace "${namespace}" is not known`);
+    return { lease: watchInbound(index, inbound, { namespace, pod, externalWorkload, port }), missing };
   };
   return implement(InboundServerPolicies, {
     getPort(spec) {

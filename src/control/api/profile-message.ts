@@ -22,7 +22,7 @@ import {
 import { MetadataSchema, ResourceSchema } from "#rpc/gen/meta_pb.ts";
 import type { Profile } from "../destination/profile.ts";
 import type { ProfileRoute, RequestCondition, ResponseCondition } from "../index/policy/service-profile.ts";
-import { resourceMetadata, weightedAddr } from "./destination-message.ts";
+import { endpointMetadata, namespaceLabel, resourceMetadata, weightedAddr } from "./destination-message.ts";
 import { methodMessage } from "./route-message.ts";
 
 /** Where a ServiceProfile says nothing of it. */
@@ -34,10 +34,8 @@ export function profileMessage(
   http2: Http2ClientParams | null = null,
 ): DestinationProfile {
   const { endpoint, service, source } = profile;
-  const addr =
-    endpoint === null
-      ? null
-      : weightedAddr(endpoint, clientZone, endpoint.pod === null ? {} : { namespace: endpoint.pod.namespace }, http2);
+  const addr = endpoint === null ? null : weightedAddr(endpoint, clientZone, namespaceLabel(endpoint), http2);
+  const parent = endpoint === null ? null : endpointMetadata(endpoint);
   const budget = profile.retryBudget ?? usualBudget;
   return create(DestinationProfileSchema, {
     fullyQualifiedName: profile.name,
@@ -47,9 +45,9 @@ export function profileMessage(
     dstOverrides: profile.overrides.map((override) => create(WeightedDstSchema, { ...override })),
     ...(addr === null ? {} : { endpoint: addr }),
     ...(service === null
-      ? endpoint?.pod === null || endpoint === null
+      ? parent === null
         ? {}
-        : { parentRef: resourceMetadata("Pod", { ...endpoint.pod, port: endpoint.port }) }
+        : { parentRef: parent }
       : { parentRef: resourceMetadata("Service", service) }),
     ...(source === null
       ? {}

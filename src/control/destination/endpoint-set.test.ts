@@ -175,6 +175,8 @@ describe("watchEndpoints", () => {
       ip: "10.0.0.2",
       port: 1,
       pod: { namespace: "web", name: "other" },
+      external: { namespace: "web", name: "vm" },
+      serverName: "x",
       hostname: "x",
       node: "x",
       zone: "x",

@@ -4,7 +4,7 @@ import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { Lease, Track } from "../index/derivations.ts";
 import type { ServiceRecord } from "../index/service.ts";
 import type { SliceAddress, SliceRecord } from "../index/slice.ts";
-import { describeEndpoint, type Endpoint, sameEndpoint } from "./endpoint.ts";
+import { describeEndpoint, describeExternal, type Endpoint, sameEndpoint } from "./endpoint.ts";
 import type { DestinationSettings } from "./settings.ts";
 
 /** The endpoints of a Service's port, for all clients alike. */
@@ -97,6 +97,13 @@ function endpointAt(
   track: Track,
 ): Endpoint | null {
   const place = { ...address, port };
+  if (address.external !== undefined) {
+    const { namespace, name, uid } = address.external;
+    const machine = index.externalWorkload(namespace, name, track);
+    if (machine === undefined || !machine.ready || !machine.ips.includes(address.ip)) return null;
+    if (uid !== "" && uid !== machine.uid) return null;
+    return describeExternal(index, settings, place, machine, track);
+  }
   if (address.pod === null) return describeEndpoint(index, settings, place, null, track);
   const pod = index.pod(address.pod.namespace, address.pod.name, track);
   if (pod === undefined || pod.terminating || pod.finished) return null;

@@ -1,11 +1,12 @@
 /** One address that traffic can go to, and what the caller's proxy must know of it. */
-import { includesPort } from "#lib/port-list.ts";
+import { includesPort, readPortList } from "#lib/port-list.ts";
 import { serviceAccountIdentity } from "#model/identity.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { Track } from "../index/derivations.ts";
 import { listedPort } from "../index/port-list.ts";
 import { serverOfPort } from "../index/policy/server-of-port.ts";
-import { opaquePortsAnnotation, type Workload } from "../index/workload.ts";
+import type { ExternalWorkload } from "../index/external-workload.ts";
+import { opaquePortsAnnotation, skipInboundPortsAnnotation, type Workload } from "../index/workload.ts";
 import type { DestinationSettings } from "./settings.ts";
 
 export interface Endpoint {
@@ -13,6 +14,8 @@ export interface Endpoint {
   readonly port: number;
   /** The pod's name; null for an address from elsewhere. */
   readonly pod: { readonly namespace: string; readonly name: string } | null;
+  /** The ExternalWorkload's name; absent: it is none. */
+  readonly external?: { readonly namespace: string; readonly name: string };
   readonly hostname: string | null;
   /** "" when unknown. */
   readonly node: string;
@@ -22,6 +25,8 @@ export interface Endpoint {
   readonly labels: Readonly<Record<string, string>>;
   /** Whom the endpoint's certificate names; null: it can't be spoken to with mutual TLS. */
   readonly identity: string | null;
+  /** What to ask for in the TLS hello where that is not the identity. */
+  readonly serverName?: string;
   /** What the endpoint's proxy understands; null: there is none in the way. */
   readonly hint: {
     readonly protocol: "h2" | "opaque" | "unknown";
@@ -82,6 +87,46 @@ export function describeEndpoint(
   };
 }
 
+/** A machine outside of the cluster, whose proxy is as those of pods are. */
+export function describeExternal(
+  index: ClusterIndex,
+  settings: DestinationSettings,
+  place: EndpointPlace,
+  machine: ExternalWorkload,
+  track: Track,
+): Endpoint {
+  const { namespace, name, annotations, namedPorts, external } = machine;
+  const lists = [
+    annotations[opaquePortsAnnotation],
+    index.namespaceAnnotation(namespace, opaquePortsAnnotation, track),
+  ];
+  const listed = listedPort(place.port, lists, settings.defaultOpaquePorts, namedPorts);
+  const opaque = listed || serverOfPort(index, machine, place.port, track)?.protocol === "opaque";
+  const skipped = readPortList(annotations[skipInboundPortsAnnotation] ?? "", namedPorts).ranges;
+  const through = !includesPort(skipped, place.port);
+  const protocol = opaque ? "opaque" : settings.enableH2Upgrade ? "h2" : "unknown";
+  const viaHeader = opaque || settings.transportMode === "transport-header";
+  const zone = place.zone ?? "";
+  return {
+    ip: place.ip,
+    port: place.port,
+    hostname: place.hostname,
+    node: place.node ?? "",
+    zone,
+    forZones: place.forZones,
+    pod: null,
+    external: { namespace, name },
+    labels: { external_workload: name, ...(zone === "" ? {} : { zone }) },
+    identity: through ? external.identity : null,
+    ...(through ? { serverName: external.serverName } : {}),
+    hint: through ? { protocol, transportPort: viaHeader ? externalInboundPort : null } : null,
+    opaque,
+  };
+}
+
+/** Where proxies of machines outside take connections: nothing in an ExternalWorkload says otherwise. */
+const externalInboundPort = 4143;
+
 function podLabels(index: ClusterIndex, pod: Workload, zone: string, track: Track): Record<string, string> {
   const labels: Record<string, string> = { pod: pod.name, serviceaccount: pod.serviceAccount };
   const owner = index.ownerOf(pod, track);
@@ -131,6 +176,9 @@ export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
     a.node === b.node &&
     a.zone === b.zone &&
     a.identity === b.identity &&
+    a.serverName === b.serverName &&
+    a.external?.namespace === b.external?.namespace &&
+    a.external?.name === b.external?.name &&
     a.opaque === b.opaque &&
     a.hint?.protocol === b.hint?.protocol &&
     a.hint?.transportPort === b.hint?.transportPort &&

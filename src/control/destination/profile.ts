@@ -8,7 +8,7 @@ import type { ServiceRecord } from "../index/service.ts";
 import { opaquePortsAnnotation } from "../index/workload.ts";
 import type { Authority } from "./authority.ts";
 import { computeEndpoints } from "./endpoint-set.ts";
-import { describeEndpoint, type Endpoint } from "./endpoint.ts";
+import { describeEndpoint, describeExternal, type Endpoint } from "./endpoint.ts";
 import type { DestinationSettings } from "./settings.ts";
 
 export interface Profile {
@@ -67,6 +67,11 @@ export function computeProfile(
   }
   const pod = index.podByIp(ip, track) ?? null;
   const place = { ip, port, hostname: null, node: null, zone: null, forZones: [] };
+  const machine = pod === null ? index.externalWorkloadByIp(ip, track) : undefined;
+  if (machine !== undefined) {
+    const endpoint = describeExternal(index, settings, place, machine, track);
+    return plain("", endpoint.opaque, endpoint);
+  }
   const endpoint = describeEndpoint(index, settings, place, pod, track);
   return plain("", endpoint.opaque, pod === null ? null : endpoint);
 }

@@ -9,6 +9,7 @@
  * compute anew what depends on it.
  */
 import type { Log } from "#lib/log.ts";
+import type { ExternalWorkload } from "./external-workload.ts";
 import { Derivations, type Track } from "./derivations.ts";
 import { ObjectIndex, objectKey } from "./object-index.ts";
 import { PolicyIndex } from "./policy/policy-index.ts";
@@ -20,6 +21,7 @@ import type { Owner, Workload } from "./workload.ts";
 export class ClusterIndex {
   readonly derivations: Derivations;
   readonly pods: ObjectIndex<Workload>;
+  readonly externalWorkloads: ObjectIndex<ExternalWorkload>;
   readonly services: ObjectIndex<ServiceRecord>;
   readonly slices: ObjectIndex<SliceRecord>;
   readonly namespaces: ObjectIndex<NamespaceRecord>;
@@ -34,6 +36,13 @@ export class ClusterIndex {
     this.policy = new PolicyIndex(touch);
     this.pods = new ObjectIndex(
       (pod) => [`pod:${objectKey(pod.namespace, pod.name)}`, ...pod.ips.map((ip) => `pod-ip:${ip}`)],
+      touch,
+    );
+    this.externalWorkloads = new ObjectIndex(
+      ({ namespace, name, ips }) => [
+        `external-workload:${objectKey(namespace, name)}`,
+        ...ips.map((ip) => `external-ip:${ip}`),
+      ],
       touch,
     );
     this.services = new ObjectIndex(
@@ -64,6 +73,16 @@ export class ClusterIndex {
     const alive = this.pods.find(`pod-ip:${ip}`).filter((pod) => !pod.finished);
     if (alive.length > 1) alive.sort((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : byName(a, b)));
     return alive.find((pod) => !pod.terminating) ?? alive[0];
+  }
+
+  externalWorkload(namespace: string, name: string, track: Track): ExternalWorkload | undefined {
+    track(`external-workload:${objectKey(namespace, name)}`);
+    return this.externalWorkloads.get(namespace, name);
+  }
+
+  externalWorkloadByIp(ip: string, track: Track): ExternalWorkload | undefined {
+    track(`external-ip:${ip}`);
+    return this.externalWorkloads.find(`external-ip:${ip}`).sort(byName)[0];
   }
 
   service(namespace: string, name: string, track: Track): ServiceRecord | undefined {

@@ -8,6 +8,8 @@ export interface ServicePortRecord {
   readonly name: string;
   readonly port: number;
   readonly appProtocol: string | null;
+  /** Of the endpoints: a number or the name of a port. */
+  readonly targetPort: number | string;
 }
 
 export interface ServiceRecord extends IndexedObject {
@@ -22,6 +24,8 @@ export interface ServiceRecord extends IndexedObject {
   readonly labels: Readonly<Record<string, string>>;
   /** `internalTrafficPolicy: Local`: only endpoints on the client's own node. */
   readonly nodeLocal: boolean;
+  /** Which workloads are behind it; null: none by themselves. */
+  readonly selector: Readonly<Record<string, string>> | null;
 }
 
 /** Keeps of a Service what the mesh needs. */
@@ -45,9 +49,15 @@ export function decodeService(object: KubeObject): ServiceRecord {
     clusterIps: [...ips],
     ports: (spec.ports ?? [])
       .filter(({ protocol }) => protocol === undefined || protocol === "TCP")
-      .map((port) => ({ name: port.name ?? "", port: port.port, appProtocol: port.appProtocol ?? null })),
+      .map((port) => ({
+        name: port.name ?? "",
+        port: port.port,
+        appProtocol: port.appProtocol ?? null,
+        targetPort: port.targetPort ?? port.port,
+      })),
     annotations,
     labels: service.metadata.labels ?? {},
     nodeLocal: spec.internalTrafficPolicy === "Local",
+    selector: spec.selector !== undefined && Object.keys(spec.selector).length > 0 ? spec.selector : null,
   };
 }

@@ -1,7 +1,14 @@
 import { MeshError } from "#lib/errors.ts";
-import type { EndpointSlice } from "#kube/types/discovery.ts";
+import type { EndpointSlice, SliceEndpoint } from "#kube/types/discovery.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
 import type { IndexedObject } from "./object-index.ts";
+
+/** `uid` "" matches any. */
+export interface SliceTarget {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
 
 export interface SliceAddress {
   readonly ip: string;
@@ -10,8 +17,10 @@ export interface SliceAddress {
   readonly zone: string | null;
   /** Zones whose clients should use it; empty: no hint. */
   readonly forZones: readonly string[];
-  /** The pod behind it, or null for an address from elsewhere. `uid` "" matches any. */
-  readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string } | null;
+  /** The pod behind it, or null for an address from elsewhere. */
+  readonly pod: SliceTarget | null;
+  /** The ExternalWorkload behind it; absent: none. */
+  readonly external?: SliceTarget;
 }
 
 export interface SliceRecord extends IndexedObject {
@@ -39,20 +48,18 @@ export function decodeSlice(object: KubeObject): SliceRecord | null {
   for (const endpoint of slice.endpoints ?? []) {
     // An absent condition counts as ready (EndpointConditions in discovery.k8s.io/v1).
     if (endpoint.conditions?.ready === false || endpoint.conditions?.terminating === true) continue;
-    const reference = endpoint.targetRef?.kind === "Pod" ? endpoint.targetRef : undefined;
     // All addresses of an endpoint are the same thing; consumers take the first one.
     const ip = endpoint.addresses?.[0];
     if (ip === undefined) continue;
+    const external = target(endpoint, "ExternalWorkload", namespace);
     ready.push({
       ip,
       hostname: endpoint.hostname ?? null,
       node: endpoint.nodeName ?? null,
       zone: endpoint.zone ?? null,
       forZones: (endpoint.hints?.forZones ?? []).map((zone) => zone.name),
-      pod:
-        reference?.name === undefined
-          ? null
-          : { namespace: reference.namespace ?? namespace, name: reference.name, uid: reference.uid ?? "" },
+      pod: target(endpoint, "Pod", namespace),
+      ...(external === null ? {} : { external }),
     });
   }
   return {
@@ -65,4 +72,9 @@ export function decodeSlice(object: KubeObject): SliceRecord | null {
       .map((port) => ({ name: port.name ?? "", port: port.port ?? null })),
     ready,
   };
+}
+
+function target({ targetRef }: SliceEndpoint, kind: string, own: string): SliceTarget | null {
+  if (targetRef?.kind !== kind || targetRef.name === undefined) return null;
+  return { namespace: targetRef.namespace ?? own, name: targetRef.name, uid: targetRef.uid ?? "" };
 }

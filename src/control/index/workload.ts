@@ -3,6 +3,7 @@ import { MeshError } from "#lib/errors.ts";
 import { type PortRange, readPortList } from "#lib/port-list.ts";
 import type { Container, Pod, Probe } from "#kube/types/core.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
+import type { ExternalIdentity } from "./external-workload.ts";
 import type { IndexedObject } from "./object-index.ts";
 
 export const proxyContainer = "linkerd-proxy";
@@ -33,6 +34,15 @@ export interface ProbePath {
   readonly port: number;
   readonly path: string;
 }
+
+/** What policy must know of who has a port: a pod, or a machine outside of the cluster. */
+export type PortOwner = Pick<
+  Workload,
+  "namespace" | "name" | "ips" | "labels" | "annotations" | "namedPorts" | "moreNamedPorts" | "probes"
+> & {
+  /** Only of an ExternalWorkload. */
+  readonly external?: ExternalIdentity;
+};
 
 export interface Owner {
   readonly kind: string;

@@ -11,7 +11,7 @@ import {
   defaultInboundPolicyAnnotation,
   opaquePortsAnnotation,
   requireIdentityAnnotation,
-  type Workload,
+  type PortOwner,
 } from "../index/workload.ts";
 import type { DefaultPolicyName } from "#model/default-policy.ts";
 import { serverAuthorizations } from "./authorizations.ts";
@@ -33,16 +33,28 @@ export interface InboundSettings extends TrustScope {
 /** How long a proxy looks at a connection's first bytes, ms. */
 const detectTimeout = 10_000;
 
-/** Null while the pod is not known. */
+/** A port of a pod, or of an ExternalWorkload when that is named. */
+export interface InboundTarget {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly externalWorkload?: string;
+  readonly port: number;
+}
+
+/** Null while the pod or ExternalWorkload is not known. */
 export function watchInbound(
   index: ClusterIndex,
   settings: InboundSettings,
-  target: { readonly namespace: string; readonly pod: string; readonly port: number },
+  target: InboundTarget,
 ): Lease<InboundPolicy | null> {
-  const key = `inbound ${target.namespace}/${target.pod}:${target.port}`;
+  const { namespace, externalWorkload = "", port } = target;
+  const key = `inbound ${namespace}/${externalWorkload === "" ? target.pod : `external ${externalWorkload}`}:${port}`;
   const compute = (track: Track): InboundPolicy | null => {
-    const pod = index.pod(target.namespace, target.pod, track);
-    return pod === undefined ? null : inboundPolicy(index, settings, pod, target.port, track);
+    const pod: PortOwner | undefined =
+      externalWorkload === ""
+        ? index.pod(namespace, target.pod, track)
+        : index.externalWorkload(namespace, externalWorkload, track);
+    return pod === undefined ? null : inboundPolicy(index, settings, pod, port, track);
   };
   return index.derivations.acquire(key, compute, Bun.deepEquals);
 }
@@ -51,7 +63,7 @@ export function watchInbound(
 export function inboundPolicy(
   index: ClusterIndex,
   settings: InboundSettings,
-  pod: Workload,
+  pod: PortOwner,
   port: number,
   track: Track,
 ): InboundPolicy {
@@ -65,7 +77,7 @@ function withServer(
   index: ClusterIndex,
   settings: InboundSettings,
   server: ServerRecord,
-  pod: Workload,
+  pod: PortOwner,
   port: number,
   track: Track,
 ): InboundPolicy {
@@ -85,7 +97,7 @@ function protocolOf(
   index: ClusterIndex,
   settings: InboundSettings,
   server: ServerRecord,
-  pod: Workload,
+  pod: PortOwner,
   port: number,
   track: Track,
 ): InboundProtocol {
@@ -117,7 +129,7 @@ function protocolOf(
 function withoutServer(
   index: ClusterIndex,
   settings: InboundSettings,
-  pod: Workload,
+  pod: PortOwner,
   port: number,
   track: Track,
 ): InboundPolicy {
@@ -143,7 +155,7 @@ function withoutServer(
 function defaultPolicyOf(
   index: ClusterIndex,
   settings: InboundSettings,
-  pod: Workload,
+  pod: PortOwner,
   port: number,
   track: Track,
 ): DefaultPolicyName {
@@ -174,7 +186,7 @@ const defaultHttpRoute: InboundRoute<HttpMatch> = {
 };
 
 /** The kubelet's probes, which come without identity and must get through whatever the policy is. */
-function probeRoutes(settings: InboundSettings, pod: Workload, port: number): Array<InboundRoute<HttpMatch>> {
+function probeRoutes(settings: InboundSettings, pod: PortOwner, port: number): Array<InboundRoute<HttpMatch>> {
   const matches = pod.probes
     .filter((probe) => probe.port === port)
     .map((probe): HttpMatch => ({ ...everyRequest, path: { kind: "exact", value: probe.path }, method: "GET" }));

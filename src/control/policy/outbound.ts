@@ -4,7 +4,7 @@ import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { Lease, Track } from "../index/derivations.ts";
 import type { ServiceRecord } from "../index/service.ts";
 import type { Authority } from "../destination/authority.ts";
-import { describeEndpoint, type Endpoint } from "../destination/endpoint.ts";
+import { describeEndpoint, describeExternal, type Endpoint } from "../destination/endpoint.ts";
 import { opaqueOf } from "../destination/profile.ts";
 import type { DestinationSettings } from "../destination/settings.ts";
 import { egressNetworkFor, type EgressSettings } from "./outbound/egress.ts";
@@ -36,7 +36,7 @@ export type OutboundPolicy =
     }
   /** A port that the Service does not declare: connections are refused. */
   | { readonly kind: "undeclared"; readonly namespace: string; readonly name: string; readonly port: number }
-  /** One pod, addressed directly. */
+  /** One pod or ExternalWorkload, addressed directly. */
   | { readonly kind: "pod"; readonly endpoint: Endpoint; readonly protocol: "detect" | "opaque" }
   /** Outside of the cluster: to the address itself. */
   | { readonly kind: "outside"; readonly ip: string; readonly port: number; readonly protocol: "detect" | "opaque" }
@@ -90,6 +90,11 @@ export function outboundPolicy(
   const pod = index.podByIp(ip, track);
   const place = { ip, port, hostname: null, node: null, zone: null, forZones: [] };
   const endpoint = describeEndpoint(index, settings, place, pod ?? null, track);
+  const machine = pod === undefined ? index.externalWorkloadByIp(ip, track) : undefined;
+  if (machine !== undefined) {
+    const external = describeExternal(index, settings, place, machine, track);
+    return { kind: "pod", endpoint: external, protocol: external.opaque ? "opaque" : "detect" };
+  }
   const protocol = endpoint.opaque ? "opaque" : "detect";
   if (pod !== undefined) return { kind: "pod", endpoint, protocol };
   const bytes = parseIp(ip);

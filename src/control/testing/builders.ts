@@ -78,16 +78,37 @@ export function pod(options: PodOptions): Pod {
   };
 }
 
+/** An ExternalWorkload of namespace "web" with the port "http" 8080. */
+export function externalWorkload(
+  name: string,
+  ip: string,
+  options: { readonly ready?: boolean; readonly labels?: Record<string, string>; readonly identity?: string } = {},
+): KubeObject {
+  const { ready = true, labels = { app: "api" }, identity = `spiffe://root.linkerd.cluster.local/${name}` } = options;
+  return {
+    apiVersion: "workload.linkerd.io/v1beta1",
+    kind: "ExternalWorkload",
+    metadata: { namespace: "web", name, uid: `uid-${name}`, labels },
+    spec: {
+      meshTLS: { identity, serverName: `${name}.example.com` },
+      ports: [{ name: "http", port: 8080 }],
+      workloadIPs: [{ ip }],
+    },
+    status: { conditions: [{ type: "Ready", status: ready ? "True" : "False" }] },
+  } as KubeObject;
+}
+
 export interface ServiceOptions {
   readonly namespace?: string;
   readonly name: string;
   /** Default "10.96.0.10"; "None" for headless. */
   readonly ip?: string;
   /** Service port to its name; default 80 "http". */
-  readonly ports?: ReadonlyArray<{ name?: string; port: number; appProtocol?: string }>;
+  readonly ports?: ReadonlyArray<{ name?: string; port: number; appProtocol?: string; targetPort?: number | string }>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly nodeLocal?: boolean;
   readonly externalName?: string;
+  readonly selector?: Readonly<Record<string, string>>;
 }
 
 export function service(options: ServiceOptions): Service {
@@ -100,6 +121,7 @@ export function service(options: ServiceOptions): Service {
             clusterIP: ip,
             clusterIPs: [ip],
             ports: options.ports ?? [{ name: "http", port: 80 }],
+            ...(options.selector === undefined ? {} : { selector: options.selector }),
             ...(options.nodeLocal === true ? { internalTrafficPolicy: "Local" } : {}),
           }
         : { type: "ExternalName", externalName: options.externalName },

@@ -3,6 +3,7 @@ import { parsePortRanges } from "#lib/port-list.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
 import type { DestinationSettings } from "../destination/settings.ts";
 import { ClusterIndex } from "../index/cluster-index.ts";
+import { decodeExternalWorkload } from "../index/external-workload.ts";
 import { decodeNamespace, decodeNode, decodeOwner } from "../index/scope.ts";
 import { decodeService } from "../index/service.ts";
 import { decodeSlice } from "../index/slice.ts";
@@ -52,6 +53,10 @@ export class TestCluster {
       const slice = decodeSlice(object);
       if (slice !== null) this.index.slices.apply(slice);
     }
+    return this;
+  }
+  externalWorkloads(...objects: KubeObject[]): this {
+    for (const object of objects) this.index.externalWorkloads.apply(decodeExternalWorkload(object));
     return this;
   }
   namespaces(...objects: KubeObject[]): this {

@@ -1,0 +1,130 @@
+/**
+ * Keeps the EndpointSlices of ExternalWorkloads as they should be. Of several replicas only the one that holds the lease
+ * writes. Everything is compared anew soon after a change and once a minute, so that what somebody else wrote mends itself.
+ */
+import type { Clock, Timer } from "#lib/clock.ts";
+import { MeshError } from "#lib/errors.ts";
+import type { Log } from "#lib/log.ts";
+import type { Registry } from "#lib/metrics/registry.ts";
+import type { ReadonlyWatchable } from "#lib/watchable.ts";
+import type { KubeClient } from "#kube/client.ts";
+import { resources } from "#kube/resource.ts";
+import type { EndpointSlice } from "#kube/types/discovery.ts";
+import type { ClusterIndex } from "../index/cluster-index.ts";
+import { managedBy, managedByLabel, wantedSlices } from "./wanted-slices.ts";
+
+export interface SliceWriterOptions {
+  readonly index: ClusterIndex;
+  readonly client: Pick<KubeClient, "list" | "create" | "replace" | "delete">;
+  readonly leader: ReadonlyWatchable<boolean>;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** ms from a change to a look, and between looks when nothing changed. */
+const settle = 500;
+const lookEvery = 60_000;
+const relevant = /^(external-workload|service):/;
+
+export function startSliceWriter(options: SliceWriterOptions): { stop(): void } {
+  const { index, client, leader, clock, log } = options;
+  const writes = options.registry.counter(
+    "external_endpoint_slice_writes_total",
+    "EndpointSlices of ExternalWorkloads that were written, by outcome",
+  );
+  let timer: Timer | null = null;
+  let due = Number.POSITIVE_INFINITY;
+  let busy = false;
+  let stopped = false;
+  /** Whether the cluster may hold slices of ours: where nobody has ExternalWorkloads, nothing is listed all the time. */
+  let mayHave = true;
+
+  const write = async (operation: string, { metadata }: EndpointSlice, run: () => Promise<unknown>): Promise<void> => {
+    try {
+      await run();
+      writes.cell({ operation, outcome: "written" }).value++;
+    } catch (thrown) {
+      const code = thrown instanceof MeshError ? thrown.code : "internal";
+      writes.cell({ operation, outcome: code }).value++;
+      const { namespace = "", name } = metadata;
+      log.warn("Writing an EndpointSlice failed", { operation, namespace, name }, thrown);
+    }
+  };
+  const reconcile = async (): Promise<void> => {
+    const wanted = wantedSlices(index);
+    if (wanted.size === 0 && !mayHave) return;
+    const labelSelector = `${managedByLabel}=${managedBy}`;
+    const { items } = await client.list<EndpointSlice>(resources.endpointSlices, { labelSelector });
+    for (const stored of items) {
+      if (stopped || !leader.get()) return;
+      const { namespace = "", name, resourceVersion } = stored.metadata;
+      const next = wanted.get(`${namespace}/${name}`);
+      wanted.delete(`${namespace}/${name}`);
+      if (next === undefined) {
+        await write("delete", stored, () => client.delete(resources.endpointSlices, name, namespace));
+      } else if (!same(stored, next)) {
+        const metadata = { ...next.metadata, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+        await write("replace", next, () => client.replace(resources.endpointSlices, manifest({ ...next, metadata })));
+      }
+    }
+    for (const next of wanted.values()) {
+      if (stopped || !leader.get()) return;
+      await write("create", next, () => client.create(resources.endpointSlices, manifest(next)));
+    }
+    mayHave = index.externalWorkloads.size > 0;
+  };
+  const look = async (): Promise<void> => {
+    timer = null;
+    due = Number.POSITIVE_INFINITY;
+    if (stopped) return;
+    if (leader.get() && !busy) {
+      busy = true;
+      try {
+        await reconcile();
+      } catch (thrown) {
+        log.warn("Comparing the EndpointSlices of ExternalWorkloads failed, trying again", {}, thrown);
+      }
+      busy = false;
+    }
+    plan(lookEvery);
+  };
+  const plan = (delay: number): void => {
+    if (stopped || clock.now() + delay >= due) return;
+    timer?.cancel();
+    due = clock.now() + delay;
+    timer = clock.after(delay, () => void look());
+  };
+
+  index.derivations.onTouch = (topic) => {
+    if (relevant.test(topic) && (index.externalWorkloads.size > 0 || mayHave)) plan(settle);
+  };
+  const unwatch = leader.watch((leads) => {
+    // Another one may have written meanwhile.
+    mayHave = true;
+    if (leads) plan(settle);
+  });
+  plan(settle);
+  return {
+    stop() {
+      stopped = true;
+      index.derivations.onTouch = () => {};
+      unwatch();
+      timer?.cancel();
+    },
+  };
+}
+
+function manifest(slice: EndpointSlice): object {
+  return { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", ...slice };
+}
+
+function same(stored: EndpointSlice, wanted: EndpointSlice): boolean {
+  const labels = Object.entries(wanted.metadata.labels ?? {});
+  return (
+    stored.addressType === wanted.addressType &&
+    labels.every(([key, value]) => stored.metadata.labels?.[key] === value) &&
+    Bun.deepEquals(stored.endpoints ?? [], wanted.endpoints) &&
+    Bun.deepEquals(stored.ports ?? [], wanted.ports)
+  );
+}
