@@ -4,9 +4,10 @@
  */
 import { parseArgs } from "node:util";
 import { runTarget, type Result } from "./run-target.ts";
+import { runSmuggling } from "./smuggling/run.ts";
 import { targets } from "./targets/all.ts";
 
-const usage = `Usage: npm run fuzz -- [${targets.map(({ name }) => name).join("|")}]… [--executions N] [--seconds S] [--seed S]`;
+const usage = `Usage: npm run fuzz -- [${targets.map(({ name }) => name).join("|")}|smuggling]… [--executions N] [--seconds S] [--seed S]`;
 
 function whole(text: string, name: string): number {
   const value = Number(text);
@@ -32,7 +33,7 @@ const { values, positionals } = parseArgs({
 const seed = whole(values.seed, "seed");
 const seconds = whole(values.seconds, "seconds");
 const asked = values.executions === undefined ? null : whole(values.executions, "executions");
-const unknown = positionals.find((name) => !targets.some((target) => target.name === name));
+const unknown = positionals.find((name) => name !== "smuggling" && !targets.some((target) => target.name === name));
 if (unknown !== undefined) {
   console.error(`There is no target "${unknown}"\n${usage}`);
   process.exit(2);
@@ -45,4 +46,5 @@ for (const target of targets) {
   for (const note of result.notes) console.log(note);
   failed ||= result.crashes + result.hangs > 0;
 }
+if (positionals.includes("smuggling")) failed = !(await runSmuggling(asked ?? 100_000, seed)) || failed;
 process.exit(failed ? 1 : 0);

@@ -78,8 +78,11 @@ export const buildKubernetes: Suite = check("kubernetes is built", [bun, "e2e/ku
 /** Builds the programs of e2e/suites: a minute without a cache. */
 export const suitePrograms: Suite = check("suite programs", [bun, "e2e/suites/programs.ts"], 900);
 
-/** As many executions of each fuzz target as fit. `npm run fuzz` does a million of each. */
-export const fuzzSuites: readonly Suite[] = [check("fuzz", [bun, "fuzz/main.ts", "--seconds", "8"], 120)];
+/** As many executions of each fuzz target as fit, and a part of the smuggling differential; fuzz/README.md has the long forms. */
+export const fuzzSuites: readonly Suite[] = [
+  check("fuzz", [bun, "fuzz/main.ts", "--seconds", "8"], 120),
+  check("smuggling", [bun, "fuzz/main.ts", "smuggling", "--executions", "2000"], 180),
+];
 
 /** Outside suites, floods and overload, through proxies in namespaces. */
 export const outsideSuites: readonly Suite[] = [tests("suites", 400, "--timeout=120000", "e2e/suites")];

@@ -18,6 +18,8 @@ export interface Outcome {
   readonly messages: readonly Decoded[];
   readonly reason: string | null;
   readonly open: boolean;
+  /** A head was read whose body is not complete, or was refused. */
+  readonly unfinished: boolean;
 }
 
 /** Decodes all pieces, then the end of the connection. */
@@ -60,10 +62,10 @@ export function decodeAll(
       bodies.end();
       complete();
     }
-    return { messages, reason: null, open: head !== null || heads.partial };
+    return { messages, reason: null, open: head !== null || heads.partial, unfinished: head !== null };
   } catch (thrown) {
     if (!(thrown instanceof MeshError)) throw thrown;
-    return { messages, reason: String(thrown.details["reason"]), open: false };
+    return { messages, reason: String(thrown.details["reason"]), open: false, unfinished: head !== null };
   }
 }
 

@@ -1,0 +1,3 @@
+module linkerd.local/fuzz/smuggling
+
+go 1.26.0
