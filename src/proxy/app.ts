@@ -183,7 +183,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       transport,
       http,
       detect: new DetectMetrics(registry, "outbound", log.child("outbound")),
-      routes: new RouteMetrics(registry),
+      routes: new RouteMetrics(registry, config.outbound.hostnameLabels),
       protocols: registry.counter(
         "outbound_tcp_protocol_connections_total",
         "Outbound TCP connections by protocol configuration",
@@ -231,6 +231,13 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       errors: createErrorResponder({ direction: "inbound", registry, informationalHeaders: true }),
       appAddress: context.appAddress ?? loopback,
       ownPorts,
+      gateway:
+        config.inbound.gatewaySuffixes.length === 0
+          ? null
+          : {
+              suffixes: config.inbound.gatewaySuffixes,
+              accept: (socket, named, onOver) => outbound.acceptNamed(socket, named, onOver),
+            },
       maxIdlePerPort: config.outbound.maxIdlePerEndpoint,
     });
     const outbound = createOutboundStack({

@@ -2,7 +2,7 @@
 import { create } from "#rpc/protobuf/create.ts";
 import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from "#rpc/protobuf/types.ts";
 import type { Clock } from "#lib/clock.ts";
-import { asMeshError, MeshError } from "#lib/errors.ts";
+import { asMeshError } from "#lib/errors.ts";
 import type { Family, Registry } from "#lib/metrics/registry.ts";
 import { formatSocketAddr } from "#lib/net-addr.ts";
 import type { ClientTls } from "#lib/net/tls.ts";
@@ -178,8 +178,11 @@ export class ControlStreams {
     if (policy === null) return null;
     return (addr) => {
       const value = tcpAddress(addr);
-      if (value === null) throw new MeshError("internal", `"${formatSocketAddr(addr)}" is no address`);
-      const spec = create(TrafficSpecSchema, { sourceWorkload: workload, target: { case: "addr", value } });
+      const target =
+        value === null
+          ? ({ case: "authority", value: formatSocketAddr(addr) } as const)
+          : ({ case: "addr", value } as const);
+      const spec = create(TrafficSpecSchema, { sourceWorkload: workload, target });
       return this.stream(policy, OutboundPolicies.method.watch, spec);
     };
   }

@@ -15,7 +15,7 @@ import type { DetectMetrics } from "../telemetry/detect-metrics.ts";
 import type { RouteMetrics } from "../telemetry/route-metrics.ts";
 import { targetLabels } from "../telemetry/labels.ts";
 import type { Backends } from "./backends.ts";
-import { outboundPlan, type PlanOptions } from "./outbound-plan.ts";
+import { onlyKnown, outboundPlan, type PlanOptions } from "./outbound-plan.ts";
 import { LiveTarget } from "./outbound-target.ts";
 import type { HttpMetrics } from "../telemetry/http-metrics.ts";
 import type { TransportMetrics } from "../telemetry/transport-metrics.ts";
@@ -41,7 +41,7 @@ export interface OutboundDiscoveryOptions {
   readonly idleTimeout: number;
   /** Opens Destination.GetProfile for "ip:port". */
   readonly getProfile: (path: string) => OpenStream<DestinationProfile>;
-  /** Opens OutboundPolicies.Watch; null without a policy service. */
+  /** Opens OutboundPolicies.Watch for an address, or a name in its place; null without a policy service. */
   readonly watchPolicy: ((addr: SocketAddr) => OpenStream<OutboundPolicy>) | null;
   readonly stream: Omit<WatchStreamOptions, "what">;
   /**
@@ -149,7 +149,9 @@ class Destination {
   private apply(): void {
     const profile = this.profile.state === "known" ? this.profile.value : null;
     const policy = this.policy.state === "known" ? this.policy.value : null;
-    this.target.update(outboundPlan(this.target.addr, profile, policy, this.options.plan));
+    const { addr } = this.target;
+    const plan = outboundPlan(addr, profile, policy, this.options.plan);
+    this.target.update(parseIp(addr.ip) === null ? onlyKnown(plan, addr) : plan);
   }
 }
 
@@ -242,7 +244,8 @@ export class OutboundDiscovery implements Discovery {
     const { profileNetworks } = this.options;
     if (profileNetworks.length === 0) return true;
     const ip = parseIp(addr.ip);
-    return ip !== null && profileNetworks.some((network) => containsIp(network, ip));
+    // A name has no network.
+    return ip === null || profileNetworks.some((network) => containsIp(network, ip));
   }
 
   private holders(key: string, held: boolean): void {

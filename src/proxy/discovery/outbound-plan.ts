@@ -148,6 +148,20 @@ export function outboundPlan(
   return profile.opaqueProtocol ? { ...fromPolicy, protocol: "opaque" } : fromPolicy;
 }
 
+/** For a name in place of an address: nowhere, when the control plane says nothing of it. There is no address to go to. */
+export function onlyKnown(plan: OutboundPlan, { ip }: SocketAddr): OutboundPlan {
+  const { tcp } = plan;
+  const itself =
+    tcp.kind === "backends" && tcp.backends.some(({ plan: to }) => to.kind === "forward" && to.info.addr.ip === ip);
+  if (!itself) return plan;
+  return {
+    ...plan,
+    protocol: "forbidden",
+    http: [],
+    tcp: { kind: "refuse", cause: "route-not-found", message: "Nothing is known of the name" },
+  };
+}
+
 function profilePlan(addr: SocketAddr, profile: DestinationProfile, options: PlanOptions): OutboundPlan {
   const plan = profileDestination(addr, profile, options);
   const [rest] = plan.http;

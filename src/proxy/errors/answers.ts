@@ -20,6 +20,7 @@ const grpc = {
   permissionDenied: 7,
   resourceExhausted: 8,
   failedPrecondition: 9,
+  aborted: 10,
   internal: 13,
   unavailable: 14,
 };
@@ -35,6 +36,8 @@ const table = {
   identityRequired: { http: 502, grpc: grpc.unavailable, close: true, label: "identity required" },
   requestTimeout: { http: 504, grpc: grpc.deadlineExceeded, close: false, label: "response timeout" },
   badResponse: { http: 502, grpc: grpc.unavailable, close: true, label: "unexpected" },
+  gatewayDomain: { http: 404, grpc: grpc.notFound, close: false, label: "gateway domain invalid" },
+  gatewayLoop: { http: 508, grpc: grpc.aborted, close: true, label: "gateway loop" },
   injected: { http: 500, grpc: grpc.failedPrecondition, close: false, label: "fault injected" },
   unexpected: { http: 500, grpc: grpc.internal, close: true, label: "unexpected" },
 } satisfies Record<string, StatusOf>;
@@ -61,6 +64,10 @@ export function statusOf(cause: FailureCause): StatusOf {
       return table.requestTimeout;
     case "bad-response":
       return table.badResponse;
+    case "gateway-domain":
+      return table.gatewayDomain;
+    case "gateway-loop":
+      return table.gatewayLoop;
     case "injected":
       return table.injected;
     case "unexpected":

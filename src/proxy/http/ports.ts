@@ -20,6 +20,10 @@ export type FailureCause =
   | "request-timeout"
   /** The server's answer breaks HTTP. */
   | "bad-response"
+  /** A peer asks a gateway for a name that it does not serve. */
+  | "gateway-domain"
+  /** A request has been through this gateway before. */
+  | "gateway-loop"
   /** A filter of the route answers; `Failure.status` says with what. */
   | "injected"
   | "unexpected";

@@ -42,6 +42,12 @@ const quietTime = 20;
 /** Waits for the end of a connection that was refused, or whose handshake is under way. */
 const closing: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
+/** Whether a name is the domain or in it; a suffix may have a dot at either end. */
+function isBelow(name: string, suffix: string): boolean {
+  const domain = suffix.toLowerCase().replaceAll(/^\.|\.$/g, "");
+  return domain !== "" && (name === domain || name.endsWith(`.${domain}`));
+}
+
 /**
  * One connection from outside: who is it, which port does it want, what does it speak, may it.
  *
@@ -218,11 +224,12 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
   }
 
   onHeader(socket: Socket, header: TransportHeader, rest: Buffer): void {
-    if (header.name !== null || this.shared.options.ownPorts.has(header.port)) {
-      this.refuse(
-        socket,
-        header.name === null ? "Transport header for the proxy itself" : "Transport header for a gateway",
-      );
+    if (header.name !== null) {
+      this.passByName(socket, header, header.name, rest);
+      return;
+    }
+    if (this.shared.options.ownPorts.has(header.port)) {
+      this.refuse(socket, "Transport header for the proxy itself");
       return;
     }
     this.policy?.release();
@@ -230,6 +237,42 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
     this.target = { ip: socket.local.ip, port: header.port };
     this.use(this.target);
     this.proceed(header.session ?? "opaque", rest, false);
+  }
+
+  /** As a gateway: whoever may connect to the proxy's own port has it passed on, as long as that is so. */
+  private passByName(socket: Socket, header: TransportHeader, asked: string, initial: Buffer): void {
+    const { options } = this.shared;
+    const { gateway, credentials } = options;
+    const name = asked.toLowerCase().replace(/\.$/, "");
+    const by = credentials?.localName ?? null;
+    if (gateway === null || by === null || !gateway.suffixes.some((suffix) => isBelow(name, suffix))) {
+      options.errors.tcpFailed("gateway-domain", null);
+      this.refuse(socket, `Transport header for "${name}", which this gateway does not serve`);
+      return;
+    }
+    this.policy?.release();
+    const target = { ip: socket.local.ip, port: socket.local.port };
+    this.target = target;
+    const policy = this.use(target);
+    const { tls } = this;
+    if (tls === null || tls.kind !== "meshed") return;
+    options.onTransportHeader(header, tls.clientId);
+    const facts: InboundConnection = { client: socket.remote, target, tls };
+    const verdict = policy.authorize(facts);
+    this.admit(facts, verdict);
+    if (!verdict.allowed) {
+      options.errors.tcpFailed("unauthorized", null);
+      this.refuse(socket, "Connection is not authorized");
+      return;
+    }
+    const stopWatching = policy.watch(() => {
+      if (!policy.authorize(facts).allowed) socket.terminate();
+    });
+    const { port, session } = header;
+    gateway.accept(socket, { name, port, session, initial, by, for: tls.clientId }, (error) => {
+      stopWatching();
+      this.end(error);
+    });
   }
 
   onNoHeader(socket: Socket, error: MeshError): void {

@@ -1,4 +1,5 @@
 import type { Clock } from "#lib/clock.ts";
+import type { MeshError } from "#lib/errors.ts";
 import type { DrainSignal } from "#lib/drain.ts";
 import type { Log } from "#lib/log.ts";
 import type { ConnectOptions } from "#lib/net/connect.ts";
@@ -32,6 +33,25 @@ export interface ServerCredentials {
   ): void;
 }
 
+/** Passes connections of peers on by name instead of to the application: the outbound stack. */
+export interface Gateway {
+  /** Names that are served end in one of these. */
+  readonly suffixes: readonly string[];
+  /** Takes the connection over. `onOver`: last, exactly once. */
+  accept(
+    socket: Socket,
+    connection: {
+      readonly name: string;
+      readonly port: number;
+      readonly session: TransportHeader["session"];
+      readonly initial: Buffer;
+      readonly by: Identity;
+      readonly for: Identity;
+    },
+    onOver: (error: MeshError | null) => void,
+  ): void;
+}
+
 /** Everything that the inbound stack is made of. Times are ms. */
 export interface InboundOptions {
   readonly clock: Clock;
@@ -50,6 +70,8 @@ export interface InboundOptions {
   readonly credentials: ServerCredentials | null;
   /** Where the application listens for connections to a target; Linkerd: 127.0.0.1 and the target's port. */
   readonly appAddress: (target: SocketAddr) => SocketAddr;
+  /** Null: this proxy is no gateway. */
+  readonly gateway: Gateway | null;
   /** Ports of this proxy: a transport header that names one is refused. */
   readonly ownPorts: ReadonlySet<number>;
   /**

@@ -63,6 +63,7 @@ function setup(options: Setup = {}) {
   const watchers = new Set<() => void>();
   const detected: string[] = [];
   const headers: string[] = [];
+  const gatewayed: string[] = [];
   const drain = new Drain();
   const state = { allowed: options.allowed ?? true, verdict: options.verdict ?? "allow", holds: 0 };
   const policy: PortPolicy = {
@@ -112,6 +113,20 @@ function setup(options: Setup = {}) {
     },
     appAddress: () => ({ ip: "127.0.0.1", port: app.port }),
     ownPorts: new Set([4143]),
+    gateway: {
+      suffixes: ["svc.test."],
+      accept(socket, named, onOver) {
+        gatewayed.push(
+          `${named.name}:${named.port} ${named.session} ${named.by} ${named.for} ${named.initial.toString()}`,
+        );
+        socket.handler = {
+          onData() {},
+          onDrain() {},
+          onEnd: (ended) => ended.close(),
+          onClose: (_, error) => onOver(error),
+        };
+      },
+    },
     requireTlsPorts: [],
     detectTimeout: 10_000,
     connectTimeout: 300,
@@ -135,6 +150,7 @@ function setup(options: Setup = {}) {
     asked,
     watchers,
     headers,
+    gatewayed,
     drain,
     state,
     stack,
@@ -458,6 +474,28 @@ describe("the mesh's TLS", () => {
     expect(t.seen).toEqual([]);
     await t.drain.start();
     expect(t.state.holds).toBe(0);
+  });
+
+  test("with a header that names a Service is passed on by name, when the gateway serves it and the policy lets the client in", async () => {
+    for (const [name, allowed, accepted] of [
+      ["Web.ns.svc.test.", true, ["web.ns.svc.test:80 http1 voting.test web.test GET"]],
+      ["web.ns.svc.test", false, []],
+      ["web.ns.other.test", true, []],
+      ["xsvc.test", true, []],
+    ] as const) {
+      const t = setup({ port: null, allowed });
+      const client = await t.client(mesh("voting.test", [transportProtocol]));
+      client.send(`${encodeTransportHeader({ port: 80, name, session: "http1" }).toString("latin1")}GET`);
+      if (accepted.length === 0) expect(await client.end()).not.toBe("");
+      else {
+        client.socket.shutdown();
+        await client.rest();
+        client.socket.close();
+      }
+      await t.drain.start();
+      expect([t.gatewayed, t.state.holds, t.source.open]).toEqual([[...accepted], 0, 0]);
+      expect(t.tcpFailures).toEqual(accepted.length > 0 ? [] : [allowed ? "gateway-domain" : "unauthorized"]);
+    }
   });
 
   test("that stops before its header is complete is given up", async () => {

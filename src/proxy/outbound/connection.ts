@@ -7,7 +7,7 @@ import { ServerSession } from "../http/h2/server-session.ts";
 import { ServerConnection } from "../http/server-connection.ts";
 import { OutboundHttpSession } from "./http-session.ts";
 import type { OutboundShared } from "./options.ts";
-import type { Balancer, OutboundTarget } from "./ports.ts";
+import type { Balancer, NamedConnection, OutboundProtocol, OutboundTarget } from "./ports.ts";
 import { OutboundTcpSession } from "./tcp-session.ts";
 
 const nothing = Buffer.alloc(0);
@@ -21,6 +21,9 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
   private readonly socket: Socket;
   private readonly dst: SocketAddr;
   private readonly shared: OutboundShared;
+  /** Null: it is the application's own. */
+  private readonly named: NamedConnection | null;
+  private readonly onOver: (error: MeshError | null) => void;
   private readonly release: () => void;
   private readonly stopDrain: () => void;
   private cancelLookup: (() => void) | null = null;
@@ -34,10 +37,20 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
   private paused = false;
   private over = false;
 
-  constructor(socket: Socket, dst: SocketAddr, shared: OutboundShared) {
+  /** `onOver`: last, exactly once. */
+  constructor(
+    socket: Socket,
+    dst: SocketAddr,
+    shared: OutboundShared,
+    named: NamedConnection | null = null,
+    onOver: (error: MeshError | null) => void = nothingToDo,
+  ) {
     this.socket = socket;
     this.dst = dst;
     this.shared = shared;
+    this.named = named;
+    this.onOver = onOver;
+    if (named !== null) this.early = named.initial;
     this.release = shared.options.drain.hold();
     this.stopDrain = shared.options.drain.onDrain(() => this.http?.finish());
   }
@@ -63,7 +76,7 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
     target.source.readBytes += this.early.length;
     target.count();
     if (this.paused) socket.resume();
-    switch (target.protocol) {
+    switch (this.treatment(target)) {
       case "forbidden":
         shared.options.log.info("Connection to a port that its service does not have", {
           target: formatAddr(this.dst),
@@ -96,6 +109,18 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
         Detection.start(socket, this, { tls: true, timeout: target.detectTimeout, clock, cells: null }, this.early);
       }
     }
+  }
+
+  /** A peer has looked already, and says what it found. */
+  private treatment({ protocol }: OutboundTarget): OutboundProtocol {
+    if (this.named === null || protocol === "forbidden" || protocol === "shed") return protocol;
+    return this.named.session ?? "opaque";
+  }
+
+  /** For requests that pass: where they have been. */
+  private extra(): string[] {
+    const { named } = this;
+    return named === null ? [] : ["forwarded", `by="${named.by}";for="${named.for}"`];
   }
 
   private detect({ detectTimeout: timeout, detect: cells, serverFirst }: OutboundTarget): void {
@@ -177,8 +202,10 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
   private serveHttp(initial: Buffer, ended: boolean): void {
     const { target, shared } = this;
     if (target === null) return;
-    const session = new OutboundHttpSession(shared, target, this.socket.remote, "http1", (error) => this.end(error));
-    this.http = new ServerConnection(this.socket, shared.http, session, target.source, []);
+    const over = (error: MeshError | null): void => this.end(error);
+    const by = this.named?.by ?? null;
+    const session = new OutboundHttpSession(shared, target, this.socket.remote, "http1", over, by);
+    this.http = new ServerConnection(this.socket, shared.http, session, target.source, this.extra());
     this.http.start(initial, ended);
     if (shared.options.drain.draining) this.http.finish();
   }
@@ -187,9 +214,19 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
     const { target, shared } = this;
     if (target === null) return;
     const { remote } = this.socket;
-    const handler = (): OutboundHttpSession => new OutboundHttpSession(shared, target, remote, "http2", nothingToDo);
+    const by = this.named?.by ?? null;
+    const handler = (): OutboundHttpSession =>
+      new OutboundHttpSession(shared, target, remote, "http2", nothingToDo, by);
     const over = (error: MeshError | null): void => this.end(error);
-    this.http = new ServerSession(this.socket, shared.http, handler, target.source, [], false, over);
+    this.http = new ServerSession(
+      this.socket,
+      shared.http,
+      handler,
+      target.source,
+      this.extra(),
+      this.named !== null,
+      over,
+    );
     this.http.start(initial, ended);
     if (shared.options.drain.draining) this.http.finish();
   }
@@ -213,6 +250,7 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
     this.http = null;
     this.stopDrain();
     this.release();
+    this.onOver(error);
   }
 
   // While the target is looked up, and for a connection that was refused.

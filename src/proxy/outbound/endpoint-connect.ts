@@ -1,5 +1,6 @@
 /** How an endpoint is reached: plaintext, by mutual TLS, or by mutual TLS to its proxy's port with a transport header. */
 import { MeshError } from "#lib/errors.ts";
+import { parseIp } from "#lib/net-addr.ts";
 import type { ConnectHandler, PendingConnect } from "#lib/net/socket.ts";
 import {
   encodeTransportHeader,
@@ -24,7 +25,15 @@ export function prologue(
   session: TransportHeader["session"],
 ): Buffer | null {
   if (!usesHeader(shared, endpoint)) return null;
-  return encodeTransportHeader({ port: endpoint.addr.port, name: null, session });
+  const { port, name } = destinationOf(endpoint);
+  return encodeTransportHeader({ port, name, session });
+}
+
+/** What the peer's proxy should do with it: an authority that replaces ours makes it a gateway, which goes by name. */
+function destinationOf({ addr, authorityOverride }: Endpoint): { readonly port: number; readonly name: string | null } {
+  const named = /^([A-Za-z0-9._-]+)(?::(\d{1,5}))?$/.exec(authorityOverride ?? "");
+  if (named === null || parseIp(named[1] ?? "") !== null) return { port: addr.port, name: null };
+  return { port: Number(named[2] ?? addr.port), name: named[1] ?? null };
 }
 
 const nothingPending: PendingConnect = { cancel() {} };

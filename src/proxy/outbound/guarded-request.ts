@@ -133,6 +133,13 @@ export class GuardedRequest implements UpstreamPool, Upstream {
     return true;
   }
 
+  /** No endpoint was ready for a try. @returns whether there is another one, after a pause. */
+  tryElsewhere(): boolean {
+    if (!this.takeTry(0)) return false;
+    this.tryAfter(0);
+    return true;
+  }
+
   /** The exchange is over, however. */
   close(): void {
     this.stop();
@@ -305,6 +312,10 @@ export class GuardedRequest implements UpstreamPool, Upstream {
   private tryEnded(status: number, grpcStatus: number, wanted: number): void {
     this.attempt = null;
     this.owner.onTryEnded(status, grpcStatus, wanted);
+    this.tryAfter(wanted);
+  }
+
+  private tryAfter(wanted: number): void {
     const pause = Math.max(this.backoff?.next() ?? 0, wanted);
     this.pause = this.after(pause, () => {
       this.pause = null;

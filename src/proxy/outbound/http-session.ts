@@ -57,6 +57,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
   private pending: PendingAnswer | null = null;
   private endpoint: Endpoint | null = null;
   private cells: HttpCells | null = null;
+  private readonly gateway: string | null;
   private counted = false;
   /** By the server. */
   private answered = false;
@@ -74,14 +75,19 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
   private held: Timer | null = null;
   private rate = 0;
 
-  /** @param version what the requests came by, and go on by */
+  /**
+   * @param version what the requests came by, and go on by
+   * @param gateway our identity, when they came from a peer to be passed on by name
+   */
   constructor(
     shared: OutboundShared,
     target: OutboundTarget,
     client: SocketAddr,
     version: HttpVersion,
     onOver: (error: MeshError | null) => void,
+    gateway: string | null = null,
   ) {
+    this.gateway = gateway;
     this.shared = shared;
     this.target = target;
     this.client = client;
@@ -104,8 +110,10 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     shared.inFlight++;
     const route = this.target.route(head);
     this.cells = route.unrouted;
-    this.requests = route.requests;
+    this.requests = route.requests?.of(head.authority) ?? null;
     if (shared.inFlight > shared.options.maxInFlight) this.fail("load-shed", "Too many requests at a time");
+    else if (this.gateway !== null && hasBeenAt(this.gateway, head))
+      this.fail("gateway-loop", "The request has been at this gateway before");
     else if (route.extras === null) this.follow(route);
     else this.begin(route, route.extras.overridable ? withOverrides(route.extras, head) : route.extras, head);
   }
@@ -243,7 +251,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     const extras = route?.extras ?? null;
     if (head === null || extras === null) return;
     const again = extras.again();
-    this.requests = again.requests;
+    this.requests = again.requests?.of(head.authority) ?? null;
     this.cells = again.unrouted;
     if (again.extras !== null && !this.filter(again.extras, head)) return;
     if (again.kind === "refuse") this.refuse(again);
@@ -335,6 +343,11 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
   }
 
   private refused(cause: "failfast" | "load-shed"): void {
+    // Another backend of the route may have what this one has not. A full queue would only be fuller.
+    if (cause === "failfast" && this.guard?.tryElsewhere() === true) {
+      this.requests?.tried(0, -1, this.shared.options.clock.now() - this.startedAt, "FAIL_FAST");
+      return;
+    }
     // What kept every endpoint from being ready says more than that none was.
     const because = this.lastError === null ? "" : `: ${this.lastError.message}`;
     this.fail(cause, cause === "failfast" ? `No endpoint is ready${because}` : "The queue is full");
@@ -473,6 +486,13 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
 
 interface PendingAnswer {
   readonly answer: ErrorAnswer;
+}
+
+/** Whether a gateway of this identity has passed the request on (Forwarded, RFC 7239). */
+function hasBeenAt(identity: string, { headers }: RequestHead): boolean {
+  for (let at = 0; at < headers.length; at += 2)
+    if (headers[at] === "forwarded" && (headers[at + 1] ?? "").toLowerCase().includes(`by="${identity}"`)) return true;
+  return false;
 }
 
 function isGrpc(head: RequestHead): boolean {

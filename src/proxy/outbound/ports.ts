@@ -22,6 +22,20 @@ export interface Discovery {
   lookup(addr: SocketAddr, onFound: (target: OutboundTarget) => void): () => void;
 }
 
+/** What a peer brought to this proxy, a gateway, to be passed on by name. */
+export interface NamedConnection {
+  /** A Service's name, in lower case. */
+  readonly name: string;
+  readonly port: number;
+  /** What the peer says that it speaks; null: bytes. */
+  readonly session: "http1" | "http2" | null;
+  /** What came after its header. */
+  readonly initial: Buffer;
+  /** This proxy and the peer, who may hear of it (RFC 7239). */
+  readonly by: string;
+  readonly for: string;
+}
+
 /** How to treat connections to a destination. `tls`: by server name. `forbidden`: its service has no such port. `shed`: too many destinations are in use. */
 export type OutboundProtocol = "detect" | "opaque" | "tls" | "http1" | "http2" | "forbidden" | "shed";
 
@@ -127,6 +141,8 @@ export interface TcpRouteCells {
 
 /** Cells of what one route sends to one backend. */
 export interface RouteCells {
+  /** The same by the name that the request asks for, where that is wanted; else itself. Called once per request. */
+  of(authority: string): RouteCells;
   /** Once per request. `latency`: ms; `error` null: `status` (or the gRPC status, or -1) is the answer. */
   ended(status: number, grpcStatus: number, latency: number, error: RouteError | null): void;
   /** A try that was followed by another one: counts for the backend only. */

@@ -117,6 +117,7 @@ function setup(options: Setup) {
   const requests = {
     ended: (status: number, _grpc: number, _latency: number, error: string | null) => ended.push(`${status} ${error}`),
     tried: () => {},
+    of: () => requests,
     requestFrame: () => {},
     responseFrame: () => {},
   };

@@ -36,6 +36,8 @@ export interface FakeEndpoint extends SocketAddr {
   readonly identity?: string;
   /** Where its proxy takes connections with a transport header. */
   readonly transportPort?: number;
+  /** It is a gateway: what to ask it for, "name:port". */
+  readonly authority?: string;
   readonly labels?: Readonly<Record<string, string>>;
 }
 
@@ -268,13 +270,14 @@ function addUpdate(endpoints: readonly FakeEndpoint[]): Update {
 }
 
 function weightedAddr(endpoint: FakeEndpoint): MessageInitShape<typeof WeightedAddrSchema> {
-  const { identity, transportPort } = endpoint;
+  const { identity, transportPort, authority } = endpoint;
   const addr = tcpAddress(endpoint);
   if (addr === null) throw new MeshError("invalid-argument", `"${endpoint.ip}" is no address`);
   return {
     addr,
     weight: 10_000,
     metricLabels: { ...endpoint.labels },
+    ...(authority === undefined ? {} : { authorityOverride: { authorityOverride: authority } }),
     ...(identity === undefined
       ? {}
       : { tlsIdentity: { strategy: { case: "dnsLikeIdentity", value: { name: identity } } } }),
