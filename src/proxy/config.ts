@@ -80,6 +80,8 @@ export interface OutboundConfig extends DirectionConfig {
   readonly informationalHeaders: boolean;
   /** Whether requests of HTTP/1 go by HTTP/2 between proxies. Our own setting; docs/protocols.md says when it pays. */
   readonly upgradeHttp1: boolean;
+  /** Whether metrics of routes say which name a request asked for. Default: no. */
+  readonly hostnameLabels: boolean;
   /** The logical destination comes from Host or l5d-dst-override. */
   readonly ingressMode: boolean;
   /** Addresses outside of these are not looked up; empty looks up all. */
@@ -216,6 +218,7 @@ function readOutbound(env: Env): OutboundConfig {
     maxIdlePerEndpoint: env.count("OUTBOUND_MAX_IDLE_CONNS_PER_ENDPOINT", 10_000),
     informationalHeaders: !env.flag("OUTBOUND_DISABLE_INFORMATIONAL_HEADERS") && !ingressMode,
     upgradeHttp1: env.flag("OUTBOUND_HTTP1_UPGRADE"),
+    hostnameLabels: env.flag("OUTBOUND_METRICS_HOSTNAME_LABELS"),
     ingressMode,
     profileNetworks: env.cidrs("DESTINATION_PROFILE_NETWORKS"),
     profileTimeout: env.duration("DESTINATION_PROFILE_INITIAL_TIMEOUT", 500),
@@ -375,7 +378,7 @@ function readWorkers(env: Env): number {
 function markWithoutEffect(env: Env): string[] {
   env.ignore("DESTINATION_PROFILE_SUFFIXES");
   env.ignore("HTTP2_INITIAL_STREAM_WINDOW_SIZE", "HTTP2_INITIAL_CONNECTION_WINDOW_SIZE");
-  env.ignore("OUTBOUND_METRICS_HOSTNAME_LABELS", "INBOUND_METRICS_AUTHORITY_LABELS");
+  env.ignore("INBOUND_METRICS_AUTHORITY_LABELS");
   for (const side of ["INBOUND", "OUTBOUND"]) {
     env.ignore(`${side}_TCP_LISTEN_BACKLOG`);
     env.ignore(`${side}_SERVER_HTTP2_KEEP_ALIVE_INTERVAL`, `${side}_SERVER_HTTP2_KEEP_ALIVE_TIMEOUT`);

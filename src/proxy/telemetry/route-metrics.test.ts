@@ -72,3 +72,19 @@ test("those of a route for gRPC have gRPC's status", () => {
     "CANCEL,UNKNOWN",
   ]);
 });
+
+test("requests are told apart by the name they ask for, where that is wanted, up to a bound", () => {
+  const registry = new Registry();
+  const cells = new RouteMetrics(registry, true).cells(refs, false);
+  cells.of("a.test:80").ended(200, -1, 1, null);
+  cells.of("a.test:80").ended(200, -1, 1, null);
+  for (let at = 0; at < 200; at++) cells.of(`h${at}.test`).ended(200, -1, 1, null);
+  const lines = text(registry)
+    .split("\n")
+    .filter((line) => line.startsWith("outbound_http_route_backend_requests_total{"));
+  expect(lines.find((line) => line.includes('hostname="a.test"'))).toEndWith(" 2");
+  expect(lines.length).toBe(101);
+  expect(lines.find((line) => line.includes('hostname=""'))).toEndWith(" 101");
+  const without = new RouteMetrics(new Registry()).cells(refs, false);
+  expect(without.of("a.test")).toBe(without);
+});

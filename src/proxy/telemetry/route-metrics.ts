@@ -73,7 +73,11 @@ export interface RouteRefs {
   readonly backend: ResourceRef;
 }
 
+/** Names that one route and backend have cells of their own for; all further ones share the empty name. */
+const maxHostnames = 100;
+
 export class RouteMetrics {
+  private readonly hostnames: boolean;
   private readonly http: Families;
   private readonly grpc: Families;
   private readonly opens: Readonly<Record<"tcp" | "tls", Family>>;
@@ -82,7 +86,9 @@ export class RouteMetrics {
   private readonly actual: HttpMetrics;
   private readonly injected: Family;
 
-  constructor(registry: Registry) {
+  /** @param hostnames whether requests are told apart by the name that they ask for */
+  constructor(registry: Registry, hostnames = false) {
+    this.hostnames = hostnames;
     this.injected = registry.counter(
       "outbound_http_route_faults_total",
       "What went wrong on purpose for requests, as a policy wants it",
@@ -100,7 +106,8 @@ export class RouteMetrics {
 
   /** Cells of requests that one route sends to one backend. `grpc`: the route is one for gRPC. Keep the result. */
   cells(refs: RouteRefs, grpc: boolean): RouteCells {
-    return new Cells(grpc ? this.grpc : this.http, refs, grpc);
+    const made = grpc ? this.grpc : this.http;
+    return this.hostnames ? new NamedCells(made, refs, grpc) : new Cells(made, refs, grpc, null);
   }
 
   /** Cells of the connections of a route. Keep the result. */
@@ -232,11 +239,16 @@ class Cells implements RouteCells {
   private readonly byStatus = new Map<number, Outcome>();
   private readonly byError = new Map<RouteError, Outcome>();
 
-  constructor(made: Families, { parent, route, backend }: RouteRefs, grpc: boolean) {
+  /** `hostname` null: no such label. */
+  constructor(made: Families, { parent, route, backend }: RouteRefs, grpc: boolean, hostname: string | null) {
     this.families = made;
     this.grpc = grpc;
-    this.routeLabels = routeLabels(parent, route);
+    this.routeLabels = { ...routeLabels(parent, route), ...(hostname === null ? {} : { hostname }) };
     this.backendLabels = { ...this.routeLabels, ...resourceLabels("backend", backend) };
+  }
+
+  of(_authority: string): RouteCells {
+    return this;
   }
 
   ended(status: number, grpcStatus: number, latency: number, error: RouteError | null): void {
@@ -299,5 +311,25 @@ class Cells implements RouteCells {
       request: new LazyCounter(this.families.requestStatuses, { ...this.routeLabels, ...labels }),
       response: new LazyCounter(this.families.responseStatuses, { ...this.backendLabels, ...labels }),
     };
+  }
+}
+
+/** Cells by the name that requests ask for, and those without one. */
+class NamedCells extends Cells {
+  private readonly make: (hostname: string) => Cells;
+  private readonly byName = new Map<string, Cells>();
+
+  constructor(made: Families, refs: RouteRefs, grpc: boolean) {
+    super(made, refs, grpc, "");
+    this.make = (hostname) => new Cells(made, refs, grpc, hostname);
+  }
+
+  override of(authority: string): RouteCells {
+    const known = this.byName.get(authority);
+    if (known !== undefined) return known;
+    if (this.byName.size >= maxHostnames) return this;
+    const made = this.make(authority.replace(/:\d*$/, ""));
+    this.byName.set(authority, made);
+    return made;
   }
 }
