@@ -143,8 +143,6 @@ export interface TcpRouteCells {
 export interface RouteCells {
   /** The same by the name that the request asks for, where that is wanted; else itself. Called once per request. */
   of(authority: string): RouteCells;
-  /** The same by the name that the request asks for, where that is wanted; else itself. Called once per request. */
-  of(authority: string): RouteCells;
   /** Once per request. `latency`: ms; `error` null: `status` (or the gRPC status, or -1) is the answer. */
   ended(status: number, grpcStatus: number, latency: number, error: RouteError | null): void;
   /** A try that was followed by another one: counts for the backend only. */
