@@ -5,7 +5,7 @@
  *     client ─ redirect ─ proxy (out) ═══ mutual TLS ═══ proxy (in) ─ application
  *     a client without a mesh ────── plaintext, redirect ────┘
  */
-import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createPki, type Pki } from "../../bench/macro/pki.ts";
@@ -14,9 +14,12 @@ import type { ControlPlaneSettings } from "./control-plane.ts";
 
 const repository = resolve(import.meta.dir, "../..");
 
-export const client = { namespace: "lsuite-client", ip: "10.202.7.1", link: "lsuite-c" } as const;
+/** Of this process, so that runs do not meet. */
+const mine = (side: "client" | "server"): string => `lsuite-${side}-${process.pid}`;
+
+export const client = { namespace: mine("client"), ip: "10.202.7.1", link: "lsuite-c" } as const;
 export const server = {
-  namespace: "lsuite-server",
+  namespace: mine("server"),
   /** The client's connections to this address go through its proxy. */
   ip: "10.202.7.2",
   /** Those to this one reach the server's proxy in plaintext, as from a pod without a proxy. */
@@ -33,6 +36,8 @@ export const appPorts = [8080, 8081, 8082] as const;
 export interface PairOptions {
   /** More settings of the proxies, without LINKERD2_PROXY_. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Writes CPU profiles of the proxies into this folder when they end. */
+  readonly profile?: string;
 }
 
 export interface Pair {
@@ -172,7 +177,12 @@ function controlPlaneSettings(pki: Pki): ControlPlaneSettings {
   };
 }
 
-function startProxy(folder: string, pki: Pki, host: typeof client | typeof server, { env }: PairOptions): Started {
+function startProxy(
+  folder: string,
+  pki: Pki,
+  host: typeof client | typeof server,
+  { env, profile }: PairOptions,
+): Started {
   const dir = join(folder, `identity-${host.namespace}`);
   mkdirSync(dir);
   chownSync(dir, proxyUid, proxyUid);
@@ -195,7 +205,10 @@ function startProxy(folder: string, pki: Pki, host: typeof client | typeof serve
     INBOUND_DEFAULT_POLICY: "all-unauthenticated",
     ...env,
   };
-  const argv = [process.execPath, "--smol", join(repository, "src/cli/main.ts"), "proxy"];
+  const name = host === client ? "out" : "in";
+  const profiling =
+    profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${name}.cpuprofile`];
+  const argv = [process.execPath, "--smol", ...profiling, join(repository, "src/cli/main.ts"), "proxy"];
   return start(`proxy of ${host.namespace}`, argv, {
     namespace: host.namespace,
     uid: proxyUid,
@@ -241,11 +254,11 @@ async function redirect(namespace: string, chain: string, ip: string, port: numb
   await run(["nft", `table inet lsuite {\nchain mesh {\n${chain}; ${rule}\n}\n}`], namespace);
 }
 
-/** Removes the hosts and whatever still runs in them. */
+/** Removes the hosts of this process, and of those that are gone, with whatever still runs in them. */
 async function removeHosts(): Promise<void> {
   const existing = await run(["ip", "netns", "list"]);
-  for (const { namespace } of [client, server]) {
-    if (!new RegExp(`^${namespace}\\b`, "m").test(existing)) continue;
+  for (const [namespace, owner] of existing.matchAll(/^lsuite-(?:client|server)-(\d+)/gm)) {
+    if (Number(owner) !== process.pid && existsSync(`/proc/${owner}`)) continue;
     for (const pid of (await run(["ip", "netns", "pids", namespace])).split("\n").filter((line) => line !== "")) {
       try {
         process.kill(Number(pid), "SIGKILL");
