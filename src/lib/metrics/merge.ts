@@ -1,7 +1,8 @@
 /** Joins the metrics of several processes that do the same work, as texts of the Prometheus format, into those of one. */
 
 /** What says the same in each of them, or where the latest counts. Everything else is a sum. */
-const notSummed = /(?:_info|_timestamp_seconds|_start_time_seconds|_timeout_seconds|_gate_open_time|_gate_shut_time|_lag_max_seconds|_endpoints|_max_fds)$/;
+const notSummed =
+  /(?:_info|_timestamp_seconds|_start_time_seconds|_timeout_seconds|_gate_open_time|_gate_shut_time|_lag_max_seconds|_endpoints|_max_fds)$/;
 
 interface Group {
   /** HELP and TYPE. */
