@@ -1,6 +1,10 @@
 /** What the rules of a route cost a request. `sh scripts/bun bench/micro/route.bench.ts` */
 import { systemClock } from "#lib/clock.ts";
 import { systemRandom } from "#lib/random.ts";
+import { affinityKey } from "#proxy/balance/affinity.ts";
+import { draw, type Fault } from "#proxy/faults/fault.ts";
+import { withOverrides } from "#proxy/outbound/request-overrides.ts";
+import type { RouteExtras } from "#proxy/outbound/ports.ts";
 import { RateLimiter } from "#proxy/policy/rate-limit.ts";
 import { FilterChain } from "#proxy/route/filter.ts";
 import { RouteFinder, type RequestMatch } from "#proxy/route/match.ts";
@@ -45,3 +49,14 @@ const limit = new RateLimiter(
 measure("a rate limit, total and per identity", () => limit.refuses());
 const budget = new RetryBudget(defaultBudget, systemClock);
 measure("a retry budget, one request", () => budget.deposit());
+const gate = [{ name: "x-test", value: { kind: "exact", value: "chaos" } as const }];
+const fault: Fault = { headers: gate, ratio: 1, delay: 0, rate: 0, end: { kind: "reset" } };
+measure("a fault behind a header that is not there", () => draw([fault], head, systemRandom));
+measure("a fault for 0 % of the requests", () => draw([{ ...fault, headers: [], ratio: 0 }], head, systemRandom));
+const extras = {} as RouteExtras;
+measure("headers of the application, none there", () => withOverrides(extras, head));
+const user = parseRequestHead(
+  "GET / HTTP/1.1\r\nhost: web\r\nx-user: 4711\r\ncookie: a=1; session=0123456789abcdef\r\n",
+);
+measure("the key of a header", () => affinityKey({ kind: "header", name: "x-user" }, user, ""));
+measure("the key of a cookie", () => affinityKey({ kind: "cookie", name: "session" }, user, ""));

@@ -222,3 +222,27 @@ test("a gRPC deadline is shortened by the time that a request waited for an endp
   expect(told[0]).toEndWith("m");
   expect(told[1]).toBe("900m");
 });
+
+test("a request of a backend without endpoints is tried with the route's other backend", async () => {
+  control.setEndpoints("empty:80", []);
+  control.setEndpoints("web:80", [app(() => new Response("ok"))]);
+  control.setService(service, "web.ns.svc.cluster.local", []);
+  const place = (path: string) => {
+    const discovery = { kind: { case: "dst", value: { path } } };
+    const queue = { capacity: 10, failfastTimeout: duration(30) };
+    return { weight: 1, backend: { backend: { kind: { case: "balancer", value: { discovery } }, queue } } };
+  };
+  const backends = { kind: { case: "randomAvailable", value: { backends: [place("empty:80"), place("web:80")] } } };
+  const retry = { maxRetries: 2, backoff: { minBackoff: duration(1), maxBackoff: duration(2) } };
+  control.setOutboundPolicy(service, {
+    protocol: { kind: { case: "http1", value: { routes: [{ rules: [{ matches: [{}], backends, retry }] }] } } },
+  } as never);
+  const proxy = new TestProxy({ control, outboundDst: service });
+  closing.push(() => proxy.close());
+  await proxy.ready();
+  const statuses = [];
+  for (let i = 0; i < 8; i++) statuses.push(await status(proxy));
+  expect(new Set(statuses)).toEqual(new Set([200]));
+  const failed = proxy.series("outbound_http_route_backend_response_statuses_total", 'error="FAIL_FAST"');
+  expect(failed[0]).toMatch(/ [1-8]$/);
+});
