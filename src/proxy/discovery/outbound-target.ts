@@ -21,7 +21,7 @@ import { defaultBudget, RetryBudget } from "../route/retry-budget.ts";
 import { Shares } from "../route/shares.ts";
 import { routeByServerName, type NamedRoute } from "../route/server-name.ts";
 import { matchesEverything, RouteFinder, type RouteMatchers } from "../route/match.ts";
-import { LazyCounter, type Family } from "#lib/metrics/registry.ts";
+import { LazyCounter, type Family, type Labels } from "#lib/metrics/registry.ts";
 import type { DetectCells } from "../detect/detection.ts";
 import type { DetectMetrics } from "../telemetry/detect-metrics.ts";
 import { resourceLabels, type ResourceRef } from "../telemetry/labels.ts";
@@ -69,9 +69,11 @@ class ForwardRoute implements HttpRoute {
   readonly unrouted: HttpCells;
   readonly requests: RouteCells;
   readonly extras: RouteExtras | null;
+  readonly labels: Labels;
   private readonly backend: Backend;
 
-  constructor(backend: Backend, requests: RouteCells, extras: RouteExtras | null) {
+  constructor(backend: Backend, requests: RouteCells, extras: RouteExtras | null, labels: Labels) {
+    this.labels = labels;
     this.backend = backend;
     this.requests = requests;
     this.extras = extras;
@@ -258,7 +260,11 @@ export class LiveTarget implements OutboundTarget {
     const named = backend.ref ?? (plan.kind === "balancer" ? plan.ref : parent);
     const requests = options.routes.cells({ parent, route: planned.ref, backend: named }, grpc);
     const extras = this.extras(planned, backend, live, grpc);
-    if (plan.kind !== "refuse") return new ForwardRoute(this.acquire(plan), requests, extras);
+    if (plan.kind !== "refuse") {
+      const { group, kind, namespace, name } = planned.ref;
+      const labels = { route_group: group, route_kind: kind, route_namespace: namespace, route_name: name };
+      return new ForwardRoute(this.acquire(plan), requests, extras, { ...labels, ...planned.profile?.labels });
+    }
     const { cause, message } = plan;
     return { kind: "refuse", cause, message, status: null, unrouted: options.unrouted, requests, extras };
   }
@@ -266,7 +272,7 @@ export class LiveTarget implements OutboundTarget {
   private mirror(plan: BackendPlan, route: ResourceRef, grpc: boolean): HttpRoute {
     const { parent, options } = this;
     const backend = plan.kind === "balancer" ? plan.ref : parent;
-    return new ForwardRoute(this.acquire(plan), options.routes.cells({ parent, route, backend }, grpc), null);
+    return new ForwardRoute(this.acquire(plan), options.routes.cells({ parent, route, backend }, grpc), null, {});
   }
 
   /** Null when the rule and the backend want nothing but that requests go there. */

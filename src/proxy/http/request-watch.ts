@@ -21,8 +21,11 @@ export interface RequestSource {
 export interface RequestWatch {
   /** What is sent on instead of the head that came. */
   readonly head: RequestHead;
-  /** It goes to this address; again for each try. Labels: what is known of the endpoint, and of TLS with it. */
-  sending(addr: SocketAddr, labels: Labels): void;
+  /**
+   * It is to go to this address; again for each try. `labels`: what is known of the endpoint, and of TLS with it; `route`: of
+   * the route, as metrics have it, and what a ServiceProfile says of it.
+   */
+  sending(addr: SocketAddr, labels: Labels, route: Labels): void;
   responded(head: ResponseHead): void;
   /** Bytes of the response's body that passed. */
   responseBody(bytes: number): void;
@@ -88,8 +91,8 @@ class WatchOfSeveral implements RequestWatch {
     this.watches = watches;
   }
 
-  sending(addr: SocketAddr, labels: Labels): void {
-    for (const watch of this.watches) watch.sending(addr, labels);
+  sending(addr: SocketAddr, labels: Labels, route: Labels): void {
+    for (const watch of this.watches) watch.sending(addr, labels, route);
   }
 
   responded(head: ResponseHead): void {

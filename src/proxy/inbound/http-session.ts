@@ -56,6 +56,7 @@ export class InboundHttpSession implements RequestHandler {
     this.error = null;
     this.respondedAt = 0;
     verdict.requests?.started();
+    this.watch?.sending(this.facts.target, nothing, verdict.route ?? nothing);
     verdict.http.requestStarted();
     if (verdict.kind !== "allow") {
       this.fail(connection, verdict.kind, refusals[verdict.kind]);
@@ -155,6 +156,8 @@ export class InboundHttpSession implements RequestHandler {
     connection.answer(this.shared.options.errors.respond({ cause, message, grpc, meshed, ...(status && { status }) }));
   }
 }
+
+const nothing = {};
 
 const refusals = {
   unauthorized: "The client is not authorized",

@@ -1,5 +1,6 @@
 /** What the inbound stack needs from policy and telemetry. */
 import type { Identity } from "#model/identity.ts";
+import type { Labels } from "#lib/metrics/registry.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
 import type { DetectCells } from "../detect/detection.ts";
@@ -96,6 +97,8 @@ export interface RequestVerdict {
   readonly http: HttpCells;
   /** Counts by route; null: the request has none. */
   readonly requests: InboundRouteCells | null;
+  /** Of the route; absent: the request has none. */
+  readonly route?: Labels;
   /** Null: nothing. */
   readonly filters: RequestFilters | null;
 }

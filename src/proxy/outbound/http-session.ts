@@ -306,7 +306,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     this.endpoint = endpoint;
     this.cells = route.cells(endpoint);
     this.sentAt = this.shared.options.clock.now();
-    if (this.watch !== null) this.tellWhere(this.watch, endpoint);
+    if (this.watch !== null) this.tellWhere(this.watch, endpoint, route);
     const { connection } = this;
     if (connection === null) return;
     connection.authority = endpoint.authorityOverride;
@@ -319,9 +319,9 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     else this.guard.send(pool, connection);
   }
 
-  private tellWhere(watch: RequestWatch, { addr, tls, info }: Endpoint): void {
+  private tellWhere(watch: RequestWatch, { addr, tls, info }: Endpoint, route: HttpRoute): void {
     const labels = clientTlsLabels(tls, this.shared.options.credentials !== null);
-    watch.sending(addr, { ...info?.labels, ...labels });
+    watch.sending(addr, { ...info?.labels, ...labels }, route.labels ?? {});
   }
 
   /** A request that may become a tunnel stays one of HTTP/1. */

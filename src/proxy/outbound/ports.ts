@@ -1,5 +1,6 @@
 /** What the outbound stack needs from discovery, balancing and telemetry. */
 import type { Identity } from "#model/identity.ts";
+import type { Labels } from "#lib/metrics/registry.ts";
 import type { MeshError } from "#lib/errors.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import type { RequestHead } from "#wire/http1/head.ts";
@@ -79,6 +80,8 @@ export interface HttpRoute {
   readonly unrouted: HttpCells;
   /** Counts requests by route and backend. */
   readonly requests: RouteCells;
+  /** Of the route, for those who look into requests. Default: none. */
+  readonly labels?: Labels;
   /** Null for nearly every route: it only chooses a backend. */
   readonly extras: RouteExtras | null;
 }

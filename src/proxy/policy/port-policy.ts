@@ -318,19 +318,20 @@ export class LivePortPolicy implements PortPolicy {
       };
     }
     const labels = { ...state.labels, ...originLabels("route", route?.origin ?? builtInRoute) };
-    const requests = this.requestsOf(route?.origin ?? builtInRoute);
+    const origin = route?.origin ?? builtInRoute;
+    const told = { requests: this.requestsOf(origin), route: originLabels("route", origin) };
     const authorization =
       this.permit(state.client, policy.authorizations) ??
       (route === null ? null : this.permit(state.client, route.authorizations));
     if (authorization === null) {
       const http = metrics.http.cells({ ...labels, direction: "inbound" });
       const counted = new CountedCells(http, new LazyCounter(metrics.httpDeny, labels));
-      return { kind: "unauthorized", http: counted, requests, filters: null };
+      return { kind: "unauthorized", http: counted, ...told, filters: null };
     }
     const all = { ...labels, ...originLabels("authz", authorization.origin) };
     const http = metrics.http.cells({ ...all, direction: "inbound" });
     const counted = new CountedCells(http, new LazyCounter(metrics.httpAllow, all));
-    return { kind: "allow", http: counted, requests, filters: this.filtersOf(route?.filters ?? null) };
+    return { kind: "allow", http: counted, ...told, filters: this.filtersOf(route?.filters ?? null) };
   }
 
   /** Clients share them: who asks is none of their labels. */

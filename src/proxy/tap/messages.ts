@@ -18,6 +18,7 @@ export interface TapPlaces {
   readonly sourceLabels: Labels;
   readonly destination: SocketAddr;
   readonly destinationLabels: Labels;
+  readonly routeLabels: Labels;
 }
 
 export interface TapId {
@@ -27,13 +28,14 @@ export interface TapId {
 
 const registered: Readonly<Record<string, number>> = HttpMethod_Registered;
 
-function places({ direction, source, sourceLabels, destination, destinationLabels }: TapPlaces): TapEventInit {
+function places(where: TapPlaces): TapEventInit {
+  const { direction, source, sourceLabels, destination, destinationLabels, routeLabels } = where;
   return {
     ...optional("source", tcpAddress(source)),
     ...optional("destination", tcpAddress(destination)),
     sourceMeta: { labels: { ...sourceLabels } },
     destinationMeta: { labels: { ...destinationLabels } },
-    routeMeta: { labels: {} },
+    routeMeta: { labels: { ...routeLabels } },
     proxyDirection: direction === "inbound" ? TapEvent_ProxyDirection.INBOUND : TapEvent_ProxyDirection.OUTBOUND,
   };
 }

@@ -22,6 +22,8 @@ function setUp() {
   const registry = new Registry({ clock });
   const watchers = new RequestWatchers();
   const tap = new Tap(watchers, registry, clock);
+  const all: Array<{ events: TapEventInit[] }> = [];
+  const seen = (): number => all.reduce((sum, { events }) => sum + events.length, 0);
   const observe = (limit: number) => {
     const seen = { events: [] as TapEventInit[], ended: false, queued: 0, stop: () => {} };
     const output = {
@@ -33,10 +35,17 @@ function setUp() {
         seen.ended = true;
       },
     };
+    all.push(seen);
     seen.stop = tap.observe(create(ObserveRequestSchema, { limit }), output);
     return seen;
   };
-  const begin = () => watchers.current?.begin(head, source) ?? null;
+  /** Null: nobody is shown it. */
+  const begin = () => {
+    const watch = watchers.current?.begin(head, source) ?? null;
+    const before = seen();
+    watch?.sending(source.target, {}, {});
+    return seen() > before ? watch : null;
+  };
   return { clock, registry, watchers, tap, observe, begin };
 }
 

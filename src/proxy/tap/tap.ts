@@ -133,10 +133,8 @@ export class Tap implements RequestWatcher {
   }
 
   begin(head: RequestHead, source: RequestSource): RequestWatch | null {
-    const watch = new TappedExchange(this, head, source);
-    // Where an outbound request goes is known later, and may be part of what is asked for.
-    if (source.direction === "outbound") return watch;
-    return watch.judge(source.target, {}) ? watch : null;
+    // Where it goes is known later, and may be part of what is asked for.
+    return new TappedExchange(this, head, source);
   }
 
   // --- for the exchange
@@ -182,8 +180,8 @@ class TappedExchange implements RequestWatch {
     this.startedAt = tap.clock.now();
   }
 
-  /** Whether anybody is shown it; then they are told that it began. */
-  judge(destination: SocketAddr, destinationLabels: Labels): boolean {
+  /** Finds who is shown it, and tells them that it began. */
+  private judge(destination: SocketAddr, destinationLabels: Labels, routeLabels: Labels): void {
     const { head, source } = this;
     const { direction, client, labels } = source;
     const question = head.path.indexOf("?");
@@ -191,21 +189,20 @@ class TappedExchange implements RequestWatch {
       source: client,
       destination,
       destinationLabels,
-      routeLabels: {},
+      routeLabels,
       method: head.method,
       scheme: "http",
       authority: head.authority,
       path: question < 0 ? head.path : head.path.slice(0, question),
     };
-    this.places = { direction, source: client, sourceLabels: labels, destination, destinationLabels };
+    this.places = { direction, source: client, sourceLabels: labels, destination, destinationLabels, routeLabels };
     this.shown = this.tap.interested((match) => match(request));
     for (const { observer, id } of this.shown) observer.send(requestInit(this.places, id, head, observer.extract));
-    return this.shown.length > 0;
   }
 
-  sending(addr: SocketAddr, labels: Labels): void {
+  sending(addr: SocketAddr, labels: Labels, route: Labels): void {
     // Further tries are of the same request.
-    if (this.places === null) this.judge(addr, labels);
+    if (this.places === null) this.judge(addr, labels, route);
   }
 
   responded(head: ResponseHead): void {

@@ -122,6 +122,7 @@ describe("Tap", () => {
     expect(init?.proxyDirection).toBe(1);
     expect(init?.sourceMeta?.labels).toEqual({ tls: "true", client_id: clientId });
     expect(init?.destination?.port).toBe(target.port);
+    expect(init?.routeMeta?.labels).toEqual({ route_group: "", route_kind: "default", route_name: "default" });
     expect(http(init)?.value).toMatchObject({
       authority: new URL(client.outboundUrl).host,
       path: "/a?b=1",

@@ -152,7 +152,7 @@ class TracedExchange implements RequestWatch {
     this.head = changeRequest(head, { headers: [changes], path: null, authority: null, known: new WeakMap() });
   }
 
-  sending(addr: SocketAddr, labels: Labels): void {
+  sending(addr: SocketAddr, labels: Labels, _route: Labels): void {
     this.server = addr;
     this.serverLabels = labels;
   }
