@@ -324,8 +324,9 @@ function readTap(env: Env, withIdentity: boolean): TapConfig | null {
 
 function readTracing(env: Env, withIdentity: boolean): TracingConfig | null {
   const protocol = env.text("TRACE_PROTOCOL", "opentelemetry");
-  const paths = [env.text("TRACE_ATTRIBUTES_PATH", ""), env.text("TRACE_ANNOTATIONS_PATH", "")];
-  const lines = env.text("TRACE_EXTRA_ATTRIBUTES", "").split(/[\n,]/);
+  const labelsFile = env.text("TRACE_ATTRIBUTES_PATH", "");
+  const annotationsFile = env.text("TRACE_ANNOTATIONS_PATH", "");
+  const lines = env.text("TRACE_EXTRA_ATTRIBUTES", "").split("\n");
   const ratio = env.text("TRACE_START_RATIO", "0");
   const startRatio = Number(ratio);
   if (!(startRatio >= 0 && startRatio <= 1))
@@ -339,7 +340,7 @@ function readTracing(env: Env, withIdentity: boolean): TracingConfig | null {
     const at = line.indexOf("=");
     return at < 1 ? [] : [[line.slice(0, at).trim(), line.slice(at + 1).trim()]];
   });
-  return { collector, serviceName, attributes, attributeFiles: paths.filter((path) => path !== ""), startRatio };
+  return { collector, serviceName, attributes, labelsFile, annotationsFile, startRatio };
 }
 
 function readControl(env: Env, withIdentity: boolean): ControlConfig {

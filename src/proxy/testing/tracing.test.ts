@@ -130,11 +130,13 @@ describe("A trace", () => {
     const dir = mkdtempSync(join(tmpdir(), "linkerd-trace-"));
     closing.push(() => rmSync(dir, { recursive: true, force: true }));
     writeFileSync(join(dir, "labels"), 'app="web"\n');
+    writeFileSync(join(dir, "annotations"), 'secret="x"\nresource.opentelemetry.io/team="blue"\n');
     const t = collector();
     const { client } = await pair({
       TRACE_COLLECTOR_SVC_ADDR: t.addr,
       TRACE_SERVICE_NAME: "my-proxy",
       TRACE_ATTRIBUTES_PATH: join(dir, "labels"),
+      TRACE_ANNOTATIONS_PATH: join(dir, "annotations"),
       TRACE_EXTRA_ATTRIBUTES: "k8s.pod.name=web-1\nk8s.namespace=ns",
     });
     const headers = { traceparent: `00-${trace}-${parent}-01`, tracestate: "a=b", "user-agent": "me" };
@@ -166,6 +168,7 @@ describe("A trace", () => {
       "k8s.pod.name": "web-1",
       "k8s.namespace": "ns",
       app: "web",
+      team: "blue",
     });
   });
 

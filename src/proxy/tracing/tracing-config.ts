@@ -11,8 +11,9 @@ export interface TracingConfig {
   readonly serviceName: string;
   /** Of the process that spans come from, besides those in the files. */
   readonly attributes: ReadonlyArray<readonly [string, string]>;
-  /** Files of key="value" lines, as the downward API writes them: labels and annotations of the pod. */
-  readonly attributeFiles: readonly string[];
+  /** Files of key="value" lines, as the downward API writes them; "": none. Of annotations only those for telemetry count. */
+  readonly labelsFile: string;
+  readonly annotationsFile: string;
   /** Of requests that come without a trace, the share for which one begins here. 0, the default: none. */
   readonly startRatio: number;
 }

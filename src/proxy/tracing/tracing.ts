@@ -2,7 +2,6 @@
  * Spans of requests, for a collector: of those whose trace says that it is wanted, and, when told so, of a share of those
  * that come without a trace. Loaded only where a collector is configured.
  */
-import { readFileSync } from "node:fs";
 import type { Clock } from "#lib/clock.ts";
 import { asMeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
@@ -11,6 +10,7 @@ import type { Resolver } from "#lib/net/resolve.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import type { ClientTls } from "#lib/net/tls.ts";
 import type { Random } from "#lib/random.ts";
+import { readSmallFile } from "#lib/small-files.ts";
 import { version } from "#lib/version.ts";
 import { RpcClient } from "#rpc/client.ts";
 import { Span_SpanKind, Span_Status_StatusCode, TraceService } from "#rpc/gen/otlp_trace_pb.ts";
@@ -53,11 +53,10 @@ export const startTracing: StartTracing = (config, options) => {
   const client = new RpcClient({ connect: connection.connect, authority, clock, idleTimeout: 60_000 });
   const exporter = new SpanExporter({
     send: (request) => client.unary(TraceService.method.export, request, { timeout: exportTimeout }),
-    resource: [
-      ["service.name", serviceName],
-      ...config.attributes,
-      ...readAttributes(config.attributeFiles, log),
-    ].slice(0, maxAttributes) as Array<[string, string]>,
+    resource: [["service.name", serviceName], ...config.attributes, ...readAttributes(config, log)].slice(
+      0,
+      maxAttributes,
+    ) as Array<[string, string]>,
     version,
     registry,
     clock,
@@ -72,17 +71,25 @@ export const startTracing: StartTracing = (config, options) => {
   };
 };
 
-/** The lines key="value" of the files that are there. */
-function readAttributes(files: readonly string[], log: Log): Array<[string, string]> {
-  return files.flatMap((file) => {
-    try {
-      return parseAttributes(readFileSync(file, "utf8"));
-    } catch (error) {
-      log.warn("Attributes of spans can't be read", { file }, asMeshError(error, "Reading attributes"));
-      return [];
-    }
+function readAttributes({ labelsFile, annotationsFile }: TracingConfig, log: Log): Array<[string, string]> {
+  const annotations = readLines(annotationsFile, log).flatMap(([key, value]): Array<[string, string]> => {
+    return key.startsWith(annotationPrefix) ? [[key.slice(annotationPrefix.length), value]] : [];
   });
+  return [...readLines(labelsFile, log), ...annotations];
 }
+
+function readLines(file: string, log: Log): Array<[string, string]> {
+  if (file === "") return [];
+  try {
+    return parseAttributes(Buffer.from(readSmallFile(file)).toString("utf8"));
+  } catch (error) {
+    log.warn("Attributes of spans can't be read", { file }, asMeshError(error, "Reading attributes"));
+    return [];
+  }
+}
+
+/** Annotations for telemetry begin so; what follows is the attribute's name. Others may hold anything. */
+const annotationPrefix = "resource.opentelemetry.io/";
 
 /** What the downward API writes (https://kubernetes.io/docs/concepts/workloads/pods/downward-api/). */
 export function parseAttributes(text: string): Array<[string, string]> {
