@@ -9,13 +9,13 @@ export function serverOfPort(index: ClusterIndex, pod: PortOwner, port: number, 
   const kind = pod.external === undefined ? "pods" : "external-workloads";
   for (const server of index.policy.serversIn(pod.namespace, track)) {
     if (server.selects !== kind || !matchesLabels(server.selector, pod.labels)) continue;
-    if (isMeant(server.port, pod, port)) return server;
+    if (isPortMeant(server.port, pod, port)) return server;
   }
   return null;
 }
 
-/** A name is meant wherever it stands: a port that was overlooked would have the default policy. */
-function isMeant(wanted: number | string, pod: PortOwner, port: number): boolean {
+/** Whether a Server for the port `wanted` is about `port`. A name is meant wherever it stands: a port that was overlooked would have the default policy. */
+export function isPortMeant(wanted: number | string, pod: PortOwner, port: number): boolean {
   if (typeof wanted === "number") return wanted === port;
   if (pod.namedPorts[wanted] === port) return true;
   return pod.moreNamedPorts.some((more) => more.name === wanted && more.port === port);
