@@ -71,8 +71,17 @@ export class P2cBalancer implements Balancer {
   /** `key`: of a request that belongs to others, by {@link affinity}. */
   pick(key: number = noKey): BalancedEndpoint | null {
     const { usable } = this;
-    if (usable.length < 2) return usable[0] ?? null;
-    return this.simple && key === noKey ? this.lesser(usable, this.options.clock.now()) : this.choose(key);
+    const count = usable.length;
+    if (count < 2) return usable[0] ?? null;
+    if (!this.simple || key !== noKey) return this.choose(key);
+    // As `lesser`, written out: two calls cost 20 ns of 130.
+    const first = (this.options.random.next() * count) | 0;
+    let second = (this.options.random.next() * (count - 1)) | 0;
+    if (second >= first) second++;
+    const a = usable[first] as BalancedEndpoint;
+    const b = usable[second] as BalancedEndpoint;
+    const now = this.options.clock.now();
+    return a.cost(now) <= b.cost(now) ? a : b;
   }
 
   private lesser(among: readonly BalancedEndpoint[], now: number): BalancedEndpoint {

@@ -9,7 +9,7 @@ import type { Endpoint, EndpointConnections, EndpointTls, Outcome } from "../out
 import { Accrual } from "./accrual.ts";
 import { hashOf } from "./affinity.ts";
 import type { Balancing, Bias } from "./balancing.ts";
-import { PeakEwma } from "./ewma.ts";
+import { BiasedEwma, PeakEwma } from "./ewma.ts";
 
 /** What discovery says about an address. */
 export interface EndpointInfo {
@@ -83,7 +83,6 @@ export class BalancedEndpoint implements Endpoint {
   private readonly penalty: Backoff | null;
   private readonly slowStart: number;
   private readonly bias: Bias | null;
-  private biased: PeakEwma | null = null;
   private readonly mayEject: () => boolean;
   /** What the last answer asked for, ms. */
   private wanted = 0;
@@ -110,7 +109,8 @@ export class BalancedEndpoint implements Endpoint {
     this.transport = transport;
     this.clock = context.clock;
     const { accrual, bias, rtt, decay, slowStart } = context.balancing;
-    this.load = new PeakEwma(context.clock.now(), rtt, decay);
+    const now = context.clock.now();
+    this.load = bias === null ? new PeakEwma(now, rtt, decay) : new BiasedEwma(now, rtt, decay, bias.decay);
     this.weighed = Math.max(1, info.weight) / defaultWeight;
     this.perWeight = 1 / this.weighed;
     this.seed = hashOf(`${info.addr.ip}:${info.addr.port}`);
@@ -136,17 +136,7 @@ export class BalancedEndpoint implements Endpoint {
 
   /** What P2C compares: expected wait, in ms times requests. */
   cost(now: number): number {
-    const { biased } = this;
-    const load = this.load.at(now);
-    const wait = biased === null ? load : this.penalized(biased, load, now);
-    return wait * (this.inFlight * this.perWeight + 1);
-  }
-
-  private penalized(biased: PeakEwma, load: number, now: number): number {
-    const penalty = biased.at(now);
-    if (penalty > load) return penalty;
-    this.biased = null;
-    return load;
+    return this.load.at(now) * (this.inFlight * this.perWeight + 1);
   }
 
   /** Of what it would get otherwise, 0–1. */
@@ -171,12 +161,10 @@ export class BalancedEndpoint implements Endpoint {
   /** Before `judged`. `discouraging`: it fails, or asks for fewer requests; `wanted`: the pause that it asks for, ms, or 0. */
   hinted(discouraging: boolean, wanted: number): void {
     this.wanted = discouraging ? wanted : 0;
-    const { bias } = this;
-    if (bias === null || !discouraging) return;
-    const now = this.clock.now();
+    const { bias, load } = this;
+    if (bias === null || !discouraging || !(load instanceof BiasedEwma)) return;
     const penalty = Math.min(Math.max(bias.penalty, wanted), Math.max(bias.penalty, bias.maxRetryAfter));
-    if (this.biased === null) this.biased = new PeakEwma(now, penalty, bias.decay);
-    else this.biased.raise(penalty, now);
+    load.penalize(penalty, this.clock.now());
   }
 
   judged(outcome: Outcome): void {

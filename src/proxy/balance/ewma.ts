@@ -25,7 +25,7 @@ export class PeakEwma {
 
   /** Takes one measurement, ms. */
   add(rtt: number, now: number): void {
-    const past = this.at(now);
+    const past = this.measured(now);
     if (rtt >= past) {
       this.estimate = rtt;
     } else {
@@ -36,15 +36,46 @@ export class PeakEwma {
     this.updatedAt = now;
   }
 
-  /** Jumps up, never down. */
-  raise(to: number, now: number): void {
-    this.estimate = Math.max(this.at(now), to);
-    this.updatedAt = now;
-  }
-
   /** The estimate at a time, ms. */
   at(now: number): number {
     const decayed = this.estimate * Math.exp((this.updatedAt - now) / this.decay);
     return decayed > floorRtt ? decayed : floorRtt;
+  }
+
+  /** The same for those whose `at` says more; `at` itself has it written out. */
+  protected measured(now: number): number {
+    const decayed = this.estimate * Math.exp((this.updatedAt - now) / this.decay);
+    return decayed > floorRtt ? decayed : floorRtt;
+  }
+}
+
+/** The same with penalties, which have a decay of their own and that no measurement takes back. */
+export class BiasedEwma extends PeakEwma {
+  private penalty = 0;
+  private penalizedAt = 0;
+  private readonly forget: number;
+
+  constructor(now: number, initial: number, decay: number, forget: number) {
+    super(now, initial, decay);
+    this.forget = forget;
+  }
+
+  /** Counts as so slow, ms, from now on; a longer penalty stays. */
+  penalize(penalty: number, now: number): void {
+    this.penalty = Math.max(penalty, this.left(now));
+    this.penalizedAt = now;
+  }
+
+  override at(now: number): number {
+    const measured = this.measured(now);
+    if (this.penalty === 0) return measured;
+    const left = this.left(now);
+    if (left > measured) return left;
+    this.penalty = 0;
+    return measured;
+  }
+
+  private left(now: number): number {
+    return this.penalty * Math.exp((this.penalizedAt - now) / this.forget);
   }
 }
