@@ -83,6 +83,12 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import("./commands/diagnostics.ts"),
   },
   {
+    name: "explain",
+    summary: "Explain what policy and routes make of a request, and why",
+    group: "Look into the mesh",
+    load: () => import("./commands/explain.ts"),
+  },
+  {
     name: "identity",
     summary: "Print the certificates of proxies",
     group: "Look into the mesh",
