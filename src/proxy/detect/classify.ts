@@ -42,27 +42,49 @@ export function classify(bytes: Buffer, tls: boolean): Detected | null {
   return classifyHttp1(bytes);
 }
 
+/** What some server takes for a request target: no white space, nothing that controls. More than the grammar has. */
+const lenientTarget = /^[^\0-\x20\x7f]+/;
+/** An HTTP/1 version and the line's end, with spaces before it as some servers let pass. */
+const versionEnd = /^HTTP\/1\.[0-9]{1,3} {0,8}[\r\n]/;
+/** A beginning of that. */
+const versionBegun = /^(?:H|HT|HTT|HTTP|HTTP\/|HTTP\/1|HTTP\/1\.|HTTP\/1\.[0-9]{1,3} {0,8})?$/;
+/** Longest that can match either. */
+const longestVersion = 20;
+/** Line ends that servers skip before a request (RFC 9112 §2.2 has one), and spaces between its parts: this many at most. */
+const mostSkipped = 8;
+
+/**
+ * A request line that the grammar refuses and some server does not is HTTP/1 all the same: it gets 400. Passed on as opaque bytes
+ * it would be a request that no policy and no metric sees.
+ */
 function classifyHttp1(bytes: Buffer): Detected | null {
-  // One empty line before the request line is allowed (RFC 9112 §2.2).
   let at = 0;
-  if (bytes[0] === 13) {
-    if (bytes.length === 1) return null;
-    if (bytes[1] !== 10) return opaque;
-    at = 2;
-  }
+  while (at < bytes.length && at < mostSkipped && (bytes[at] === 13 || bytes[at] === 10)) at++;
   const start = at;
   while (at < bytes.length && isTokenChar[bytes[at] ?? 0] === 1) at++;
   if (at - start > longestMethod) return opaque;
   if (at === bytes.length) return null;
   if (bytes[at] !== 32 || at === start) return opaque;
-  const targetStart = ++at;
+  at = afterSpaces(bytes, at);
+  if (at === bytes.length) return null;
+  const targetStart = at;
   while (at < bytes.length && isTargetChar[bytes[at] ?? 0] === 1) at++;
-  if (at === bytes.length) return at > plausibleLine ? http1 : null;
+  // Only what the grammar has is taken for a request line before its end came.
+  if (at > plausibleLine && at === bytes.length) return http1;
+  if (at < bytes.length && bytes[at] !== 32) {
+    at = targetStart + (lenientTarget.exec(bytes.toString("latin1", targetStart, plausibleLine * 4))?.[0].length ?? 0);
+  }
+  if (at === bytes.length) return at > plausibleLine ? opaque : null;
   if (bytes[at] !== 32 || at === targetStart) return opaque;
-  at++;
-  const version = bytes.toString("latin1", at, at + 9);
-  if (/^HTTP\/1\.[0-9]\r$/.test(version)) return http1;
-  return version.length < 9 && "HTTP/1.".startsWith(version.slice(0, 7)) && /^(?:.{0,7}|.{7}[0-9]\r?)$/s.test(version)
-    ? null
-    : opaque;
+  at = afterSpaces(bytes, at);
+  const version = bytes.toString("latin1", at, at + longestVersion);
+  if (versionEnd.test(version)) return http1;
+  return versionBegun.test(version) ? null : opaque;
+}
+
+/** Behind the spaces that begin at `at`, as far as there may be any. */
+function afterSpaces(bytes: Buffer, at: number): number {
+  let end = at;
+  while (end < bytes.length && end - at < mostSkipped && bytes[end] === 32) end++;
+  return end;
 }

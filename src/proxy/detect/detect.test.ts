@@ -31,6 +31,17 @@ describe("byte by byte, a connection is", () => {
     ["\0\0\0\x08", "opaque", 1],
     [" GET / HTTP/1.1\r\n", "opaque", 1],
     ["GET / HTTP/1.1", "undecided", 14],
+    // What the grammar refuses and some server takes: it must not pass unseen.
+    ["GET /a#b HTTP/1.1\r\n", "http1", 18],
+    ["GET /\xe9 HTTP/1.1\r\n", "http1", 16],
+    ["GET  /  HTTP/1.1\r\n", "http1", 17],
+    ["GET / HTTP/1.1  \r\n", "http1", 17],
+    ["GET / HTTP/1.10\r\n", "http1", 16],
+    ["GET / HTTP/1.1\nHost: a\n\n", "http1", 15],
+    ["\n\r\n\nGET / HTTP/1.1\r\n", "http1", 19],
+    ["\r\n\r\n\0\r\nQUIT\n", "opaque", 5],
+    ["GET a#\0", "opaque", 7],
+    ["GET \x01", "opaque", 5],
     ["averyveryverylongfirstword", "opaque", 25],
   ];
   for (const [text, kind, after] of cases) {
@@ -40,6 +51,9 @@ describe("byte by byte, a connection is", () => {
   }
   test("a long request line: HTTP/1 after a kilobyte", () => {
     expect(decide(Buffer.from(`GET /${"x".repeat(3000)}`))).toEqual(["http1", 1025]);
+  });
+  test("a long first line that the grammar refuses: opaque, so that nobody waits for its end", () => {
+    expect(decide(Buffer.from(`GET #${"x".repeat(3000)}`))).toEqual(["opaque", 1025]);
   });
   test("a ClientHello: TLS at its last byte, opaque where TLS is not looked for", () => {
     const bytes = clientHello({ serverName: "a.b" });
