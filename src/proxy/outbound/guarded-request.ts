@@ -302,10 +302,12 @@ export class GuardedRequest implements UpstreamPool, Upstream {
     if (this.context.clock.now() + wanted >= this.deadline) return false;
     if (!this.context.budget.withdraw()) {
       retries?.overBudget();
+      this.extras.profile?.retryable(false);
       return false;
     }
     this.tries++;
     retries?.requested();
+    this.extras.profile?.retryable(true);
     return true;
   }
 

@@ -116,6 +116,8 @@ export interface RouteExtras {
 export interface ProfileCells {
   readonly effective: HttpCells;
   readonly actual: HttpCells;
+  /** A response that asks for a retry: there is one, or there is no budget for it. */
+  retryable(withinBudget: boolean): void;
 }
 
 /** Cells of the retries of one route. */

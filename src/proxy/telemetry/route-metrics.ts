@@ -82,6 +82,7 @@ export class RouteMetrics {
   private readonly grpc: Families;
   private readonly opens: Readonly<Record<"tcp" | "tls", Family>>;
   private readonly closes: Readonly<Record<"tcp" | "tls", Family>>;
+  private readonly retryable: Family;
   private readonly effective: HttpMetrics;
   private readonly actual: HttpMetrics;
   private readonly injected: Family;
@@ -100,6 +101,7 @@ export class RouteMetrics {
     const [opened, closed] = ["Connections that a route took", "Connections of a route that ended"] as const;
     this.opens = { tcp: connections("open", "tcp", opened), tls: connections("open", "tls", opened) };
     this.closes = { tcp: connections("close", "tcp", closed), tls: connections("close", "tls", closed) };
+    this.retryable = registry.counter("route_retryable_total", "Total count of retryable HTTP responses");
     this.effective = new HttpMetrics(registry, "route_");
     this.actual = new HttpMetrics(registry, "route_actual_");
   }
@@ -132,7 +134,13 @@ export class RouteMetrics {
   profile(dst: string, labels: Labels): ProfileCells {
     const all: Record<string, string> = { direction: "outbound", dst };
     for (const [name, value] of Object.entries(labels)) all[`rt_${name}`] = value;
-    return { effective: this.effective.cells(all), actual: this.actual.cells(all) };
+    const within = new LazyCounter(this.retryable, all);
+    const beyond = new LazyCounter(this.retryable, { ...all, skipped: "no_budget" });
+    return {
+      effective: this.effective.cells(all),
+      actual: this.actual.cells(all),
+      retryable: (withinBudget) => (withinBudget ? within : beyond).count(),
+    };
   }
 
   /** Counts the faults of one route. */

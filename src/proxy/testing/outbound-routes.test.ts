@@ -607,6 +607,7 @@ test("a ServiceProfile's routes have timeouts, and retries within its budget", a
   const labels = [`dst="${name}:80"`, 'rt_route="again"'];
   expect(proxy.series("route_request_total", ...labels)[0]).toEndWith(" 3");
   expect(proxy.series("route_actual_request_total", ...labels)[0]).toEndWith(" 5");
+  expect(proxy.series("route_retryable_total", ...labels)[0]).toEndWith(" 2");
   expect(proxy.series("route_response_total", ...labels, 'classification="success"')[0]).toEndWith(" 2");
 });
 
