@@ -55,6 +55,7 @@ import type {
 } from "../policy/outbound/parent-routes.ts";
 import type { FailureAccrual, Retries, Timeouts } from "../policy/outbound/traffic-annotations.ts";
 import { balancer, forwardTo } from "./backend-message.ts";
+import { faultMessage } from "./fault-message.ts";
 import { defaultMetadata, resourceMetadata } from "./destination-message.ts";
 import { filterKind, grpcMatchMessage, hostMessage, httpMatchMessage } from "./route-message.ts";
 
@@ -77,6 +78,7 @@ export function httpRouteMessage({ origin, hosts, rules }: OutboundRoute<HttpMat
         timeouts: timeoutsMessage(rule.timeouts),
         ...httpRetry(rule.retries),
         allowL5dRequestHeaders: rule.overridable ?? false,
+        faults: (rule.faults ?? []).map(faultMessage),
       }),
     ),
   });
@@ -94,6 +96,7 @@ export function grpcRouteMessage({ origin, hosts, rules }: OutboundRoute<GrpcMat
         timeouts: timeoutsMessage(rule.timeouts),
         ...grpcRetry(rule.retries),
         allowL5dRequestHeaders: rule.overridable ?? false,
+        faults: (rule.faults ?? []).map(faultMessage),
       }),
     ),
   });

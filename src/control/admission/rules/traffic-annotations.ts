@@ -10,6 +10,7 @@ import {
   readHttpStatuses,
   readWhole,
 } from "../../policy/outbound/annotation-values.ts";
+import { faultReaders } from "../../policy/outbound/fault-annotations.ts";
 import {
   consecutivePrefix,
   failureAccrualOf,
@@ -38,7 +39,7 @@ const decimal =
   (text) =>
     readDecimal(text, max);
 
-const retriesAndTimeouts: Readonly<Record<string, Reader>> = {
+const ofRoutes: Readonly<Record<string, Reader>> = {
   "retry.linkerd.io/http": readHttpStatuses,
   "retry.linkerd.io/grpc": readGrpcStatuses,
   "retry.linkerd.io/limit": whole(limits.retries),
@@ -46,6 +47,7 @@ const retriesAndTimeouts: Readonly<Record<string, Reader>> = {
   "timeout.linkerd.io/request": readDuration,
   "timeout.linkerd.io/response": readDuration,
   "timeout.linkerd.io/idle": readDuration,
+  ...faultReaders,
 };
 
 const balancing: Readonly<Record<string, Reader>> = {
@@ -74,20 +76,20 @@ function wrongIn(readers: Readonly<Record<string, Reader>>, key: string, text: s
   return found !== undefined && "wrong" in found ? found.wrong : null;
 }
 
-const prefix = /^(retry|timeout|balancer|balancer\.alpha)\.linkerd\.io\//;
+const prefix = /^(retry|timeout|fault|balancer|balancer\.alpha)\.linkerd\.io\//;
 
 /** A malformed value here makes a route do something else than was written: it is refused. */
 export function checkRouteAnnotations(metadata: Field): void {
   for (const { key, text, field } of texts(metadata)) {
-    const wrong = wrongIn(retriesAndTimeouts, key, text);
+    const wrong = wrongIn(ofRoutes, key, text);
     if (wrong !== null) field.problem(`"${text}" ${wrong}`);
-    else if (prefix.test(key) && !Object.hasOwn(retriesAndTimeouts, key)) field.warning("has no effect on a route");
+    else if (prefix.test(key) && !Object.hasOwn(ofRoutes, key)) field.warning("has no effect on a route");
   }
 }
 
 /** Services belong to others too: what is malformed is said, never refused. Such a value counts as not set. */
 export function warnOfServiceAnnotations(metadata: Field): void {
-  const known = { ...retriesAndTimeouts, ...balancing };
+  const known = { ...ofRoutes, ...balancing };
   const all = texts(metadata);
   for (const { key, text, field } of all) {
     if (!prefix.test(key)) continue;

@@ -1,4 +1,4 @@
-/** What annotations of a Service say about how its endpoints are chosen, up to the message that proxies get. */
+/** What annotations of a Service say about how its endpoints are chosen, and what goes wrong on purpose, up to the message that proxies get. */
 import { expect, test } from "bun:test";
 import { parseCidrs } from "#lib/net-addr.ts";
 import type { Backend, HttpRoute } from "#rpc/gen/outbound_pb.ts";
@@ -97,6 +97,47 @@ test("a limit to ejections goes with failure accrual; malformed values count as 
   expect(http(wrong).failureAccrual?.ejection).toMatchObject({ minReadyEndpoints: 2, maxEjectionPercent: 0 });
   expect(backendsOf(http(wrong).routes)[0]).not.toHaveProperty("hash");
   expect(http({ [`${prefix}/failure-accrual`]: "consecutive" }).failureAccrual).not.toHaveProperty("ejection");
+});
+
+const fault = "fault.linkerd.io";
+const faultsOf = (annotations: Annotations, own: Annotations | null = null) => {
+  const parent = "parentRefs: [{group: core, kind: Service, name: api, port: 80}]";
+  const route =
+    own === null ? [] : [policyObject("HTTPRoute", "route", `{${parent}, rules: [{}]}`, { annotations: own })];
+  return http(annotations, {}, route).routes[0]?.rules[0]?.faults;
+};
+
+test("annotations say what goes wrong on purpose, for whom", () => {
+  const annotations = {
+    [`${fault}/abort`]: "429",
+    [`${fault}/abort-grpc`]: "8",
+    [`${fault}/delay`]: "250ms",
+    [`${fault}/percent`]: "12.5",
+    [`${fault}/header`]: "X-Test=chaos",
+  };
+  expect(faultsOf(annotations)).toMatchObject([
+    {
+      headers: [{ name: "x-test", value: { case: "exact", value: Buffer.from("chaos") } }],
+      ratio: { numerator: 125_000, denominator: 1_000_000 },
+      delay: { nanos: 250_000_000 },
+      end: { case: "abort", value: { httpStatus: 429, grpcStatus: 8 } },
+    },
+  ]);
+  expect(faultsOf({ [`${fault}/bytes-per-second`]: "1000" })).toMatchObject([{ bytesPerSecond: 1000 }]);
+  expect(faultsOf({ [`${fault}/reset`]: "true" })).toMatchObject([{ end: { case: "reset" } }]);
+  expect(faultsOf({})).toEqual([]);
+});
+
+test("a route's faults replace those of its Service", () => {
+  const annotations = { [`${fault}/reset`]: "true" };
+  expect(faultsOf(annotations, {})).toMatchObject([{ end: { case: "reset" } }]);
+  expect(faultsOf(annotations, { [`${fault}/abort`]: "500" })).toMatchObject([{ end: { case: "abort" } }]);
+  expect(faultsOf(annotations, { [`${fault}/percent`]: "0" })).toEqual([]);
+});
+
+test("a fault whose gate can't be read hits nobody", () => {
+  expect(faultsOf({ [`${fault}/reset`]: "true", [`${fault}/header`]: "chaos" })).toEqual([]);
+  expect(faultsOf({ [`${fault}/reset`]: "true", [`${fault}/percent`]: "150" })).toEqual([]);
 });
 
 test("applications may say timeouts and retries only when the controller is told so", () => {

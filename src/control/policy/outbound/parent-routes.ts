@@ -10,6 +10,7 @@ import type {
   StreamRouteRecord,
 } from "../../index/policy/route.ts";
 import type { MirrorRef, Ratio, RouteFilter } from "../../index/policy/route-filter.ts";
+import { faultOf, saysFaults, type OutboundFault } from "./fault-annotations.ts";
 import {
   type Balancing,
   balancingOf,
@@ -62,6 +63,8 @@ export interface OutboundRule<M> {
   readonly retries: Retries | null;
   /** Headers of the application may say otherwise about both. */
   readonly overridable?: true;
+  /** What goes wrong on purpose; absent: nothing. */
+  readonly faults?: readonly OutboundFault[];
 }
 
 export interface OutboundRoute<M> {
@@ -165,6 +168,7 @@ function outboundRoute<M>(
   const timeouts = timeoutsOf(route.annotations) ?? timeoutsOf(annotations) ?? noTimeouts;
   const ownRetries = Object.keys(route.annotations).some((key) => key.startsWith("retry.linkerd.io/"));
   const retries = retriesOf(ownRetries ? route.annotations : annotations);
+  const faults = faultsOf(saysFaults(route.annotations) ? route.annotations : annotations);
   return {
     origin: { group: route.group, kind: route.kind, namespace: route.namespace, name: route.name },
     hosts: route.hostnames,
@@ -182,6 +186,7 @@ function outboundRoute<M>(
         timeouts: requestTimeout === null ? timeouts : { ...timeouts, request: requestTimeout },
         retries,
         ...overridable(context),
+        ...faults,
       };
     }),
   };
@@ -220,6 +225,7 @@ function defaultRoute(context: RouteContext): OutboundRoute<HttpMatch> {
         timeouts: timeoutsOf(annotations) ?? noTimeouts,
         retries: retriesOf(annotations),
         ...overridable(context),
+        ...faultsOf(annotations),
       },
     ],
   };
@@ -249,6 +255,11 @@ function weighted(context: RouteContext, reference: BackendRef, timeout: number 
       problem === null ? outboundFilters(context, filters) : [{ kind: "failure", status: 500, message: problem }],
     timeout,
   };
+}
+
+function faultsOf(annotations: Readonly<Record<string, string>>): Pick<OutboundRule<unknown>, "faults"> {
+  const fault = faultOf(annotations);
+  return fault === null ? {} : { faults: [fault] };
 }
 
 function overridable({ allowRequestHeaders }: RouteContext): Pick<OutboundRule<unknown>, "overridable"> {
