@@ -31,7 +31,8 @@ export function render(
   return { rendering: [start, headers.join("\x01"), body, trailers.join("\x01")].join("\x02") };
 }
 
-function readMessage(
+/** The message that starts at `from`, and where the next one does; null when it is broken or not complete. */
+export function readMessage(
   kind: "request" | "response",
   text: string,
   from: number,
