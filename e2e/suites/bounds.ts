@@ -5,7 +5,7 @@
 const strict = process.env["LINKERD_SUITES_STRICT"] === "1";
 
 /** The most that p99 may be while something happens, ms. `quiet`: what it is else. */
-export const p99Bound = (quiet: number): number => (strict ? 3 * quiet : Math.max(10 * quiet, 500));
+export const p99Bound = (quiet: number): number => (strict ? 3 * quiet : Math.max(10 * quiet, 1000));
 
 /** The longest answer of an admin port, ms. */
 export const adminBound = strict ? 200 : 500;

@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { p99Bound } from "../bounds.ts";
 import { attacks } from "./attacks.ts";
-import { Floods, type Attackers, type Others } from "./floods.ts";
+import { Floods, maxLeft, type Attackers, type Others } from "./floods.ts";
 
-/** MiB of private memory that a proxy may take for an attack, and that may be left a few seconds after. */
-const [maxGrowth, maxLeft] = [64, 16];
+/** MiB of private memory that a proxy may take for an attack. */
+const maxGrowth = 64;
 /** After passing a limit an attacker is cut within, ms. */
 const maxCut = 5000;
 
@@ -67,7 +67,7 @@ test("2,000 slow clients: heads, bodies and readers", async () => {
     { kind: "slow body of HTTP/1", connections: 90 },
     // Each has 50 requests: all of them are just within what one connection between proxies keeps for free.
     { kind: "slow read", connections: 2 },
-    { kind: "slow read of HTTP/1", connections: 10 },
+    { kind: "slow read of HTTP/1", connections: 4 },
   ];
   await survives("2,000 slow clients", attackers, 36);
 });

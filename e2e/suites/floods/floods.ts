@@ -7,6 +7,8 @@ import { suiteProgram } from "../programs.ts";
 import type { Outcome } from "./attacker.ts";
 
 const port = appPorts[2];
+/** MiB of private memory that may be left within ten seconds after an attack. */
+export const maxLeft = 16;
 
 export interface Attackers {
   readonly kind: string;
@@ -100,7 +102,7 @@ export class Floods {
     clearInterval(timer);
     let left = growthOf();
     // The memory that a burst took is given back at collections, which a quiet proxy makes now and then.
-    for (let i = 0; i < 20 && left > 8; i++) {
+    for (let i = 0; i < 20 && left > maxLeft; i++) {
       await Bun.sleep(500);
       left = growthOf();
     }
