@@ -78,3 +78,15 @@ test("2,000 slow clients: heads, bodies and readers", async () => {
  */
 test("500 readers that stand still delay the others for two seconds, and harm none", () =>
   survives("500 slow readers", [{ kind: "slow read", connections: 10 }], 6, { growth: 128, p99: 4000 }));
+
+test("responses with heads that are too large end alone, not the connections that they came by", async () => {
+  const others = floods.others(3);
+  const huge = await Promise.all([33, 100, 300].map((kib) => floods.heads(kib, 2)));
+  const { ok, failed, errors } = await others;
+  console.log(
+    `heads of 33, 100 and 300 KiB: ${huge.map(({ statuses }) => JSON.stringify(statuses)).join(", ")}; others ${ok} of ${ok + failed}`,
+  );
+  // By HTTP/2 such a response is a reset, which clients call an error.
+  for (const { statuses } of huge) expect(statuses["200"]).toBeUndefined();
+  expect(failed, errors.join("\n")).toBe(0);
+});

@@ -1,7 +1,7 @@
 /** One flood after the other, against both proxies at once, while others make requests: what that does to them, and to memory. */
 import { join } from "node:path";
 import { anonymousKib } from "../../../bench/macro/process.ts";
-import { load, succeeded } from "../load.ts";
+import { load, succeeded, type LoadResult } from "../load.ts";
 import { appPorts, server, startPair, type Pair } from "../pair.ts";
 import { suiteProgram } from "../programs.ts";
 import type { Outcome } from "./attacker.ts";
@@ -67,6 +67,12 @@ export class Floods {
       p99: Math.max(...results.map(({ p99 }) => p99)),
       errors: results.flatMap(({ errors, statuses }) => [...errors, JSON.stringify(statuses)]),
     };
+  }
+
+  /** Asks for responses whose heads have so many KiB, over HTTP/2 through both proxies. */
+  async heads(kib: number, seconds: number): Promise<LoadResult> {
+    const url = `http://${server.ip}:${port}/headers?n=${kib}&size=1000`;
+    return await load(this.pair, this.app, { url, proto: "h2", rate: 20, seconds, clients: 2 });
   }
 
   private memory(): number[] {

@@ -105,7 +105,8 @@ class World {
 
   constructor(room: number) {
     const made = createHttpContext(this.clock, new Set());
-    const limits = { ownLimits: http2Limits(small), sharedLimits: http2Limits({ ...small, freeBytes: 10_000 }) };
+    const sharedLimits = http2Limits({ ...small, freeBytes: 10_000 });
+    const limits = { ownLimits: http2Limits(small), sharedLimits, serverLimits: sharedLimits };
     this.counts = made.http2.counts;
     const context: HttpContext = { ...made, http2: { ...made.http2, ...limits, deferShared: queueMicrotask } };
     const options = { clock: this.clock, pool: new BufferPool(), limits: http2Limits(small), keepalive: null };

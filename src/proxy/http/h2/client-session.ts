@@ -47,7 +47,7 @@ export class ClientSession implements Http2SocketHandler {
     prologue: Buffer | null,
     pings: boolean,
   ) {
-    const { pool, sharedLimits: limits, keepalive, counts, deferShared: defer } = context.http2;
+    const { pool, serverLimits: limits, keepalive, counts, deferShared: defer } = context.http2;
     const counting = new CountingSocket(socket, cells, context.flusher);
     // A new connection takes a hundred bytes, or it is no connection.
     if (prologue !== null && counting.write(prologue, 0, prologue.length) < prologue.length) counting.terminate();

@@ -9,6 +9,8 @@ export interface Http2Context {
   /** Of connections with one client behind them, and of those that many share: to servers and between proxies. */
   readonly ownLimits: Http2Limits;
   readonly sharedLimits: Http2Limits;
+  /** Of connections to servers: as shared ones, and a response whose head is too large ends alone. */
+  readonly serverLimits: Http2Limits;
   readonly heads: HeadMemory;
   readonly counts: ProxyHttp2Counts;
   /** When output of a shared connection goes out. */
@@ -34,17 +36,20 @@ const sharedResets = { burst: 4 * maxConcurrentStreams, perSecond: maxConcurrent
  */
 const maxKept = 8 * 1024 * 1024;
 
+/**
+ * A head over maxHeaderListBytes ends its stream, but one whose bytes are not even read ends the connection, and with it everybody's
+ * requests. Servers send heads that are too large by mistake, and few of them more than this.
+ */
+const responseHeads = { maxHeaderBlockBytes: 1024 * 1024, maxContinuations: 64 };
+
 /** @param stripResponse response headers that don't pass */
 export function createHttp2Context(stripResponse: ReadonlySet<string>): Http2Context {
+  const shared = { maxConcurrentStreams, queuedBytes: maxKept, freeBytes: maxKept, resets: sharedResets };
   return {
     pool: new BufferPool(32_768, 16),
     ownLimits: http2Limits({ maxConcurrentStreams, queuedBytes: maxKept }),
-    sharedLimits: http2Limits({
-      maxConcurrentStreams,
-      queuedBytes: maxKept,
-      freeBytes: maxKept,
-      resets: sharedResets,
-    }),
+    sharedLimits: http2Limits(shared),
+    serverLimits: http2Limits({ ...shared, ...responseHeads }),
     heads: new HeadMemory(stripResponse),
     counts: new ProxyHttp2Counts(),
     deferShared: setImmediate,
