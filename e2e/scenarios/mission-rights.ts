@@ -36,6 +36,8 @@ export const allowedRights: readonly Rights[] = [
       ...allow("linkerd.io", ["serviceprofiles"], read),
       // Splits are our own; Linkerd has an adaptor for them.
       ...allow("split.smi-spec.io", ["trafficsplits"], read),
+      // Our own kinds.
+      ...allow("policy.linkerd-ts.dev", ["faultinjections"], read),
       ...allow("workload.linkerd.io", ["externalworkloads"], read),
       ...allow("workload.linkerd.io", status(["externalworkloads"]), ["patch"]),
       ...allow("discovery.k8s.io", ["endpointslices"], [...read, "create", "update", "patch", "delete"]),

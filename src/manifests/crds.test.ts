@@ -60,7 +60,7 @@ test("every schema is structural", () => {
   expect(problems).toEqual([]);
 });
 
-test("the kinds, short names and versions of the contract", () => {
+test("the kinds, short names and versions of the contract, and our own", () => {
   const summary = crds.map((crd) => {
     const { names } = crd["spec"] as { names: { kind: string; shortNames?: string[] } };
     const versions = versionsOf(crd).map(({ name, storage }) => (storage ? `${name} (st)` : name));
@@ -78,6 +78,8 @@ test("the kinds, short names and versions of the contract", () => {
     "ServiceProfile sp v1alpha1 v1alpha2 (st)",
     "ExternalWorkload v1alpha1 v1beta1 (st)",
     "TrafficSplit ts v1alpha1 v1alpha2 (st) v1alpha3 v1alpha4",
+    // Ours.
+    "FaultInjection v1alpha1 (st)",
     "Link v1alpha1 v1alpha2 v1alpha3 (st)",
   ]);
 });

@@ -4,6 +4,7 @@ import { plain } from "./template/expression.ts";
 import { authorizationPolicy, meshTlsAuthentication, networkAuthentication } from "./crds/authorization.ts";
 import type { Crd, CrdContext } from "./crds/definition.ts";
 import { externalWorkload } from "./crds/external-workload.ts";
+import { faultInjection } from "./crds/fault-injection.ts";
 import { httpRoute } from "./crds/http-route.ts";
 import { link } from "./crds/link.ts";
 import { server, serverAuthorization } from "./crds/server.ts";
@@ -22,6 +23,7 @@ export const allCrds: readonly Crd[] = [
   serviceProfile,
   externalWorkload,
   trafficSplit,
+  faultInjection,
 ];
 
 /** Link, which is part of the multicluster extension. */

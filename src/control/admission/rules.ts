@@ -2,6 +2,7 @@
 import type { Rule } from "./rule.ts";
 import { checkAuthorizationPolicy } from "./rules/authorization-policy.ts";
 import { checkEgressNetwork } from "./rules/egress-network.ts";
+import { checkFaultInjection } from "./rules/fault-injection.ts";
 import { checkGrpcRoute } from "./rules/grpc-route.ts";
 import { checkHttpLocalRateLimitPolicy } from "./rules/http-local-rate-limit-policy.ts";
 import { checkHttpRoute } from "./rules/http-route.ts";
@@ -29,6 +30,7 @@ export const policyRules: Rules = {
   "policy.linkerd.io/NetworkAuthentication": checkNetworkAuthentication,
   "policy.linkerd.io/Server": checkServer,
   "policy.linkerd.io/ServerAuthorization": checkServerAuthorization,
+  "policy.linkerd-ts.dev/FaultInjection": checkFaultInjection,
   "gateway.networking.k8s.io/HTTPRoute": checkHttpRoute,
   "gateway.networking.k8s.io/GRPCRoute": checkGrpcRoute,
   "gateway.networking.k8s.io/TCPRoute": checkStreamRoute,

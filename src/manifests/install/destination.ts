@@ -12,6 +12,7 @@ import {
   when,
   type Tree,
 } from "../template/expression.ts";
+import { extensionGroup } from "../crds/fault-injection.ts";
 import { trustDomainExpr } from "../values.ts";
 import { deployment, type ControllerContainer } from "./deployment.ts";
 import {
@@ -39,6 +40,7 @@ const policyKinds = [
   "serverauthorizations",
   "egressnetworks",
 ];
+const extensionKinds = ["faultinjections"];
 const gatewayRoutes = ["httproutes", "grpcroutes", "tlsroutes", "tcproutes"];
 
 export function destinationManifests(context: InstallContext): readonly Tree[] {
@@ -84,6 +86,7 @@ function policyRbac(context: InstallContext): readonly Tree[] {
         allow([""], ["pods"], readVerbs),
         allow(["apps"], ["deployments"], ["get"]),
         allow(["policy.linkerd.io"], policyKinds, readVerbs),
+        allow([extensionGroup], extensionKinds, readVerbs),
         allow(["gateway.networking.k8s.io"], gatewayRoutes, readVerbs),
         allow(["policy.linkerd.io"], statuses(["httproutes", "httplocalratelimitpolicies", "egressnetworks"]), [
           "patch",
@@ -139,6 +142,7 @@ function validatorWebhooks(context: InstallContext): readonly Tree[] {
       path: "policyValidator",
       rules: [
         { operations, apiGroups: ["policy.linkerd.io"], apiVersions: ["*"], resources: policyKinds },
+        { operations, apiGroups: [extensionGroup], apiVersions: ["*"], resources: extensionKinds },
         { operations, apiGroups: ["gateway.networking.k8s.io"], apiVersions: ["*"], resources: gatewayRoutes },
       ],
       more: [

@@ -6,6 +6,7 @@ import { ObjectIndex, objectKey } from "../object-index.ts";
 import type { Track } from "../derivations.ts";
 import type { AuthorizationPolicyRecord, ObjectRef } from "./authorization-policy.ts";
 import type { EgressNetworkRecord } from "./egress-network.ts";
+import type { FaultInjectionRecord } from "./fault-injection.ts";
 import type { MeshTlsAuthenticationRecord } from "./mesh-tls-authentication.ts";
 import type { NetworkAuthenticationRecord } from "./network-authentication.ts";
 import { byAge, type PolicyRecord } from "./policy-record.ts";
@@ -30,6 +31,7 @@ export class PolicyIndex {
   readonly tlsRoutes: ObjectIndex<StreamRouteRecord>;
   readonly tcpRoutes: ObjectIndex<StreamRouteRecord>;
   readonly egressNetworks: ObjectIndex<EgressNetworkRecord>;
+  readonly faultInjections: ObjectIndex<FaultInjectionRecord>;
   readonly profiles: ObjectIndex<ServiceProfileRecord>;
   readonly splits: ObjectIndex<TrafficSplitRecord>;
 
@@ -45,6 +47,7 @@ export class PolicyIndex {
     this.serverAuthorizations = inOneNamespace("server-authorizations", touch);
     this.authorizationPolicies = inOneNamespace("authorization-policies", touch);
     this.rateLimits = inOneNamespace("rate-limits", touch);
+    this.faultInjections = inOneNamespace("fault-injections", touch);
     this.egressNetworks = inOneNamespace("egress-networks", touch);
     this.meshTls = byName("mesh-tls", touch);
     this.networks = byName("networks", touch);
@@ -73,6 +76,10 @@ export class PolicyIndex {
 
   egressNetworksIn(namespace: string, track: Track): readonly EgressNetworkRecord[] {
     return this.inNamespace(this.egressNetworks, `egress-networks:${namespace}`, track);
+  }
+
+  faultInjectionsIn(namespace: string, track: Track): readonly FaultInjectionRecord[] {
+    return this.inNamespace(this.faultInjections, `fault-injections:${namespace}`, track);
   }
 
   private inNamespace<T extends PolicyRecord>(index: ObjectIndex<T>, topic: string, track: Track): readonly T[] {

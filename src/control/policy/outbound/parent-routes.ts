@@ -11,6 +11,7 @@ import type {
 } from "../../index/policy/route.ts";
 import type { MirrorRef, Ratio, RouteFilter } from "../../index/policy/route-filter.ts";
 import { faultOf, saysFaults, type OutboundFault } from "./fault-annotations.ts";
+import { faultsFor } from "./fault-injections.ts";
 import {
   type Balancing,
   balancingOf,
@@ -168,7 +169,7 @@ function outboundRoute<M>(
   const timeouts = timeoutsOf(route.annotations) ?? timeoutsOf(annotations) ?? noTimeouts;
   const ownRetries = Object.keys(route.annotations).some((key) => key.startsWith("retry.linkerd.io/"));
   const retries = retriesOf(ownRetries ? route.annotations : annotations);
-  const faults = faultsOf(saysFaults(route.annotations) ? route.annotations : annotations);
+  const faults = faultsOf(context, saysFaults(route.annotations) ? route.annotations : annotations, route);
   return {
     origin: { group: route.group, kind: route.kind, namespace: route.namespace, name: route.name },
     hosts: route.hostnames,
@@ -225,7 +226,7 @@ function defaultRoute(context: RouteContext): OutboundRoute<HttpMatch> {
         timeouts: timeoutsOf(annotations) ?? noTimeouts,
         retries: retriesOf(annotations),
         ...overridable(context),
-        ...faultsOf(annotations),
+        ...faultsOf(context, annotations),
       },
     ],
   };
@@ -257,9 +258,19 @@ function weighted(context: RouteContext, reference: BackendRef, timeout: number 
   };
 }
 
-function faultsOf(annotations: Readonly<Record<string, string>>): Pick<OutboundRule<unknown>, "faults"> {
+/** Those of annotations, of FaultInjections for the parent, and of those for the route. */
+function faultsOf(
+  { index, parent, track }: RouteContext,
+  annotations: Readonly<Record<string, string>>,
+  route: RouteRecord | null = null,
+): Pick<OutboundRule<unknown>, "faults"> {
   const fault = faultOf(annotations);
-  return fault === null ? {} : { faults: [fault] };
+  const faults = [
+    ...(fault === null ? [] : [fault]),
+    ...faultsFor(index, parent, track),
+    ...(route === null ? [] : faultsFor(index, route, track)),
+  ];
+  return faults.length === 0 ? {} : { faults };
 }
 
 function overridable({ allowRequestHeaders }: RouteContext): Pick<OutboundRule<unknown>, "overridable"> {
