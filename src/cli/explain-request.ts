@@ -126,7 +126,7 @@ function inboundSteps(
   meshed: boolean,
   head: ReturnType<Proxy["requestOf"]>,
 ): InboundResult {
-  const facts = endpoint.pod === null ? null : engine.inboundOf(world, endpoint.pod, endpoint.port);
+  const facts = engine.inboundOf(world, endpoint);
   if (facts === null) {
     const steps = [{ step: "server", result: "none: the endpoint is not meshed and takes everybody", others: [] }];
     return { steps, refused: null, key: "unmeshed" };

@@ -93,7 +93,7 @@ function describe({ filters, faults, mirrors, timeouts, retry }: PlannedRoute): 
   return [
     ...filters.map(({ kind }) => kind),
     ...mirrors.map(({ plan }) => `mirror to ${plan.kind === "balancer" ? plan.path : plan.authority}`),
-    ...(faults.length > 0 ? [`${faults.length} faults on purpose`] : []),
+    ...(faults.length > 0 ? [faults.length === 1 ? "a fault on purpose" : `${faults.length} faults on purpose`] : []),
     ...(timeouts.request > 0 ? [`request timeout ${timeouts.request} ms`] : []),
     ...(retry === null ? [] : ["retries"]),
   ];

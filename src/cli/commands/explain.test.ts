@@ -13,6 +13,12 @@ afterEach(async () => {
 });
 
 const world = `
+{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: machines}, spec: {clusterIP: 10.96.0.22, ports: [{name: http, port: 80}]}}
+---
+{apiVersion: policy.linkerd.io/v1beta3, kind: Server, metadata: {namespace: shop, name: machines}, spec: {externalWorkloadSelector: {matchLabels: {app: vm}}, port: http}}
+---
+{apiVersion: policy.linkerd-ts.dev/v1alpha1, kind: FaultInjection, metadata: {namespace: shop, name: slow}, spec: {targetRef: {kind: Service, name: machines}, delay: 1s}}
+---
 {apiVersion: v1, kind: Service, metadata: {namespace: shop, name: api}, spec: {clusterIP: 10.96.0.20, ports: [{name: http, port: 80}]}}
 ---
 {apiVersion: v1, kind: Service, metadata: {namespace: shop, name: canary}, spec: {clusterIP: 10.96.0.21, ports: [{name: http, port: 80}]}}
@@ -66,6 +72,22 @@ function slice(service: string, podName: string, ip: string): KubeObject {
   } as KubeObject;
 }
 
+const vm = {
+  metadata: { namespace: "shop", name: "vm", labels: { app: "vm" } },
+  spec: {
+    meshTLS: { identity: "vm.example.com", serverName: "vm.example.com" },
+    workloadIPs: [{ ip: "192.0.2.20" }],
+    ports: [{ name: "http", port: 8080 }],
+  },
+  status: { conditions: [{ type: "Ready", status: "True" }] },
+};
+const vmSlice = {
+  metadata: { namespace: "shop", name: "machines-1", labels: { "kubernetes.io/service-name": "machines" } },
+  addressType: "IPv4",
+  ports: [{ name: "http", port: 8080 }],
+  endpoints: [{ addresses: ["192.0.2.20"], targetRef: { kind: "ExternalWorkload", namespace: "shop", name: "vm" } }],
+};
+
 function shop(): FakeApi {
   const api = installedCluster();
   ends.push(() => api.stop());
@@ -85,6 +107,8 @@ function shop(): FakeApi {
     api.put(resources.pods, object);
   }
   api.put(resources.endpointSlices, slice("api", "api-1", "10.244.1.4"));
+  api.put(resources.externalWorkloads, vm as KubeObject);
+  api.put(resources.endpointSlices, vmSlice as KubeObject);
   api.put(resources.endpointSlices, slice("canary", "canary-1", "10.244.1.5"));
   return api;
 }
@@ -98,6 +122,7 @@ describe("linkerd explain", () => {
     ["denied", 2, ["--from", "pod/bot-1", ...toApi, "--path", "/v2", "--method", "POST"]],
     ["unmeshed", 2, ["--from", "pod/old-1", ...toApi]],
     ["canary", 0, ["--from", "pod/web-1", ...toApi, "--path", "/v2/x", "-H", "X-Canary: 1"]],
+    ["machine", 2, ["--from", "pod/web-1", "--to", "svc/machines:80"]],
     ["json", 0, ["--from", "pod/web-1", ...toApi, "-o", "json"]],
     ["yaml", 2, ["--from", "pod/bot-1", ...toApi, "-o", "yaml"]],
     ["address", 0, ["--from", "pod/web-1", "--to", "192.0.2.1:443"]],

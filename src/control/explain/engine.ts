@@ -16,6 +16,7 @@ import type { RouteRecord } from "../index/policy/route.ts";
 import { isPortMeant, serverOfPort } from "../index/policy/server-of-port.ts";
 import { inboundPolicy } from "../policy/inbound.ts";
 import { outboundPolicy } from "../policy/outbound.ts";
+import type { PortOwner } from "../index/workload.ts";
 import type { World } from "./world.ts";
 
 /** Something that does not count, and why. */
@@ -130,21 +131,27 @@ export interface InboundFacts {
   readonly otherAuthorizations: readonly Remark[];
 }
 
-/** Null when the pod has no proxy, or is not there. */
-export function inboundOf(
-  { index, inbound }: World,
-  of: { readonly namespace: string; readonly name: string },
-  port: number,
-): InboundFacts | null {
-  const pod = index.pod(of.namespace, of.name, untracked);
-  if (pod === undefined || pod.proxy === null) return null;
+/** Null when nothing is known of who answers there, or it has no proxy. */
+export function inboundOf(world: World, { pod: of, external, port }: Endpoint): InboundFacts | null {
+  const { index } = world;
+  if (of !== null) {
+    const pod = index.pod(of.namespace, of.name, untracked);
+    return pod === undefined || pod.proxy === null ? null : ofOwner(world, pod, port);
+  }
+  const machine = external && index.externalWorkload(external.namespace, external.name, untracked);
+  return machine === undefined ? null : ofOwner(world, machine, port);
+}
+
+function ofOwner({ index, inbound }: World, pod: PortOwner, port: number): InboundFacts {
   const chosen = serverOfPort(index, pod, port, untracked);
   const policy = inboundPolicy(index, inbound, pod, port, untracked);
-  const otherServers = index.policy.serversIn(of.namespace, untracked).flatMap((server): Remark[] => {
+  const otherServers = index.policy.serversIn(pod.namespace, untracked).flatMap((server): Remark[] => {
     if (server === chosen) return [];
     const name = `Server "${server.name}"`;
-    if (server.selects !== "pods") return [{ name, why: "it is for ExternalWorkloads" }];
-    if (!matchesLabels(server.selector, pod.labels)) return [{ name, why: `it does not select pod "${pod.name}"` }];
+    if (server.selects !== (pod.external === undefined ? "pods" : "external-workloads")) {
+      return [{ name, why: `it is for ${server.selects === "pods" ? "pods" : "ExternalWorkloads"}` }];
+    }
+    if (!matchesLabels(server.selector, pod.labels)) return [{ name, why: `it does not select "${pod.name}"` }];
     if (!isPortMeant(server.port, pod, port)) return [{ name, why: `it is about port ${server.port}` }];
     return [{ name, why: `Server "${chosen?.name ?? ""}" is older` }];
   });
@@ -156,7 +163,7 @@ export function inboundOf(
     ),
   );
   const otherAuthorizations = [
-    ...index.policy.authorizationPoliciesIn(of.namespace, untracked).flatMap((record): Remark[] => {
+    ...index.policy.authorizationPoliciesIn(pod.namespace, untracked).flatMap((record): Remark[] => {
       if (counting.has(`authorizationpolicy/${record.name}`)) return [];
       const { kind, name } = record.target;
       const about =
@@ -171,7 +178,7 @@ export function inboundOf(
       return [{ name: `AuthorizationPolicy "${record.name}"`, why }];
     }),
     ...index.policy
-      .serverAuthorizationsIn(of.namespace, untracked)
+      .serverAuthorizationsIn(pod.namespace, untracked)
       .flatMap((record): Remark[] =>
         counting.has(`serverauthorization/${record.name}`)
           ? []
