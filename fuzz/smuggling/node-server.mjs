@@ -6,13 +6,13 @@ const tell = (line) => {
   if (lines.push(line) === 1) setImmediate(() => process.stdout.write(`${lines.splice(0).join("\n")}\n`));
 };
 const server = createServer((request, response) => {
-  tell(`seen ${request.method} ${request.url}`);
+  tell(`seen ${request.method} ${request.url} HTTP/${request.httpVersion}`);
   request.resume();
   request.on("error", () => {});
   request.on("end", () => response.end("ok\n"));
 });
 server.on("connect", (request, socket) => {
-  tell(`seen ${request.method} ${request.url}`);
+  tell(`seen ${request.method} ${request.url} HTTP/${request.httpVersion}`);
   socket.on("error", () => {});
   socket.end("HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 });

@@ -6,6 +6,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { classify } from "#proxy/detect/classify.ts";
 import { readCorpus, saveInput } from "../corpus.ts";
 import { Dice } from "../dice.ts";
 import { decodeAll } from "#wire/http1/testing/decode-all.ts";
@@ -46,11 +47,11 @@ export async function runSmuggling(executions: number, seed: number): Promise<bo
     for (const name of serverNames) {
       const server = await startServer(name, folder);
       servers.push(server);
-      ways.push(await openWay(server, false));
+      ways.push(await openWay(server, "inbound"), await openWay(server, "detect"));
     }
     for (const name of paired) {
       const server = servers.find((one) => one.name === name);
-      if (server !== undefined) ways.push(await openWay(server, true));
+      if (server !== undefined) ways.push(await openWay(server, "pair"));
     }
     return await runAll(ways, executions, seed);
   } finally {
@@ -79,18 +80,19 @@ async function runAll(ways: readonly Way[], executions: number, seed: number): P
     const size = Math.min(batchSize, total - from);
     const inputs = Array.from({ length: size }, (_, index) => inputOf(from + index));
     const each = async (way: Way): Promise<void> => {
-      const tally = await send(way, inputs);
+      const fitting = way.kind === "detect" ? inputs.filter(passesOpaque) : inputs;
+      const tally = await send(way, fitting);
       const count = counts.get(way.name)!;
       count.counted += tally.inbound;
       count.heard += tally.heard.length;
       count.broken += tally.broken;
       count.refused += tally.heard.filter(isRefusal).length;
-      if (!agrees(tally)) disagreements.push(await blame(way, inputs, tally));
+      if (!agrees(way, tally)) disagreements.push(await blame(way, fitting, tally));
       way.tidy();
     };
     // A server hears by one way at a time: its lines don't say by which.
-    await Promise.all(ways.filter(({ paired }) => !paired).map(each));
-    await Promise.all(ways.filter(({ paired }) => paired).map(each));
+    for (const phase of ["inbound", "pair", "detect"])
+      await Promise.all(ways.filter(({ kind }) => kind === phase).map(each));
   }
   const seconds = (performance.now() - start) / 1000;
   for (const [name, { counted, heard, refused, broken }] of counts) {
@@ -110,10 +112,17 @@ async function runAll(ways: readonly Way[], executions: number, seed: number): P
 }
 
 const isRefusal = (line: string): boolean => line.startsWith("refused") || /^seen [45]/.test(line);
+/** nginx and Node.js serve a line without a version. Protocols that are not HTTP speak so, too: they can't be told apart. */
+const isHttp09 = (line: string): boolean => line.startsWith("seen") && !/ HTTP\/[1-9]/.test(line);
+
+/** Whether a proxy that looks at the bytes takes them for something else than HTTP: no server may serve them as requests. */
+const passesOpaque = (input: Buffer): boolean => classify(input, true)?.kind === "opaque";
+
 /** Between one end and the next: no more than before, and no fewer but for those that ended here. */
 const passed = (before: number, after: number, ended: number): boolean => after <= before && after >= before - ended;
 
-function agrees({ inbound, outbound, heard, stuck, unfinished, answers, broken }: Tally): boolean {
+function agrees({ kind }: Way, { inbound, outbound, heard, stuck, unfinished, answers, broken }: Tally): boolean {
+  if (kind === "detect") return inbound === 0 && !heard.some((line) => !isRefusal(line) && !isHttp09(line));
   const first = outbound ?? inbound;
   const ended = unfinished + broken;
   return stuck === 0 && answers >= first && passed(first, inbound, ended) && passed(inbound, heard.length, ended);
@@ -130,7 +139,7 @@ async function blame(way: Way, inputs: readonly Buffer[], all: Tally): Promise<n
   const middle = inputs.length >> 1;
   for (const half of [inputs.slice(0, middle), inputs.slice(middle)]) {
     const tally = await send(way, half);
-    if (!agrees(tally)) found += await blame(way, half, tally);
+    if (!agrees(way, tally)) found += await blame(way, half, tally);
   }
   if (found > 0) return found;
   console.log(`smuggling: ${way.name}: ${told(all)} of ${inputs.length} connections, and half of them do so no more`);
@@ -178,7 +187,7 @@ async function send(way: Way, inputs: readonly Buffer[]): Promise<Tally> {
     };
   };
   // The server's lines come by a pipe, a little later. Where some requests may be missing, silence says that these are all.
-  for (let quiet = 0; quiet < (agrees(difference()) ? 100 : 1000); quiet += 10) {
+  for (let quiet = 0; quiet < (agrees(way, difference()) ? 100 : 1000); quiet += 10) {
     const more = way.server.take();
     heard.push(...more);
     if (more.length > 0) quiet = 0;

@@ -4,9 +4,12 @@ import { FakeControlPlane } from "#proxy/testing/fake-control-plane.ts";
 import { TestProxy } from "#proxy/testing/harness.ts";
 import type { Server } from "./servers.ts";
 
+/** `detect`: the port is declared to speak nothing, so that the proxy looks at the bytes. The others: HTTP/1. */
+export type WayKind = "inbound" | "pair" | "detect";
+
 export interface Way {
   readonly name: string;
-  readonly paired: boolean;
+  readonly kind: WayKind;
   readonly server: Server;
   /** Where clients connect. */
   readonly port: number;
@@ -26,10 +29,12 @@ const anybody = {
   metadata: { kind: { case: "default", value: "all-unauthenticated" } },
 } as const;
 
-/** The port is declared to speak HTTP/1, so that nothing passes as opaque bytes. */
-export async function openWay(server: Server, paired: boolean): Promise<Way> {
+export async function openWay(server: Server, kind: WayKind): Promise<Way> {
+  const paired = kind === "pair";
   const control = new FakeControlPlane(memoryLog().log);
-  control.setPolicy(server.port, { protocol: { kind: { case: "http1", value: {} } }, authorizations: [anybody] });
+  const protocol =
+    kind === "detect" ? ({ case: "detect", value: {} } as const) : ({ case: "http1", value: {} } as const);
+  control.setPolicy(server.port, { protocol: { kind: protocol }, authorizations: [anybody] });
   control.start();
   const target = { ip: "127.0.0.1", port: server.port };
   const inbound = new TestProxy({
@@ -47,8 +52,8 @@ export async function openWay(server: Server, paired: boolean): Promise<Way> {
   }
   const proxies = outbound === null ? [inbound] : [inbound, outbound];
   return {
-    name: paired ? `pair to ${server.name}` : server.name,
-    paired,
+    name: kind === "inbound" ? server.name : `${kind} to ${server.name}`,
+    kind,
     server,
     port: (outbound === null ? inbound.proxy.inbound.port : outbound.proxy.outbound[0]?.port) ?? 0,
     counted: () => ({

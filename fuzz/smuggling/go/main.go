@@ -41,7 +41,7 @@ func main() {
 		os.Exit(1)
 	}
 	handler := func(w http.ResponseWriter, r *http.Request) {
-		fmt.Println("seen", r.Method, r.RequestURI)
+		fmt.Println("seen", r.Method, r.RequestURI, r.Proto)
 		w.Header().Set("X-Handled", "1")
 		// A tunnel would carry what it likes.
 		if r.Method == http.MethodConnect {

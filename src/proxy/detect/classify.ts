@@ -44,12 +44,13 @@ export function classify(bytes: Buffer, tls: boolean): Detected | null {
 
 /** What some server takes for a request target: no white space, nothing that controls. More than the grammar has. */
 const lenientTarget = /^[^\0-\x20\x7f]+/;
-/** An HTTP/1 version and the line's end, with spaces before it as some servers let pass. */
-const versionEnd = /^HTTP\/1\.[0-9]{1,3} {0,8}[\r\n]/;
+/** A version and the line's end, with spaces before it as some servers let pass, and versions that some take for HTTP/1. */
+const versionEnd = /^HTTP\/[0-9]{1,3}\.[0-9]{1,3}[\t ]{0,8}[\r\n]/;
 /** A beginning of that. */
-const versionBegun = /^(?:H|HT|HTT|HTTP|HTTP\/|HTTP\/1|HTTP\/1\.|HTTP\/1\.[0-9]{1,3} {0,8})?$/;
+const versionBegun =
+  /^(?:H|HT|HTT|HTTP|HTTP\/|HTTP\/[0-9]{1,3}|HTTP\/[0-9]{1,3}\.|HTTP\/[0-9]{1,3}\.[0-9]{1,3}[\t ]{0,8})?$/;
 /** Longest that can match either. */
-const longestVersion = 20;
+const longestVersion = 24;
 /** Line ends that servers skip before a request (RFC 9112 §2.2 has one), and spaces between its parts: this many at most. */
 const mostSkipped = 8;
 
@@ -64,27 +65,27 @@ function classifyHttp1(bytes: Buffer): Detected | null {
   while (at < bytes.length && isTokenChar[bytes[at] ?? 0] === 1) at++;
   if (at - start > longestMethod) return opaque;
   if (at === bytes.length) return null;
-  if (bytes[at] !== 32 || at === start) return opaque;
+  if ((bytes[at] !== 32 && bytes[at] !== 9) || at === start) return opaque;
   at = afterSpaces(bytes, at);
   if (at === bytes.length) return null;
   const targetStart = at;
   while (at < bytes.length && isTargetChar[bytes[at] ?? 0] === 1) at++;
   // Only what the grammar has is taken for a request line before its end came.
   if (at > plausibleLine && at === bytes.length) return http1;
-  if (at < bytes.length && bytes[at] !== 32) {
+  if (at < bytes.length && bytes[at] !== 32 && bytes[at] !== 9) {
     at = targetStart + (lenientTarget.exec(bytes.toString("latin1", targetStart, plausibleLine * 4))?.[0].length ?? 0);
   }
   if (at === bytes.length) return at > plausibleLine ? opaque : null;
-  if (bytes[at] !== 32 || at === targetStart) return opaque;
+  if ((bytes[at] !== 32 && bytes[at] !== 9) || at === targetStart) return opaque;
   at = afterSpaces(bytes, at);
   const version = bytes.toString("latin1", at, at + longestVersion);
   if (versionEnd.test(version)) return http1;
   return versionBegun.test(version) ? null : opaque;
 }
 
-/** Behind the spaces that begin at `at`, as far as there may be any. */
+/** Behind the spaces and tabs that begin at `at`, as far as there may be any. */
 function afterSpaces(bytes: Buffer, at: number): number {
   let end = at;
-  while (end < bytes.length && end - at < mostSkipped && bytes[end] === 32) end++;
+  while (end < bytes.length && end - at < mostSkipped && (bytes[end] === 32 || bytes[end] === 9)) end++;
   return end;
 }
