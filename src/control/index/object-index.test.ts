@@ -41,6 +41,21 @@ describe("ObjectIndex", () => {
     expect(index.find("ip:3")).toEqual([]);
   });
 
+  test("finds all that share a topic, in the order of their coming, whoever goes", () => {
+    const { index } = setup();
+    const names = () => index.find("ip:1").map(({ metadata }) => metadata.name);
+    for (const name of ["a", "b", "c", "b"]) index.apply(thing(name, "1"));
+    expect(names()).toEqual(["a", "c", "b"]);
+    index.delete("web", "c");
+    index.delete("web", "a");
+    expect(names()).toEqual(["b"]);
+    index.apply(thing("b", "1", "2"));
+    index.apply(thing("d", "1"));
+    expect(names()).toEqual(["b", "d"]);
+    for (const name of ["b", "d", "d"]) index.delete("web", name);
+    expect(names()).toEqual([]);
+  });
+
   test("a reset removes what vanished and keeps the versions of the rest", () => {
     const { index, take } = setup();
     index.apply(thing("a", "1"));

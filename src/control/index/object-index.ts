@@ -15,7 +15,8 @@ export function objectKey(namespace: string, name: string): string {
  */
 export class ObjectIndex<T extends IndexedObject> implements WatchHandler<T> {
   private readonly objects = new Map<string, T>();
-  private readonly topics = new Map<string, Set<string>>();
+  /** Of most topics there is one object: a set for each would take more than the objects. */
+  private readonly topics = new Map<string, string | Set<string>>();
   private readonly topicsOf: (object: T) => readonly string[];
   private readonly touch: (topic: string) => void;
 
@@ -38,7 +39,8 @@ export class ObjectIndex<T extends IndexedObject> implements WatchHandler<T> {
   /** The objects that have this topic. */
   find(topic: string): T[] {
     const found: T[] = [];
-    for (const key of this.topics.get(topic) ?? []) {
+    const keys = this.topics.get(topic) ?? [];
+    for (const key of typeof keys === "string" ? [keys] : keys) {
       const object = this.objects.get(key);
       if (object !== undefined) found.push(object);
     }
@@ -63,7 +65,8 @@ export class ObjectIndex<T extends IndexedObject> implements WatchHandler<T> {
     for (const topic of this.topicsOf(object)) {
       touched.add(topic);
       const keys = this.topics.get(topic);
-      if (keys === undefined) this.topics.set(topic, new Set([key]));
+      if (keys === undefined || keys === key) this.topics.set(topic, key);
+      else if (typeof keys === "string") this.topics.set(topic, new Set([keys, key]));
       else keys.add(key);
     }
     for (const topic of touched) this.touch(topic);
@@ -86,8 +89,11 @@ export class ObjectIndex<T extends IndexedObject> implements WatchHandler<T> {
     const topics = this.topicsOf(object);
     for (const topic of topics) {
       const keys = this.topics.get(topic);
-      keys?.delete(key);
-      if (keys?.size === 0) this.topics.delete(topic);
+      if (keys === key) this.topics.delete(topic);
+      if (keys === undefined || typeof keys === "string") continue;
+      keys.delete(key);
+      const [only] = keys;
+      if (keys.size === 1 && only !== undefined) this.topics.set(topic, only);
     }
     return topics;
   }
