@@ -58,7 +58,9 @@ export function startSliceWriter(options: SliceWriterOptions): { stop(): void } 
     const { items } = await client.list<EndpointSlice>(resources.endpointSlices, { labelSelector });
     for (const stored of items) {
       if (stopped || !leader.get()) return;
-      const { namespace = "", name, resourceVersion } = stored.metadata;
+      const { namespace = "", name, labels, resourceVersion } = stored.metadata;
+      // What is not ours must not go, whatever a server makes of the selector.
+      if (labels?.[managedByLabel] !== managedBy) continue;
       const next = wanted.get(`${namespace}/${name}`);
       wanted.delete(`${namespace}/${name}`);
       if (next === undefined) {
