@@ -16,6 +16,12 @@ server.on("connect", (request, socket) => {
   socket.on("error", () => {});
   socket.end("HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 });
+// An Expect that is not 100-continue.
+server.on("checkExpectation", (request, response) => {
+  tell(`seen ${request.method} ${request.url} HTTP/${request.httpVersion}`);
+  response.writeHead(417, { connection: "close" });
+  response.end();
+});
 server.on("clientError", (error, socket) => {
   // A connection that ends in the middle of a body that a request has begun is that request's.
   if (error.code !== "ECONNRESET" && error.code !== "HPE_INVALID_EOF_STATE") tell(`refused ${error.code}`);

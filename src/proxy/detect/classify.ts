@@ -42,8 +42,8 @@ export function classify(bytes: Buffer, tls: boolean): Detected | null {
   return classifyHttp1(bytes);
 }
 
-/** What some server takes for a request target: no white space, nothing that controls. More than the grammar has. */
-const lenientTarget = /^[^\0-\x20\x7f]+/;
+/** What some server takes for a request target: no white space, nothing that controls but DEL. More than the grammar has. */
+const lenientTarget = /^[^\0-\x20]+/;
 /** A version and the line's end, with spaces before it as some servers let pass, and versions that some take for HTTP/1. */
 const versionEnd = /^HTTP\/[0-9]{1,3}\.[0-9]{1,3}[\t ]{0,8}[\r\n]/;
 /** A beginning of that. */

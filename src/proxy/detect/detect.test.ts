@@ -33,6 +33,7 @@ describe("byte by byte, a connection is", () => {
     // What the grammar refuses and some server takes: it must not pass unseen.
     ["GET /a#b HTTP/1.1\r\n", "http1", 18],
     ["GET /\xe9 HTTP/1.1\r\n", "http1", 16],
+    ["GET /\x7f HTTP/1.1\r\n", "http1", 16],
     ["GET  /  HTTP/1.1\r\n", "http1", 17],
     ["GET / HTTP/1.1  \r\n", "http1", 17],
     ["GET\t / \tHTTP/1.1\t\r\n", "http1", 18],
