@@ -37,7 +37,7 @@ export const allowedRights: readonly Rights[] = [
       // Splits are our own; Linkerd has an adaptor for them.
       ...allow("split.smi-spec.io", ["trafficsplits"], read),
       // Our own kinds.
-      ...allow("policy.linkerd-ts.dev", ["faultinjections"], read),
+      ...allow("policy.linkerd-ts.dev", ["faultinjections", "denypolicies"], read),
       ...allow("workload.linkerd.io", ["externalworkloads"], read),
       ...allow("workload.linkerd.io", status(["externalworkloads"]), ["patch"]),
       ...allow("discovery.k8s.io", ["endpointslices"], [...read, "create", "update", "patch", "delete"]),

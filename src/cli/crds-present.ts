@@ -10,7 +10,11 @@ interface Crd extends KubeObject {
 }
 
 /** Definitions that only some features need: old installations lack them and work. */
-const optional = new Set(["trafficsplits.split.smi-spec.io", "faultinjections.policy.linkerd-ts.dev"]);
+const optional = new Set([
+  "trafficsplits.split.smi-spec.io",
+  "faultinjections.policy.linkerd-ts.dev",
+  "denypolicies.policy.linkerd-ts.dev",
+]);
 
 /** What is missing, in words: whole definitions, or versions of them that this executable's manifests have. */
 export async function missingCrds(client: KubeClient): Promise<string[]> {

@@ -12,6 +12,7 @@ import type { IndexedObject, ObjectIndex } from "./index/object-index.ts";
 import { decodeExternalWorkload } from "./index/external-workload.ts";
 import { decodeAuthorizationPolicy } from "./index/policy/authorization-policy.ts";
 import { decodeEgressNetwork } from "./index/policy/egress-network.ts";
+import { decodeDenyPolicy } from "./index/policy/deny-policy.ts";
 import { decodeFaultInjection } from "./index/policy/fault-injection.ts";
 import { decodeMeshTlsAuthentication } from "./index/policy/mesh-tls-authentication.ts";
 import { decodeNetworkAuthentication } from "./index/policy/network-authentication.ts";
@@ -118,6 +119,7 @@ export function policySources({ policy }: ClusterIndex): readonly IndexSource[] 
     source(resources.meshTlsAuthentications, custom(decodeMeshTlsAuthentication), policy.meshTls, optional),
     source(resources.networkAuthentications, custom(decodeNetworkAuthentication), policy.networks, optional),
     source(resources.httpLocalRateLimitPolicies, custom(decodeRateLimit), policy.rateLimits, restricting),
+    source(resources.denyPolicies, custom(decodeDenyPolicy), policy.denyPolicies, restricting),
     // Ours: not there with Linkerd's own definitions and roles. What is not read does no harm.
     source(resources.faultInjections, custom(decodeFaultInjection), policy.faultInjections, optional),
     source(resources.egressNetworks, custom(decodeEgressNetwork), policy.egressNetworks, restricting),

@@ -88,6 +88,7 @@ export const resources = {
   serviceProfiles: resource("linkerd.io", "v1alpha2", "serviceprofiles", "ServiceProfile"),
   trafficSplits: resource("split.smi-spec.io", "v1alpha2", "trafficsplits", "TrafficSplit"),
   externalWorkloads: resource("workload.linkerd.io", "v1beta1", "externalworkloads", "ExternalWorkload"),
+  denyPolicies: resource("policy.linkerd-ts.dev", "v1alpha1", "denypolicies", "DenyPolicy"),
   faultInjections: resource("policy.linkerd-ts.dev", "v1alpha1", "faultinjections", "FaultInjection"),
   podDisruptionBudgets: resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
   tokenReviews: resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", false),

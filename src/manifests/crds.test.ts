@@ -80,6 +80,7 @@ test("the kinds, short names and versions of the contract, and our own", () => {
     "TrafficSplit ts v1alpha1 v1alpha2 (st) v1alpha3 v1alpha4",
     // Ours.
     "FaultInjection v1alpha1 (st)",
+    "DenyPolicy v1alpha1 (st)",
     "Link v1alpha1 v1alpha2 v1alpha3 (st)",
   ]);
 });

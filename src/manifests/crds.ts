@@ -3,6 +3,7 @@ import type { Manifest } from "./json.ts";
 import { plain } from "./template/expression.ts";
 import { authorizationPolicy, meshTlsAuthentication, networkAuthentication } from "./crds/authorization.ts";
 import type { Crd, CrdContext } from "./crds/definition.ts";
+import { denyPolicy } from "./crds/deny-policy.ts";
 import { externalWorkload } from "./crds/external-workload.ts";
 import { faultInjection } from "./crds/fault-injection.ts";
 import { httpRoute } from "./crds/http-route.ts";
@@ -24,6 +25,7 @@ export const allCrds: readonly Crd[] = [
   externalWorkload,
   trafficSplit,
   faultInjection,
+  denyPolicy,
 ];
 
 /** Link, which is part of the multicluster extension. */

@@ -10,8 +10,9 @@ import type { RequestHead } from "#wire/http1/head.ts";
 import { parseRequestHead } from "#wire/http1/parse-request.ts";
 import { outboundPlan, type Choice, type PlannedRoute } from "./discovery/outbound-plan.ts";
 import { serverPolicy } from "./discovery/server-policy-message.ts";
+import { draw } from "./faults/fault.ts";
 import type { ClientTls } from "./inbound/ports.ts";
-import { findAuthorization } from "./policy/authorize.ts";
+import { findAuthorization, isDenied } from "./policy/authorize.ts";
 import type { Authorization } from "./policy/server-policy.ts";
 import type { Filter } from "./route/filter.ts";
 import { findRoute, type RequestMatch, type RouteMatchers } from "./route/match.ts";
@@ -74,7 +75,15 @@ export function judgeOutbound(
   }
   const { targets, fails } = targetsOf(found.choice);
   const answer = found.filters.map(answerOf).find((text) => text !== null) ?? null;
-  return { protocol, routes, filters: describe(found), targets, fails: answer ?? fails };
+  return { protocol, routes, filters: describe(found), targets, fails: certainEnd(found, head) ?? answer ?? fails };
+}
+
+/** Faults that hit every request like this one. */
+function certainEnd({ faults }: PlannedRoute, head: RequestHead): string | null {
+  // The luckiest draw: only what has no share ends it.
+  const end = draw(faults, head, { next: () => 1 - Number.EPSILON })?.end ?? null;
+  if (end === null) return null;
+  return end.kind === "reset" ? "cut by a fault on purpose" : `answered with ${end.status} by a fault on purpose`;
 }
 
 function targetsOf(choice: Choice): { readonly targets: readonly PlannedTarget[]; readonly fails: string | null } {
@@ -116,6 +125,7 @@ const kinds: Readonly<Record<string, string>> = {
   serverauthorization: "ServerAuthorization",
   authorizationpolicy: "AuthorizationPolicy",
   httplocalratelimitpolicy: "HTTPLocalRateLimitPolicy",
+  denypolicy: "DenyPolicy",
   networkauthentication: "NetworkAuthentication",
 };
 
@@ -204,6 +214,12 @@ export function judgeInbound(
     return { ...base, routes: list, authorizations: [], refused: "no route is for this request (404)" };
   }
   const all = [...policy.authorizations, ...(found?.authorizations ?? [])];
+  if (isDenied(who, policy)) {
+    const denial = findAuthorization(who, policy.denials ?? []);
+    const name = denial === null ? "a denial" : nameOf(denial.origin);
+    const lost = all.map(({ origin }) => ({ name: nameOf(origin), why: `${name} wins` }));
+    return { ...base, routes: list, authorizations: lost, refused: `${name} is against this client (403)` };
+  }
   const permitting = findAuthorization(who, all);
   const authorizations = all.map((authorization) => ({
     name: nameOf(authorization.origin),

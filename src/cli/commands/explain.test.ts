@@ -13,6 +13,10 @@ afterEach(async () => {
 });
 
 const world = `
+{apiVersion: policy.linkerd-ts.dev/v1alpha1, kind: FaultInjection, metadata: {namespace: shop, name: down}, spec: {targetRef: {kind: Service, name: canary}, abort: {httpStatus: 500}}}
+---
+{apiVersion: policy.linkerd-ts.dev/v1alpha1, kind: DenyPolicy, metadata: {namespace: shop, name: no-web}, spec: {targetRef: {kind: Server, name: machines}, clients: [{serviceAccounts: [{name: web}]}]}}
+---
 {apiVersion: v1, kind: Service, metadata: {namespace: shop, name: machines}, spec: {clusterIP: 10.96.0.22, ports: [{name: http, port: 80}]}}
 ---
 {apiVersion: policy.linkerd.io/v1beta3, kind: Server, metadata: {namespace: shop, name: machines}, spec: {externalWorkloadSelector: {matchLabels: {app: vm}}, port: http}}
@@ -123,6 +127,7 @@ describe("linkerd explain", () => {
     ["unmeshed", 2, ["--from", "pod/old-1", ...toApi]],
     ["canary", 0, ["--from", "pod/web-1", ...toApi, "--path", "/v2/x", "-H", "X-Canary: 1"]],
     ["machine", 2, ["--from", "pod/web-1", "--to", "svc/machines:80"]],
+    ["fault", 2, ["--from", "pod/web-1", "--to", "svc/canary:80"]],
     ["json", 0, ["--from", "pod/web-1", ...toApi, "-o", "json"]],
     ["yaml", 2, ["--from", "pod/bot-1", ...toApi, "-o", "yaml"]],
     ["address", 0, ["--from", "pod/web-1", "--to", "192.0.2.1:443"]],

@@ -1,6 +1,7 @@
 /** Which rules hold for which kind. */
 import type { Rule } from "./rule.ts";
 import { checkAuthorizationPolicy } from "./rules/authorization-policy.ts";
+import { checkDenyPolicy } from "./rules/deny-policy.ts";
 import { checkEgressNetwork } from "./rules/egress-network.ts";
 import { checkFaultInjection } from "./rules/fault-injection.ts";
 import { checkGrpcRoute } from "./rules/grpc-route.ts";
@@ -30,6 +31,7 @@ export const policyRules: Rules = {
   "policy.linkerd.io/NetworkAuthentication": checkNetworkAuthentication,
   "policy.linkerd.io/Server": checkServer,
   "policy.linkerd.io/ServerAuthorization": checkServerAuthorization,
+  "policy.linkerd-ts.dev/DenyPolicy": checkDenyPolicy,
   "policy.linkerd-ts.dev/FaultInjection": checkFaultInjection,
   "gateway.networking.k8s.io/HTTPRoute": checkHttpRoute,
   "gateway.networking.k8s.io/GRPCRoute": checkGrpcRoute,

@@ -62,6 +62,7 @@ export function serverMessage(policy: InboundPolicy): Server {
     protocol: protocolMessage(policy),
     serverIps: policy.serverIps.map(ipMessage).filter((ip): ip is IPAddress => ip !== null),
     authorizations: policy.authorizations.map(authzMessage),
+    denials: (policy.denials ?? []).map(authzMessage),
     labels: labels(policy.origin),
   });
 }

@@ -73,4 +73,6 @@ export interface InboundPolicy {
   /** Any is enough; none: nobody may connect. */
   readonly authorizations: readonly Authorization[];
   readonly rateLimit: RateLimit | null;
+  /** Win over all authorizations; absent: none. */
+  readonly denials?: readonly Authorization[];
 }

@@ -14,6 +14,7 @@ import {
   type PortOwner,
 } from "../index/workload.ts";
 import type { DefaultPolicyName } from "#model/default-policy.ts";
+import { denialsOf } from "./denials.ts";
 import { serverAuthorizations } from "./authorizations.ts";
 import { defaultAuthorizations, isDefaultPolicyName, withIdentity } from "./default-policy.ts";
 import { builtIn, type InboundPolicy, type InboundProtocol, type InboundRoute } from "./inbound-policy.ts";
@@ -68,9 +69,13 @@ export function inboundPolicy(
   track: Track,
 ): InboundPolicy {
   const server = serverOfPort(index, pod, port, track);
-  return server === null
-    ? withoutServer(index, settings, pod, port, track)
-    : withServer(index, settings, server, pod, port, track);
+  const policy =
+    server === null
+      ? withoutServer(index, settings, pod, port, track)
+      : withServer(index, settings, server, pod, port, track);
+  const of = { namespace: pod.namespace, server: server?.name ?? null };
+  const denials = denialsOf(index, settings, of, track);
+  return denials.length === 0 ? policy : { ...policy, denials };
 }
 
 function withServer(

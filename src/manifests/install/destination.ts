@@ -40,7 +40,7 @@ const policyKinds = [
   "serverauthorizations",
   "egressnetworks",
 ];
-const extensionKinds = ["faultinjections"];
+const extensionKinds = ["faultinjections", "denypolicies"];
 const gatewayRoutes = ["httproutes", "grpcroutes", "tlsroutes", "tcproutes"];
 
 export function destinationManifests(context: InstallContext): readonly Tree[] {

@@ -25,6 +25,7 @@ export function serverPolicy(message: Server, detectTimeout: number): ServerPoli
     routes: null,
     rateLimit: null,
     origin: labelledOrigin(message.labels),
+    ...(message.denials.length === 0 ? {} : { denials: message.denials.map(denial) }),
   };
   switch (kind.case) {
     case "detect":
@@ -121,6 +122,14 @@ function authorization(message: Authz): Authorization[] {
   }
   const origin = message.metadata === undefined ? labelledOrigin(message.labels) : metadataOrigin(message.metadata);
   return [{ networks, clients, origin }];
+}
+
+/** One that can't be understood, or whose networks can't, is about everybody: it must not become narrower than it was meant. */
+function denial(message: Authz): Authorization {
+  const [found] = authorization(message);
+  if (found !== undefined && found.networks.length === message.networks.length) return found;
+  const everywhere = [4, 16].map((length) => ({ net: { bytes: new Uint8Array(length), prefix: 0 }, except: [] }));
+  return { networks: everywhere, clients: { kind: "any" }, origin: metadataOrigin(message.metadata) };
 }
 
 function clientMatch(message: Authn | undefined): ClientMatch | null {

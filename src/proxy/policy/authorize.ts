@@ -20,6 +20,11 @@ export function findAuthorization(client: Client, authorizations: readonly Autho
   return null;
 }
 
+/** Whether the policy is against this client by name, whatever permits it. */
+export function isDenied(client: Client, { denials }: { readonly denials?: readonly Authorization[] }): boolean {
+  return denials !== undefined && findAuthorization(client, denials) !== null;
+}
+
 function matchesClient(tls: ClientTls, clients: ClientMatch): boolean {
   if (clients.kind === "any") return true;
   // Only our own handshake proves anything; TLS that is passed through was verified by nobody here.

@@ -145,6 +145,20 @@ describe("LivePortPolicy", () => {
     expect(out).toMatch(/inbound_tcp_authz_allow_total\{.*client_id="web.ns".*\} 1/);
   });
 
+  test("a denial wins over what permits everybody, ends what is established and refuses its requests", () => {
+    const open = policyOf("all-unauthenticated");
+    const { subject } = portPolicy(open);
+    const [bot, web] = [connection(meshed("bot")), connection(meshed("web"))];
+    expect([subject.authorize(bot).allowed, subject.authorize(web).allowed]).toEqual([true, true]);
+    const clients = { kind: "identities", identities: new Set(["bot"]), suffixes: [] } as const;
+    const [everywhere] = open.authorizations;
+    if (everywhere === undefined) throw new Error("nothing is permitted");
+    subject.update({ ...open, denials: [{ ...everywhere, clients }] });
+    expect([subject.authorize(bot).allowed, subject.authorize(web).allowed]).toEqual([false, true]);
+    expect(subject.authorizeRequest(bot, head("/")).kind).toBe("unauthorized");
+    expect(subject.authorizeRequest(web, head("/")).kind).toBe("allow");
+  });
+
   test("gives every request of a client the same ready-made verdict and counts it with Linkerd's labels", () => {
     const { subject, registry } = portPolicy(policyOf("all-unauthenticated"));
     const client = connection(meshed("web.ns"));

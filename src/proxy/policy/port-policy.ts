@@ -24,7 +24,7 @@ import type {
   RequestVerdict,
 } from "../inbound/ports.ts";
 import { matchesEverything, RouteFinder } from "../route/match.ts";
-import { findAuthorization, type Client } from "./authorize.ts";
+import { findAuthorization, isDenied, type Client } from "./authorize.ts";
 import type { FilterChain } from "../route/filter.ts";
 import type { PolicyMetrics } from "./policy-metrics.ts";
 import { RateLimiter, type ClientLimit, type LimitScope } from "./rate-limit.ts";
@@ -355,6 +355,7 @@ export class LivePortPolicy implements PortPolicy {
     const { port, requireIdentity, requireTls } = this.options;
     if (client.tls.kind !== "meshed" && includesPort(requireIdentity, port)) return null;
     if (client.tls.kind === "none" && includesPort(requireTls, port)) return null;
+    if (isDenied(client, this.policy)) return null;
     return findAuthorization(client, authorizations);
   }
 }

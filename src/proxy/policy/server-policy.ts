@@ -57,6 +57,8 @@ export interface ServerPolicy {
   /** Of HTTP requests; null: no limit. */
   readonly rateLimit: RateLimit | null;
   readonly origin: Origin;
+  /** Whoever one of them is about is refused, whatever permits it; absent: none. */
+  readonly denials?: readonly Authorization[];
 }
 
 /** Labels of an origin, e.g. originLabels("srv", …) → srv_group, srv_kind, srv_name. */

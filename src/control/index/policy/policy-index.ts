@@ -5,6 +5,7 @@
 import { ObjectIndex, objectKey } from "../object-index.ts";
 import type { Track } from "../derivations.ts";
 import type { AuthorizationPolicyRecord, ObjectRef } from "./authorization-policy.ts";
+import type { DenyPolicyRecord } from "./deny-policy.ts";
 import type { EgressNetworkRecord } from "./egress-network.ts";
 import type { FaultInjectionRecord } from "./fault-injection.ts";
 import type { MeshTlsAuthenticationRecord } from "./mesh-tls-authentication.ts";
@@ -31,6 +32,7 @@ export class PolicyIndex {
   readonly tlsRoutes: ObjectIndex<StreamRouteRecord>;
   readonly tcpRoutes: ObjectIndex<StreamRouteRecord>;
   readonly egressNetworks: ObjectIndex<EgressNetworkRecord>;
+  readonly denyPolicies: ObjectIndex<DenyPolicyRecord>;
   readonly faultInjections: ObjectIndex<FaultInjectionRecord>;
   readonly profiles: ObjectIndex<ServiceProfileRecord>;
   readonly splits: ObjectIndex<TrafficSplitRecord>;
@@ -47,6 +49,7 @@ export class PolicyIndex {
     this.serverAuthorizations = inOneNamespace("server-authorizations", touch);
     this.authorizationPolicies = inOneNamespace("authorization-policies", touch);
     this.rateLimits = inOneNamespace("rate-limits", touch);
+    this.denyPolicies = inOneNamespace("deny-policies", touch);
     this.faultInjections = inOneNamespace("fault-injections", touch);
     this.egressNetworks = inOneNamespace("egress-networks", touch);
     this.meshTls = byName("mesh-tls", touch);
@@ -76,6 +79,10 @@ export class PolicyIndex {
 
   egressNetworksIn(namespace: string, track: Track): readonly EgressNetworkRecord[] {
     return this.inNamespace(this.egressNetworks, `egress-networks:${namespace}`, track);
+  }
+
+  denyPoliciesIn(namespace: string, track: Track): readonly DenyPolicyRecord[] {
+    return this.inNamespace(this.denyPolicies, `deny-policies:${namespace}`, track);
   }
 
   faultInjectionsIn(namespace: string, track: Track): readonly FaultInjectionRecord[] {
