@@ -51,6 +51,7 @@ const quick: Plan = {
   warmUp: 3,
   pacedSeconds: 2,
   busySeconds: 4,
+  restSeconds: 0,
 };
 
 /** What our proxy has to do; the first one is what the others are compared with. */
@@ -63,7 +64,7 @@ const featureStates: ReadonlyArray<Pick<LinkerdOptions, "name" | "features" | "e
   { name: "policy and routes", features: ["policy", "routes"] },
 ];
 
-/** Above its limit by this factor, even a noisy machine means that something is broken. */
+/** Above its limit by this factor, even a noisy machine means that something is broken; times on the wall mean nothing there. */
 const broken = 2;
 
 interface Arguments {
@@ -189,7 +190,7 @@ async function bench(options: Arguments, folder: string): Promise<number> {
   }
   if (failed > 0) console.log(`× ${failed} requests failed`);
   const slack = options.quick ? broken : 1;
-  const beyond = found.filter(({ value, limit }) => value > limit * slack);
+  const beyond = found.filter(({ value, limit, unit }) => value > limit * slack && !(options.quick && unit === "ms"));
   return failed > 0 || beyond.length > 0 ? 1 : 0;
 }
 

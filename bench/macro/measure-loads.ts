@@ -74,7 +74,7 @@ export function loadCases(program: string): readonly LoadCase[] {
       ...bulk,
       name: caseNames.bodies2,
       kind: "h2",
-      quick: true,
+      quick: false,
       run: (seconds) => h2load(paths.mebibyte, 4, 4, seconds),
     },
     { ...bulk, name: caseNames.tcp, kind: "tcp", quick: true, run: (seconds) => bytes(program, 4, seconds) },
