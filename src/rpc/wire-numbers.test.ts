@@ -53,7 +53,7 @@ const numbers: Record<string, string> = {
   "io.linkerd.proxy.http_route.Timeouts": "response=1 request=2 idle=3",
   "io.linkerd.proxy.grpc_route.GrpcFailureInjector": "code=1 message=2 ratio=3",
   "io.linkerd.proxy.inbound.PortSpec": "workload=1 port=2",
-  "io.linkerd.proxy.inbound.Server": "protocol=1 server_ips=2 authorizations=3 labels=4",
+  "io.linkerd.proxy.inbound.Server": "protocol=1 server_ips=2 authorizations=3 labels=4 denials=1001",
   "io.linkerd.proxy.inbound.ProxyProtocol": "detect=1 opaque=2 tls=3 http1=4 http2=5 grpc=6",
   "io.linkerd.proxy.inbound.ProxyProtocol.Detect": "timeout=1 http_routes=3 http_local_rate_limit=4",
   "io.linkerd.proxy.inbound.ProxyProtocol.Http1": "routes=2 local_rate_limit=3",
