@@ -2,12 +2,12 @@ import { expect, test } from "bun:test";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { CollectorPace } from "./collector.ts";
 
-function setUp(size = 3_000_000) {
+function setUp(size = 3_000_000, duration = 0) {
   const done: string[] = [];
   const clock = new FakeClock();
   const pace = new CollectorPace(clock, {
-    young: () => done.push("young"),
-    all: () => done.push("all"),
+    young: () => (done.push("young"), clock.advance(duration)),
+    all: () => (done.push("all"), clock.advance(duration)),
     shrink: () => done.push("shrink"),
     size: () => size,
   });
@@ -19,13 +19,13 @@ function setUp(size = 3_000_000) {
   return { pace, clock, done, read };
 }
 
-test("a collection follows after 500 reads, and each fifth one is a full one", () => {
+test("a collection follows after 300 reads, and each fifth one is a full one", () => {
   const { done, read } = setUp();
-  read(499);
+  read(299);
   expect(done).toEqual([]);
   read(1);
   expect(done).toEqual(["young"]);
-  read(500 * 5);
+  read(300 * 5);
   expect(done.filter((what) => what === "all").length).toBe(1);
   expect(done.length).toBe(6);
 });
@@ -33,18 +33,37 @@ test("a collection follows after 500 reads, and each fifth one is a full one", (
 test("with few requests a second, full collections are rare: their pauses are the longest", () => {
   const { clock, done, read } = setUp();
   for (let times = 0; times < 100; times++) {
-    read(500);
+    read(300);
     clock.advance(250);
   }
   expect(done.filter((what) => what === "all").length).toBe(2);
 });
 
-test("new connections count for more than reads, large chunks not at all", () => {
-  const { pace, done, read } = setUp();
+test("large chunks don't count", () => {
+  const { done, read } = setUp();
   read(10_000, 100_000);
   expect(done).toEqual([]);
-  for (let i = 0; i < 4; i++) pace.onOpened();
-  expect(done).toEqual(["young"]);
+});
+
+test("each new connection is followed by a collection for 250 ms of them in ten seconds, then one counts for 150 reads", () => {
+  const { pace, clock, done } = setUp(3_000_000, 1);
+  const open = (times: number): number => {
+    for (let i = 0; i < times; i++) {
+      pace.onOpened();
+      clock.advance(6);
+    }
+    return done.splice(0).length;
+  };
+  expect(open(250)).toBe(250);
+  expect(open(100)).toBe(50);
+  clock.advance(10_000);
+  expect(open(250)).toBe(250);
+});
+
+test("new connections are less dear while the heap is large", () => {
+  const { pace, done } = setUp(40_000_000);
+  for (let i = 0; i < 81; i++) pace.onOpened();
+  expect(done).toEqual(["young", "young"]);
 });
 
 test("collections that take long leave most of the time to the work", () => {
@@ -56,7 +75,7 @@ test("collections that take long leave most of the time to the work", () => {
   };
   const pace = new CollectorPace(clock, { young: collect, all: collect, shrink() {}, size: () => 3_000_000 });
   const start = clock.now();
-  for (let i = 0; i < 10_000; i++) {
+  for (let i = 0; i < 50_000; i++) {
     pace.onOpened();
     clock.advance(0.1);
   }
@@ -71,7 +90,7 @@ test("memory is given back once, in the first quiet moment after a busy time", (
   done.length = 0;
   clock.advance(10_000);
   expect(done).toEqual([]);
-  read(500);
+  read(300);
   done.length = 0;
   clock.advance(60_000);
   expect(done).toEqual(["shrink"]);
@@ -86,7 +105,7 @@ test("large chunks make a time busy as well", () => {
 
 test("a large heap is collected less often: ten thousand connections must not cost ten thousand collections", () => {
   const { done, read } = setUp(40_000_000);
-  read(500);
+  read(300);
   read(11_999);
   expect(done).toEqual(["young"]);
   read(1);

@@ -27,7 +27,7 @@ export const runtimeCollector: Collector = {
 };
 
 /** Garbage of a read is the unit, about 1 KB. Collections follow after this many at least, … */
-const leastUnits = 500;
+const leastUnits = 300;
 /** … and one more for so many bytes of the heap above a small one: with thousands of connections a collection is dear. */
 const bytesPerUnit = 3000;
 const smallHeap = 4_000_000;
@@ -35,6 +35,11 @@ const smallHeap = 4_000_000;
 const restFactor = 5;
 /** An opened connection or a finished handshake makes about as much as so many reads. */
 const unitsPerOpening = 150;
+/**
+ * While the heap is small each opening is followed by a collection, until these took so many ms in an interval: what lives
+ * long would otherwise come to lie among what doesn't, and its pages never come back. 1 MB with 100 connections opened at once.
+ */
+const openingTime = 250;
 /** Longer chunks are not counted, bytes. */
 const largeChunk = 16_384;
 /** Every so many collections are full ones, … */
@@ -60,6 +65,7 @@ export class CollectorPace implements SocketActivity {
   private units = 0;
   private budget = leastUnits;
   private restUntil = 0;
+  private openingTime = 0;
   private sinceLook = 0;
   private grown = false;
 
@@ -77,7 +83,13 @@ export class CollectorPace implements SocketActivity {
   }
 
   onOpened(): void {
-    this.add(unitsPerOpening);
+    if (this.openingTime >= openingTime || this.budget > leastUnits) {
+      this.add(unitsPerOpening);
+      return;
+    }
+    const start = this.clock.now();
+    this.collect(start);
+    this.openingTime += this.clock.now() - start;
   }
 
   onRead(bytes: number): void {
@@ -89,7 +101,10 @@ export class CollectorPace implements SocketActivity {
     this.units += units;
     if (this.units < this.budget) return;
     const now = this.clock.now();
-    if (now < this.restUntil) return;
+    if (now >= this.restUntil) this.collect(now);
+  }
+
+  private collect(now: number): void {
     this.units = 0;
     this.sinceLook++;
     this.towardsFull += now - this.collectedAt > calmInterval ? 1 : calmFullEvery / fullEvery;
@@ -107,6 +122,7 @@ export class CollectorPace implements SocketActivity {
   private look(): void {
     const busy = this.sinceLook > quietCollections;
     this.sinceLook = 0;
+    this.openingTime = 0;
     if (!busy && this.grown) this.collector.shrink();
     this.grown = busy;
   }
