@@ -36,6 +36,8 @@ export const allowedRights: readonly Rights[] = [
       ...allow("linkerd.io", ["serviceprofiles"], read),
       // Splits are our own; Linkerd has an adaptor for them.
       ...allow("split.smi-spec.io", ["trafficsplits"], read),
+      // Servers that select the same port are said in events as well as in their status.
+      ...allow("", ["events"], ["create", "patch"]),
       // Our own kinds.
       ...allow("policy.linkerd-ts.dev", ["faultinjections", "denypolicies"], read),
       ...allow("workload.linkerd.io", ["externalworkloads"], read),
