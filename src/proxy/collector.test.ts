@@ -19,13 +19,13 @@ function setUp(size = 3_000_000, duration = 0) {
   return { pace, clock, done, read };
 }
 
-test("a collection follows after 300 reads, and each fifth one is a full one", () => {
+test("a collection follows after 500 reads, and each fifth one is a full one", () => {
   const { done, read } = setUp();
-  read(299);
+  read(499);
   expect(done).toEqual([]);
   read(1);
   expect(done).toEqual(["young"]);
-  read(300 * 5);
+  read(500 * 5);
   expect(done.filter((what) => what === "all").length).toBe(1);
   expect(done.length).toBe(6);
 });
@@ -33,7 +33,7 @@ test("a collection follows after 300 reads, and each fifth one is a full one", (
 test("with few requests a second, full collections are rare: their pauses are the longest", () => {
   const { clock, done, read } = setUp();
   for (let times = 0; times < 100; times++) {
-    read(300);
+    read(500);
     clock.advance(250);
   }
   expect(done.filter((what) => what === "all").length).toBe(2);
@@ -55,7 +55,7 @@ test("each new connection is followed by a collection for 250 ms of them in ten 
     return done.splice(0).length;
   };
   expect(open(250)).toBe(250);
-  expect(open(100)).toBe(50);
+  expect(open(100)).toBe(25);
   clock.advance(10_000);
   expect(open(250)).toBe(250);
 });
@@ -90,7 +90,7 @@ test("memory is given back once, in the first quiet moment after a busy time", (
   done.length = 0;
   clock.advance(10_000);
   expect(done).toEqual([]);
-  read(300);
+  read(500);
   done.length = 0;
   clock.advance(60_000);
   expect(done).toEqual(["shrink"]);
@@ -105,7 +105,7 @@ test("large chunks make a time busy as well", () => {
 
 test("a large heap is collected less often: ten thousand connections must not cost ten thousand collections", () => {
   const { done, read } = setUp(40_000_000);
-  read(300);
+  read(500);
   read(11_999);
   expect(done).toEqual(["young"]);
   read(1);

@@ -27,7 +27,7 @@ export const runtimeCollector: Collector = {
 };
 
 /** Garbage of a read is the unit, about 1 KB. Collections follow after this many at least, … */
-const leastUnits = 300;
+const leastUnits = 500;
 /** … and one more for so many bytes of the heap above a small one: with thousands of connections a collection is dear. */
 const bytesPerUnit = 3000;
 const smallHeap = 4_000_000;
