@@ -3,7 +3,7 @@ import { create } from "#rpc/protobuf/create.ts";
 import { duration } from "#rpc/address.ts";
 import { HeaderMatchSchema, RatioSchema } from "#rpc/gen/http_route_pb.ts";
 import { Fault_AbortSchema, Fault_ResetSchema, FaultSchema, type Fault } from "#rpc/gen/outbound_pb.ts";
-import type { OutboundFault } from "../policy/outbound/fault-annotations.ts";
+import type { OutboundFault } from "../policy/outbound/fault.ts";
 
 /** Four decimals of a percentage. */
 const denominator = 1_000_000;

@@ -1,8 +1,8 @@
 /**
- * Keeps the EndpointSlices of ExternalWorkloads as they should be. Of several replicas only the one that holds the lease
- * writes. Everything is compared anew soon after a change and once a minute, so that what somebody else wrote mends itself.
+ * Keeps the EndpointSlices of ExternalWorkloads as they should be. Everything is compared anew soon after a change and once a
+ * minute, so that what somebody else wrote mends itself.
  */
-import type { Clock, Timer } from "#lib/clock.ts";
+import type { Clock } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import type { Registry } from "#lib/metrics/registry.ts";
@@ -11,6 +11,7 @@ import type { KubeClient } from "#kube/client.ts";
 import { resources } from "#kube/resource.ts";
 import type { EndpointSlice } from "#kube/types/discovery.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
+import { LeaderLooks } from "../leader-looks.ts";
 import { managedBy, managedByLabel, wantedSlices } from "./wanted-slices.ts";
 
 export interface SliceWriterOptions {
@@ -22,8 +23,7 @@ export interface SliceWriterOptions {
   readonly log: Log;
 }
 
-/** ms from a change to a look, and between looks when nothing changed. */
-const settle = 500;
+/** ms between looks when nothing changed. */
 const lookEvery = 60_000;
 const relevant = /^(external-workload|service):/;
 
@@ -33,10 +33,6 @@ export function startSliceWriter(options: SliceWriterOptions): { stop(): void } 
     "external_endpoint_slice_writes_total",
     "EndpointSlices of ExternalWorkloads that were written, by outcome",
   );
-  let timer: Timer | null = null;
-  let due = Number.POSITIVE_INFINITY;
-  let busy = false;
-  let stopped = false;
   /** Whether the cluster may hold slices of ours: where nobody has ExternalWorkloads, nothing is listed all the time. */
   let mayHave = true;
 
@@ -57,7 +53,7 @@ export function startSliceWriter(options: SliceWriterOptions): { stop(): void } 
     const labelSelector = `${managedByLabel}=${managedBy}`;
     const { items } = await client.list<EndpointSlice>(resources.endpointSlices, { labelSelector });
     for (const stored of items) {
-      if (stopped || !leader.get()) return;
+      if (!looks.mayWrite) return;
       const { namespace = "", name, labels, resourceVersion } = stored.metadata;
       // What is not ours must not go, whatever a server makes of the selector.
       if (labels?.[managedByLabel] !== managedBy) continue;
@@ -71,50 +67,25 @@ export function startSliceWriter(options: SliceWriterOptions): { stop(): void } 
       }
     }
     for (const next of wanted.values()) {
-      if (stopped || !leader.get()) return;
+      if (!looks.mayWrite) return;
       await write("create", next, () => client.create(resources.endpointSlices, manifest(next)));
     }
     mayHave = index.externalWorkloads.size > 0;
   };
-  const look = async (): Promise<void> => {
-    timer = null;
-    due = Number.POSITIVE_INFINITY;
-    if (stopped) return;
-    if (leader.get() && !busy) {
-      busy = true;
-      try {
-        await reconcile();
-      } catch (thrown) {
-        log.warn("Comparing the EndpointSlices of ExternalWorkloads failed, trying again", {}, thrown);
-      }
-      busy = false;
-    }
-    plan(lookEvery);
-  };
-  const plan = (delay: number): void => {
-    if (stopped || clock.now() + delay >= due) return;
-    timer?.cancel();
-    due = clock.now() + delay;
-    timer = clock.after(delay, () => void look());
-  };
-
-  index.derivations.onTouch = (topic) => {
-    if (relevant.test(topic) && (index.externalWorkloads.size > 0 || mayHave)) plan(settle);
-  };
-  const unwatch = leader.watch((leads) => {
-    // Another one may have written meanwhile.
-    mayHave = true;
-    if (leads) plan(settle);
-  });
-  plan(settle);
-  return {
-    stop() {
-      stopped = true;
-      index.derivations.onTouch = () => {};
-      unwatch();
-      timer?.cancel();
+  const looks = new LeaderLooks({
+    index,
+    leader,
+    clock,
+    every: lookEvery,
+    touched: (topic) => relevant.test(topic) && (index.externalWorkloads.size > 0 || mayHave),
+    look: reconcile,
+    onFailed: (thrown) =>
+      log.warn("Comparing the EndpointSlices of ExternalWorkloads failed, trying again", {}, thrown),
+    onLead: () => {
+      mayHave = true;
     },
-  };
+  });
+  return looks;
 }
 
 function manifest(slice: EndpointSlice): object {

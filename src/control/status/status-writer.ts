@@ -1,9 +1,9 @@
 /**
- * Writes back to Kubernetes what becomes of routes, rate limits and egress networks, and of Servers, which have no status, in events. Of several replicas only the one that holds the lease
- * writes. Everything is judged anew after changes and every ten seconds; only what differs is written, a few at a time, so
- * that a failed write or one by another hand mends itself.
+ * Writes back to Kubernetes what becomes of routes, rate limits and egress networks, and of Servers, which have no status,
+ * in events. Everything is judged anew after changes and every ten seconds; only what differs is written, a few at a time,
+ * so that a failed write or one by another hand mends itself.
  */
-import type { Clock, Timer } from "#lib/clock.ts";
+import type { Clock } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import type { Registry } from "#lib/metrics/registry.ts";
@@ -14,6 +14,7 @@ import type { EventWriter } from "#kube/events.ts";
 import { resources, type Resource } from "#kube/resource.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { PolicyRecord } from "../index/policy/policy-record.ts";
+import { LeaderLooks } from "../leader-looks.ts";
 import { egressStatus } from "./egress-status.ts";
 import { rateLimitStatus } from "./rate-limit-status.ts";
 import { routeStatus } from "./route-status.ts";
@@ -36,9 +37,8 @@ export interface StatusWriter {
   stop(): void;
 }
 
-/** ms between looks at everything, and from a change to a look. */
+/** ms between looks at everything. */
 const reconcileEvery = 10_000;
-const settle = 500;
 /** Writes at a time. */
 const concurrency = 4;
 /** Writes of one look at most; the next look has the rest. */
@@ -57,43 +57,19 @@ interface Write {
 export function startStatusWriter(options: StatusWriterOptions): StatusWriter {
   const { index, client, leader, clock, log } = options;
   const writes = options.registry.counter("policy_status_writes_total", "Statuses written back, by outcome");
-  let timer: Timer | null = null;
-  let due = Number.POSITIVE_INFINITY;
-  let busy = false;
-  let stopped = false;
   let overlapsDue = true;
   let told = new Set<string>();
 
   const look = async (): Promise<void> => {
-    timer = null;
-    due = Number.POSITIVE_INFINITY;
-    if (stopped) return;
-    // One look at a time: a slow server gets no second one on top.
-    if (leader.get() && !busy) {
-      busy = true;
-      try {
-        await writeAll(
-          wanted(index, options.clusterNetworks, new Date(clock.wall()).toISOString().replace(/\.\d+Z$/, "Z")),
-        );
-        tellOverlaps();
-      } catch (thrown) {
-        log.error("Judging statuses failed, trying again", {}, thrown);
-      }
-      busy = false;
-    }
-    plan(reconcileEvery);
-  };
-  const plan = (delay: number): void => {
-    if (stopped || clock.now() + delay >= due) return;
-    timer?.cancel();
-    due = clock.now() + delay;
-    timer = clock.after(delay, () => void look());
+    const now = new Date(clock.wall()).toISOString().replace(/\.\d+Z$/, "Z");
+    await writeAll(wanted(index, options.clusterNetworks, now));
+    tellOverlaps();
   };
   const writeAll = async (all: readonly Write[]): Promise<void> => {
     const queue = all.slice(0, perLook);
     const worker = async (): Promise<void> => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        if (stopped || !leader.get()) return;
+        if (!looks.mayWrite) return;
         await write(next);
       }
     };
@@ -134,25 +110,23 @@ export function startStatusWriter(options: StatusWriterOptions): StatusWriter {
     }
   };
 
-  index.derivations.onTouch = (topic) => {
-    overlapsDue ||= overlapping.test(topic);
-    if (relevant.test(topic)) plan(settle);
-  };
-  const unwatch = leader.watch((leads) => {
-    if (!leads) return;
-    // What another one told meanwhile is not known.
-    overlapsDue = true;
-    plan(settle);
-  });
-  plan(settle);
-  return {
-    stop() {
-      stopped = true;
-      index.derivations.onTouch = () => {};
-      unwatch();
-      timer?.cancel();
+  const looks = new LeaderLooks({
+    index,
+    leader,
+    clock,
+    every: reconcileEvery,
+    touched: (topic) => {
+      overlapsDue ||= overlapping.test(topic);
+      return relevant.test(topic);
     },
-  };
+    look,
+    onFailed: (thrown) => log.error("Judging statuses failed, trying again", {}, thrown),
+    onLead: () => {
+      // What another one told meanwhile is not known.
+      overlapsDue = true;
+    },
+  });
+  return looks;
 }
 
 /** Everything whose stored status is not what it should be. */

@@ -1,12 +1,10 @@
 import type { Field } from "../field.ts";
+import { maxFaultDelay } from "../../policy/outbound/fault.ts";
 import type { Rule } from "../rule.ts";
 import { isKind, kindName, kindOf, kinds } from "./reference.ts";
 import { checkHeaderName, readDuration } from "./route-parts.ts";
 
 const targets = [kinds.service, kinds.httpRoute, kinds.grpcRoute, kinds.policyHttpRoute];
-
-/** ms */
-const longestDelay = 3_600_000;
 
 /** What the group of a target is where none is written: routes of the Gateway API are meant, and not Linkerd's own older ones. */
 export function faultTarget(target: Field) {
@@ -37,7 +35,7 @@ export const checkFaultInjection: Rule = ({ spec }) => {
     spec.at("percent").problem(`${JSON.stringify(percent)} is not a number from 0 to 100`);
   }
   const delay = readDuration(spec.at("delay"));
-  if (delay !== null && delay > longestDelay) spec.at("delay").problem("is longer than an hour");
+  if (delay !== null && delay > maxFaultDelay) spec.at("delay").problem("is longer than an hour");
   spec.at("bytesPerSecond").integer(1, 0xffff_ffff);
   const abort = spec.at("abort");
   if (abort.object(["httpStatus", "grpcStatus"])) {

@@ -1,4 +1,3 @@
-import { MeshError } from "#lib/errors.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
 import { Field } from "../../admission/field.ts";
 import { Findings } from "../../admission/findings.ts";
@@ -6,7 +5,7 @@ import { checkDenyPolicy } from "../../admission/rules/deny-policy.ts";
 import { isKind, kindOf, kinds } from "../../admission/rules/reference.ts";
 import { type IdentityPattern, identityPattern } from "./mesh-tls-authentication.ts";
 import { everywhere, networksOf, type NetworkRange, type NetworkSpec } from "./networks.ts";
-import { policyRecord, type PolicyRecord, validSpec } from "./policy-record.ts";
+import { policyRecord, type PolicyRecord, validSpec, whyInvalid } from "./policy-record.ts";
 
 export interface DeniedClients {
   readonly networks: readonly NetworkRange[];
@@ -60,8 +59,6 @@ export function decodeDenyPolicy(object: KubeObject): DenyPolicyRecord {
       invalid: null,
     };
   } catch (thrown) {
-    const told = thrown instanceof MeshError && thrown.code === "invalid-argument";
-    const invalid = told ? thrown.message : `It has a form that can't be read: ${String(thrown)}`;
-    return { ...record, server, clients: everybody, invalid };
+    return { ...record, server, clients: everybody, invalid: whyInvalid(thrown) };
   }
 }

@@ -2,7 +2,7 @@ import type { KubeObject } from "#kube/types/meta.ts";
 import { Field } from "../../admission/field.ts";
 import { Findings } from "../../admission/findings.ts";
 import { checkFaultInjection, faultTarget } from "../../admission/rules/fault-injection.ts";
-import type { OutboundFault } from "../../policy/outbound/fault-annotations.ts";
+import { faultEnd, type OutboundFault } from "../../policy/outbound/fault.ts";
 import { parseGepDuration } from "./durations.ts";
 import { policyRecord, type PolicyRecord, validSpec } from "./policy-record.ts";
 
@@ -22,9 +22,6 @@ interface FaultSpec {
   readonly reset?: boolean;
 }
 
-/** gRPC's UNAVAILABLE. */
-const unavailable = 14;
-
 /** Throws "invalid-argument" for one with any mistake: half understood it would hit requests that nobody meant. */
 export function decodeFaultInjection(object: KubeObject): FaultInjectionRecord {
   const spec = validSpec<FaultSpec>(object, "policy.linkerd-ts.dev", checkFaultInjection);
@@ -38,12 +35,7 @@ export function decodeFaultInjection(object: KubeObject): FaultInjectionRecord {
       percent,
       delay: parseGepDuration(delay) ?? 0,
       bytesPerSecond,
-      end:
-        abort !== undefined
-          ? { kind: "abort", httpStatus: abort.httpStatus ?? 503, grpcStatus: abort.grpcStatus ?? unavailable }
-          : reset
-            ? { kind: "reset" }
-            : null,
+      end: faultEnd(abort ?? null, reset),
     },
   };
 }

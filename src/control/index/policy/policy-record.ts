@@ -47,6 +47,12 @@ export function validSpec<T>(object: KubeObject, group: string, rule: Rule): T {
   return spec.value as T;
 }
 
+/** What is wrong with a resource that could not be read, by what reading it threw. */
+export function whyInvalid(thrown: unknown): string {
+  const told = thrown instanceof MeshError && thrown.code === "invalid-argument";
+  return told ? thrown.message : `It has a form that can't be read: ${String(thrown)}`;
+}
+
 /** The selector form of policy resources. */
 export interface SelectorSpec {
   readonly matchLabels?: Readonly<Record<string, string>>;

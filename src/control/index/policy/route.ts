@@ -1,5 +1,4 @@
 /** HTTPRoute and GRPCRoute: which requests, and what becomes of them. */
-import { MeshError } from "#lib/errors.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
 import type { Rule } from "../../admission/rule.ts";
 import { concernsUs } from "../../admission/rules/route-parts.ts";
@@ -9,7 +8,7 @@ import { checkStreamRoute } from "../../admission/rules/stream-route.ts";
 import { Field } from "../../admission/field.ts";
 import { Findings } from "../../admission/findings.ts";
 import type { ObjectRef } from "./authorization-policy.ts";
-import { policyRecord, type PolicyRecord, validSpec } from "./policy-record.ts";
+import { policyRecord, type PolicyRecord, validSpec, whyInvalid } from "./policy-record.ts";
 import { parseGepDuration } from "./durations.ts";
 import { type FilterSpec, type RouteFilter, routeFilters } from "./route-filter.ts";
 
@@ -186,10 +185,8 @@ function readRoute<S, M>(
     const spec = validSpec<RouteSpec<S>>(object, group, rule);
     return { rules: read(spec), base: routeBase(object, spec, group, null) };
   } catch (thrown) {
-    const told = thrown instanceof MeshError && thrown.code === "invalid-argument";
     // A form that the rules overlook must not make the route vanish: what it is about would be left to wider ones.
-    const invalid = told ? thrown.message : `It has a form that can't be read: ${String(thrown)}`;
-    return { rules: null, base: routeBase(object, readableSpec(object), group, invalid) };
+    return { rules: null, base: routeBase(object, readableSpec(object), group, whyInvalid(thrown)) };
   }
 }
 

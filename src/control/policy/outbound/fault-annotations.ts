@@ -2,33 +2,14 @@
  * What annotations of a Service or route say goes wrong on purpose. Ours, not Linkerd's. One of them that says nothing makes all of
  * them count as absent: without its gate a fault would hit everybody.
  */
+import { faultEnd, maxFaultDelay, type OutboundFault } from "./fault.ts";
 import { readDuration, readFlag, readWhole, type Read } from "./annotation-values.ts";
-
-export interface OutboundFault {
-  /** Only requests with this header; null: all. */
-  readonly header: { readonly name: string; readonly value: string } | null;
-  /** Of them, 0–100. */
-  readonly percent: number;
-  /** ms; 0: none. */
-  readonly delay: number;
-  /** Of the response's body; 0: as fast as it comes. */
-  readonly bytesPerSecond: number;
-  readonly end:
-    | { readonly kind: "abort"; readonly httpStatus: number; readonly grpcStatus: number }
-    | { readonly kind: "reset" }
-    | null;
-}
-
-/** ms */
-const maxDelay = 3_600_000;
-/** gRPC's UNAVAILABLE. */
-const unavailable = 14;
 
 export const faultPrefix = "fault.linkerd.io/";
 
 function readDelay(text: string): Read<number> {
   const read = readDuration(text);
-  return "value" in read && read.value > maxDelay ? { wrong: "is longer than an hour" } : read;
+  return "value" in read && read.value > maxFaultDelay ? { wrong: "is longer than an hour" } : read;
 }
 
 function readPercent(text: string): Read<number> {
@@ -74,19 +55,14 @@ export function faultOf(annotations: Readonly<Record<string, string>>): Outbound
   };
   const httpStatus = said("abort", readStatus);
   const grpcStatus = said("abort-grpc", readGrpcStatus);
-  const reset = said("reset", readFlag) ?? false;
+  const aborted = httpStatus !== null || grpcStatus !== null;
+  const end = faultEnd(aborted ? { httpStatus, grpcStatus } : null, said("reset", readFlag) ?? false);
   const fault = {
     header: said("header", readHeader),
     percent: said("percent", readPercent) ?? 100,
     delay: said("delay", readDelay) ?? 0,
     bytesPerSecond: said("bytes-per-second", (text) => readWhole(text, 0xffff_ffff)) ?? 0,
   };
-  const end: OutboundFault["end"] =
-    httpStatus !== null || grpcStatus !== null
-      ? { kind: "abort", httpStatus: httpStatus ?? 503, grpcStatus: grpcStatus ?? unavailable }
-      : reset
-        ? { kind: "reset" }
-        : null;
   const nothing = end === null && fault.delay === 0 && fault.bytesPerSecond === 0;
   return wrong || nothing || fault.percent === 0 ? null : { ...fault, end };
 }

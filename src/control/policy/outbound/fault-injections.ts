@@ -1,7 +1,7 @@
 /** The FaultInjections for a Service or route, as what goes wrong on purpose. */
 import type { ClusterIndex } from "../../index/cluster-index.ts";
 import type { Track } from "../../index/derivations.ts";
-import type { OutboundFault } from "./fault-annotations.ts";
+import type { OutboundFault } from "./fault.ts";
 
 /** Of one target; the oldest count. */
 const mostFaults = 16;

@@ -10,7 +10,8 @@ import type {
   StreamRouteRecord,
 } from "../../index/policy/route.ts";
 import type { MirrorRef, Ratio, RouteFilter } from "../../index/policy/route-filter.ts";
-import { faultOf, saysFaults, type OutboundFault } from "./fault-annotations.ts";
+import type { OutboundFault } from "./fault.ts";
+import { faultOf, saysFaults } from "./fault-annotations.ts";
 import { faultsFor } from "./fault-injections.ts";
 import {
   type Balancing,
