@@ -148,6 +148,28 @@ export class LazyCounter {
   }
 }
 
+/** Counters that differ in what they count. Bounded by the kinds that there are. */
+export class CountersBy<K> {
+  private readonly family: Family;
+  private readonly labelsOf: (kind: K) => Labels;
+  private readonly byKind = new Map<K, Cell>();
+
+  /** @param labelsOf called at the first event of its kind, when the series appears */
+  constructor(family: Family, labelsOf: (kind: K) => Labels) {
+    this.family = family;
+    this.labelsOf = labelsOf;
+  }
+
+  count(kind: K): void {
+    let cell = this.byKind.get(kind);
+    if (cell === undefined) {
+      cell = this.family.cell(this.labelsOf(kind));
+      this.byKind.set(kind, cell);
+    }
+    cell.value++;
+  }
+}
+
 /** What a rendering needs to know of any family. */
 export type AnyFamily = Family<Cell> | Family<HistogramCell>;
 

@@ -1,6 +1,6 @@
 /** `…_tcp_detect_http_*`: what protocol detection found, and how long it took. Per connection, not per request. */
-import type { Cell, HistogramCell } from "#lib/metrics/cell.ts";
-import type { Family, Labels, Registry } from "#lib/metrics/registry.ts";
+import type { HistogramCell } from "#lib/metrics/cell.ts";
+import { CountersBy, type Family, type Labels, type Registry } from "#lib/metrics/registry.ts";
 import type { Log } from "#lib/log.ts";
 import type { DetectCells, DetectResult, LossReason } from "../detect/detection.ts";
 
@@ -52,32 +52,26 @@ class Cells implements DetectCells {
   private readonly metrics: DetectMetrics;
   private readonly labels: Labels;
   private durations: HistogramCell | null = null;
-  private readonly results = new Map<DetectResult, Cell>();
-  private readonly losses = new Map<LossReason, Cell>();
+  private readonly results: CountersBy<DetectResult>;
+  private readonly losses: CountersBy<LossReason>;
 
   constructor(metrics: DetectMetrics, labels: Labels) {
     this.metrics = metrics;
     this.labels = labels;
+    this.results = new CountersBy(metrics.results, (result) => ({ ...labels, result }));
+    this.losses = new CountersBy(metrics.losses, (reason) => {
+      metrics.tell(reason, labels);
+      return { ...labels, reason };
+    });
   }
 
   observe(result: DetectResult, elapsed: number): void {
     this.durations ??= this.metrics.durations.cell(this.labels);
     this.durations.observe(elapsed / 1000);
-    let cell = this.results.get(result);
-    if (cell === undefined) {
-      cell = this.metrics.results.cell({ ...this.labels, result });
-      this.results.set(result, cell);
-    }
-    cell.value++;
+    this.results.count(result);
   }
 
   lost(reason: LossReason): void {
-    let cell = this.losses.get(reason);
-    if (cell === undefined) {
-      cell = this.metrics.losses.cell({ ...this.labels, reason });
-      this.losses.set(reason, cell);
-      this.metrics.tell(reason, this.labels);
-    }
-    cell.value++;
+    this.losses.count(reason);
   }
 }

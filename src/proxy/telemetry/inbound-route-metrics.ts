@@ -4,11 +4,11 @@
  * Hot file: all but the constructor runs per request or per part of a body, and allocates only for an outcome seen first.
  */
 import type { Cell, HistogramCell } from "#lib/metrics/cell.ts";
-import { LazyCounter, type Family, type Labels, type Registry } from "#lib/metrics/registry.ts";
+import type { Family, Labels, Registry } from "#lib/metrics/registry.ts";
 import type { StreamError } from "../http/stream-error.ts";
 import type { InboundRouteCells } from "../inbound/ports.ts";
 import type { ResourceRef } from "./labels.ts";
-import { frameBounds, grpcNames, requestBounds, responseBounds, routeLabels } from "./route-metrics.ts";
+import { frameBounds, Outcomes, requestBounds, responseBounds, routeLabels } from "./route-metrics.ts";
 
 interface Families {
   readonly requests: Family;
@@ -71,14 +71,13 @@ class Cells implements InboundRouteCells {
   private responseDuration: HistogramCell | null = null;
   private requestFrames: HistogramCell | null = null;
   private responseFrames: HistogramCell | null = null;
-  /** Bounded by the statuses that there are. */
-  private readonly byStatus = new Map<number, LazyCounter>();
-  private readonly byError = new Map<StreamError, LazyCounter>();
+  private readonly outcomes: Outcomes;
 
   constructor(made: Families, labels: Labels, grpc: boolean) {
     this.families = made;
     this.labels = labels;
     this.grpc = grpc;
+    this.outcomes = new Outcomes(made.statuses, labels, grpc);
   }
 
   started(): void {
@@ -95,7 +94,7 @@ class Cells implements InboundRouteCells {
     (this.requestDuration ??= this.families.requestDuration.cell(this.labels)).observe(latency / 1000);
     if (responseTime !== null)
       (this.responseDuration ??= this.families.responseDuration.cell(this.labels)).observe(responseTime / 1000);
-    (error === null ? this.ofStatus(this.grpc ? grpcStatus : status) : this.ofError(error)).count();
+    this.outcomes.count(this.grpc ? grpcStatus : status, error);
   }
 
   requestFrame(bytes: number): void {
@@ -104,28 +103,5 @@ class Cells implements InboundRouteCells {
 
   responseFrame(bytes: number): void {
     (this.responseFrames ??= this.families.responseFrames.cell(this.labels)).observe(bytes);
-  }
-
-  private ofStatus(status: number): LazyCounter {
-    let counter = this.byStatus.get(status);
-    if (counter === undefined) {
-      const text = this.grpc ? (grpcNames[status] ?? "UNKNOWN") : String(status);
-      counter = this.counter({ [this.grpc ? "grpc_status" : "http_status"]: text, error: "" });
-      this.byStatus.set(status, counter);
-    }
-    return counter;
-  }
-
-  private ofError(error: StreamError): LazyCounter {
-    let counter = this.byError.get(error);
-    if (counter === undefined) {
-      counter = this.counter({ [this.grpc ? "grpc_status" : "http_status"]: this.grpc ? "UNKNOWN" : "", error });
-      this.byError.set(error, counter);
-    }
-    return counter;
-  }
-
-  private counter(outcome: Labels): LazyCounter {
-    return new LazyCounter(this.families.statuses, { ...this.labels, ...outcome });
   }
 }

@@ -3,7 +3,7 @@
  * Hot file: `started` and `ended` run per request and allocate only for an outcome seen first.
  */
 import type { Cell, HistogramCell } from "#lib/metrics/cell.ts";
-import { LazyCounter, type Family, type Labels, type Registry } from "#lib/metrics/registry.ts";
+import { CountersBy, LazyCounter, type Family, type Labels, type Registry } from "#lib/metrics/registry.ts";
 import type { ReplayMemory } from "../outbound/replay-memory.ts";
 import type { FaultKind } from "../faults/fault.ts";
 import type { FaultCells, ProfileCells, RetryCells, RouteCells, RouteError, TcpRouteCells } from "../outbound/ports.ts";
@@ -116,18 +116,8 @@ export class RouteMetrics {
   tcp(parent: ResourceRef, route: ResourceRef, kind: "tcp" | "tls"): TcpRouteCells {
     const labels = routeLabels(parent, route);
     const opened = new LazyCounter(this.opens[kind], labels);
-    const byError = new Map<RouteError | null, LazyCounter>();
-    return {
-      opened: () => opened.count(),
-      closed: (error) => {
-        let counter = byError.get(error);
-        if (counter === undefined) {
-          counter = new LazyCounter(this.closes[kind], { ...labels, error: error ?? "" });
-          byError.set(error, counter);
-        }
-        counter.count();
-      },
-    };
+    const closed = new CountersBy(this.closes[kind], (error: RouteError | null) => ({ ...labels, error: error ?? "" }));
+    return { opened: () => opened.count(), closed: (error) => closed.count(error) };
   }
 
   /** Cells of a ServiceProfile's route. `labels`: its own, without the prefix. */
@@ -145,17 +135,8 @@ export class RouteMetrics {
 
   /** Counts the faults of one route. */
   faults({ parent, route }: Omit<RouteRefs, "backend">): FaultCells {
-    const counters = new Map<FaultKind, LazyCounter>();
-    return {
-      injected: (fault) => {
-        let counter = counters.get(fault);
-        if (counter === undefined) {
-          counter = new LazyCounter(this.injected, { ...routeLabels(parent, route), fault });
-          counters.set(fault, counter);
-        }
-        counter.count();
-      },
-    };
+    const counters = new CountersBy(this.injected, (fault: FaultKind) => ({ ...routeLabels(parent, route), fault }));
+    return { injected: (fault) => counters.count(fault) };
   }
 
   /** Cells of the retries of one route. */
@@ -225,9 +206,28 @@ export function routeLabels(parent: ResourceRef, route: ResourceRef): Labels {
   };
 }
 
-interface Outcome {
-  readonly request: LazyCounter;
-  readonly response: LazyCounter;
+/**
+ * Requests of a route by how they ended: the status, which is gRPC's where the route is one for gRPC, or the error.
+ * Hot: allocates only for an outcome seen first.
+ */
+export class Outcomes {
+  private readonly byStatus: CountersBy<number>;
+  private readonly byError: CountersBy<RouteError>;
+
+  constructor(family: Family, labels: Labels, grpc: boolean) {
+    const name = grpc ? "grpc_status" : "http_status";
+    this.byStatus = new CountersBy(family, (status) => {
+      const text = grpc ? (grpcNames[status] ?? "UNKNOWN") : String(status);
+      return { ...labels, [name]: text, error: "" };
+    });
+    this.byError = new CountersBy(family, (error) => ({ ...labels, [name]: grpc ? "UNKNOWN" : "", error }));
+  }
+
+  /** `status`: of the kind that the route has. `error` null: it was answered. */
+  count(status: number, error: RouteError | null): void {
+    if (error === null) this.byStatus.count(status);
+    else this.byError.count(error);
+  }
 }
 
 class Cells implements RouteCells {
@@ -243,9 +243,8 @@ class Cells implements RouteCells {
   } | null = null;
   private requestFrames: HistogramCell | null = null;
   private responseFrames: HistogramCell | null = null;
-  /** By status, or by error. */
-  private readonly byStatus = new Map<number, Outcome>();
-  private readonly byError = new Map<RouteError, Outcome>();
+  private readonly requestOutcomes: Outcomes;
+  private readonly responseOutcomes: Outcomes;
 
   /** `hostname` null: no such label. */
   constructor(made: Families, { parent, route, backend }: RouteRefs, grpc: boolean, hostname: string | null) {
@@ -253,6 +252,8 @@ class Cells implements RouteCells {
     this.grpc = grpc;
     this.routeLabels = { ...routeLabels(parent, route), ...(hostname === null ? {} : { hostname }) };
     this.backendLabels = { ...this.routeLabels, ...resourceLabels("backend", backend) };
+    this.requestOutcomes = new Outcomes(made.requestStatuses, this.routeLabels, grpc);
+    this.responseOutcomes = new Outcomes(made.responseStatuses, this.backendLabels, grpc);
   }
 
   of(_authority: string): RouteCells {
@@ -265,17 +266,16 @@ class Cells implements RouteCells {
     open.requests.value++;
     open.requestDuration.observe(seconds);
     open.responseDuration.observe(seconds);
-    const outcome = error === null ? this.ofStatus(this.grpc ? grpcStatus : status) : this.ofError(error);
-    outcome.request.count();
-    outcome.response.count();
+    const told = this.grpc ? grpcStatus : status;
+    this.requestOutcomes.count(told, error);
+    this.responseOutcomes.count(told, error);
   }
 
   tried(status: number, grpcStatus: number, latency: number, error: RouteError | null): void {
     const open = (this.open ??= this.resolve());
     open.requests.value++;
     open.responseDuration.observe(latency / 1000);
-    const outcome = error === null ? this.ofStatus(this.grpc ? grpcStatus : status) : this.ofError(error);
-    outcome.response.count();
+    this.responseOutcomes.count(this.grpc ? grpcStatus : status, error);
   }
 
   requestFrame(bytes: number): void {
@@ -292,32 +292,6 @@ class Cells implements RouteCells {
       requestDuration: made.requestDuration.cell(routeLabels),
       requests: made.backendRequests.cell(backendLabels),
       responseDuration: made.responseDuration.cell(backendLabels),
-    };
-  }
-
-  private ofStatus(status: number): Outcome {
-    let outcome = this.byStatus.get(status);
-    if (outcome === undefined) {
-      const text = this.grpc ? (grpcNames[status] ?? "UNKNOWN") : String(status);
-      outcome = this.outcome({ [this.grpc ? "grpc_status" : "http_status"]: text, error: "" });
-      this.byStatus.set(status, outcome);
-    }
-    return outcome;
-  }
-
-  private ofError(error: RouteError): Outcome {
-    let outcome = this.byError.get(error);
-    if (outcome === undefined) {
-      outcome = this.outcome({ [this.grpc ? "grpc_status" : "http_status"]: this.grpc ? "UNKNOWN" : "", error });
-      this.byError.set(error, outcome);
-    }
-    return outcome;
-  }
-
-  private outcome(labels: Labels): Outcome {
-    return {
-      request: new LazyCounter(this.families.requestStatuses, { ...this.routeLabels, ...labels }),
-      response: new LazyCounter(this.families.responseStatuses, { ...this.backendLabels, ...labels }),
     };
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { Cell } from "#lib/metrics/cell.ts";
 import type { ErrorCode, MeshError } from "#lib/errors.ts";
-import type { Family, Labels, Registry } from "#lib/metrics/registry.ts";
+import { CountersBy, type Family, type Labels, type Registry } from "#lib/metrics/registry.ts";
 import type { TransportCells } from "../http/ports.ts";
 
 /** The errno names that dashboards know. Everything else ends as UNEXPECTED. */
@@ -98,22 +98,19 @@ class Zone {
 }
 
 class Cells implements TransportCells {
-  private readonly metrics: TransportMetrics;
-  private readonly labels: Labels;
   private readonly opens: Cell;
   private readonly connections: Cell;
   private readonly read: Cell;
   private readonly written: Cell;
-  private readonly closes = new Map<string, Cell>();
+  private readonly closes: CountersBy<string>;
   private readonly zone: Zone | null;
 
   constructor(metrics: TransportMetrics, labels: Labels) {
-    this.metrics = metrics;
-    this.labels = labels;
     this.opens = metrics.opens.cell(labels);
     this.connections = metrics.connections.cell(labels);
     this.read = metrics.read.cell(labels);
     this.written = metrics.written.cell(labels);
+    this.closes = new CountersBy(metrics.closes, (errno) => ({ ...labels, errno }));
     this.zone = metrics.zone(labels, this.read, this.written);
   }
 
@@ -138,12 +135,6 @@ class Cells implements TransportCells {
   closed(error: MeshError | null): void {
     this.connections.value--;
     this.zone?.settle();
-    const errno = error === null ? "" : (errnoOf[error.code] ?? "UNEXPECTED");
-    let cell = this.closes.get(errno);
-    if (cell === undefined) {
-      cell = this.metrics.closes.cell({ ...this.labels, errno });
-      this.closes.set(errno, cell);
-    }
-    cell.value++;
+    this.closes.count(error === null ? "" : (errnoOf[error.code] ?? "UNEXPECTED"));
   }
 }
