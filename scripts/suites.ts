@@ -1,17 +1,11 @@
 /** The test suites and how each is run: shared by `npm run ok`, `npm test` and CI. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { type Counts, readReport } from "./junit.ts";
 
 const root = resolve(import.meta.dir, "..");
 const bun = process.execPath;
-
-/** What one suite came to. `failed` is at least 1 when its command failed. */
-export interface Counts {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-}
 
 export interface Suite {
   readonly name: string;
@@ -101,8 +95,17 @@ export const kubernetesSuites: readonly Suite[] = [
   },
 ];
 
+/** What one or more suites came to. */
+export interface Result {
+  readonly counts: Counts;
+  /** Which suite failed and, where a report says so, with which test and message. */
+  readonly failures: readonly string[];
+}
+
+export const noResult: Result = { counts: { passed: 0, failed: 0, skipped: 0 }, failures: [] };
+
 /** Runs a suite with its output passed on when `quiet` is false, else shown only when it failed. */
-export async function runSuite(suite: Suite, quiet: boolean): Promise<Counts> {
+export async function runSuite(suite: Suite, quiet: boolean): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), "linkerd-suite-"));
   const report = join(folder, "report.xml");
   const start = performance.now();
@@ -121,34 +124,40 @@ export async function runSuite(suite: Suite, quiet: boolean): Promise<Counts> {
   const texts = quiet ? await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]) : [];
   const code = await child.exited;
   clearTimeout(timer);
-  const counts = suite.reports ? readReport(report) : { passed: 0, failed: 0, skipped: 0 };
+  const { counts, failures } = suite.reports
+    ? readReport(report)
+    : { counts: { passed: code === 0 ? 1 : 0, failed: 0, skipped: 0 }, failures: [] };
   rmSync(folder, { recursive: true, force: true });
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   const failed = code !== 0 || timedOut;
   if (quiet && failed) console.log(texts.join("").trim().split("\n").slice(-120).join("\n"));
   if (timedOut) console.log(`${suite.name}: stopped after its limit of ${suite.limit} s`);
   console.log(`${failed ? "×" : "√"} ${suite.name} (${seconds} s)${suite.reports ? `: ${summary(counts)}` : ""}`);
-  if (suite.reports) return failed && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
-  return failed ? { passed: 0, failed: 1, skipped: 0 } : { passed: 1, failed: 0, skipped: 0 };
+  return {
+    counts: failed && counts.failed === 0 ? { ...counts, failed: 1 } : counts,
+    failures:
+      failed && failures.length === 0
+        ? [`${suite.name}: ${timedOut ? `stopped after its limit of ${suite.limit} s` : `exit code ${code}`}`]
+        : failures.map((failure) => `${suite.name}: ${failure}`),
+  };
 }
 
-/** Counts of a JUnit report; zeros when the runner died before it wrote one. */
-export function readReport(path: string): Counts {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch {
-    return { passed: 0, failed: 0, skipped: 0 };
-  }
-  const head = /<testsuites\b[^>]*>/.exec(text)?.[0] ?? "";
-  const attribute = (name: string): number => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(head)?.[1] ?? 0);
-  const failed = attribute("failures") + attribute("errors");
-  const skipped = attribute("skipped");
-  return { passed: Math.max(0, attribute("tests") - failed - skipped), failed, skipped };
+export function add(a: Result, b: Result): Result {
+  return {
+    counts: {
+      passed: a.counts.passed + b.counts.passed,
+      failed: a.counts.failed + b.counts.failed,
+      skipped: a.counts.skipped + b.counts.skipped,
+    },
+    failures: [...a.failures, ...b.failures],
+  };
 }
 
-export function add(a: Counts, b: Counts): Counts {
-  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
+/** The end of a run: what failed, under a heading, and then the line with the counts; exits with 1 if anything failed. */
+export function closing({ counts, failures }: Result): never {
+  if (failures.length > 0) console.log(`\nFailures:\n${failures.map((failure) => `× ${failure}`).join("\n")}\n`);
+  console.log(summary(counts));
+  process.exit(counts.failed === 0 ? 0 : 1);
 }
 
 /** "12 passed, 0 failed", with ", 3 skipped" when there are any. */

@@ -8,19 +8,19 @@ import {
   buildKubernetes,
   chartSuites,
   chartTools,
-  type Counts,
+  closing,
   e2eSuites,
   fuzzSuites,
   gatewayApiPrograms,
   gatewayApiSuites,
   kubernetesSuites,
+  noResult,
   okSuites,
   outsideSuites,
   runSuite,
   soakSuites,
   type Suite,
   suitePrograms,
-  summary,
 } from "./suites.ts";
 
 const parts: Readonly<Record<string, readonly Suite[]>> = {
@@ -34,7 +34,7 @@ const parts: Readonly<Record<string, readonly Suite[]>> = {
   "gateway-api": [buildKubernetes, gatewayApiPrograms, ...gatewayApiSuites],
 };
 
-let total: Counts = { passed: 0, failed: 0, skipped: 0 };
+let total = noResult;
 
 async function runAll(suites: readonly Suite[]): Promise<void> {
   for (const suite of suites) total = add(total, await runSuite(suite, okSuites.includes(suite)));
@@ -49,9 +49,9 @@ if (only !== undefined && more.length === 0) {
 } else if (flag === "--all" && part === "") {
   await runAll(okSuites);
   const built = (async () => {
-    let counts = await runSuite(suitePrograms, true);
-    for (const suite of [buildKubernetes, chartTools]) counts = add(counts, await runSuite(suite, true));
-    return counts;
+    let result = await runSuite(suitePrograms, true);
+    for (const suite of [buildKubernetes, chartTools]) result = add(result, await runSuite(suite, true));
+    return result;
   })();
   await runAll([...e2eSuites, ...soakSuites]);
   total = add(total, await built);
@@ -61,5 +61,4 @@ if (only !== undefined && more.length === 0) {
   console.error(`Usage: npm test -- [--all | --only ${Object.keys(parts).join("|")}]`);
   process.exit(1);
 }
-console.log(summary(total));
-process.exit(total.failed === 0 ? 0 : 1);
+closing(total);
