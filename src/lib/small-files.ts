@@ -18,6 +18,11 @@ export function readSmallFile(path: string, expected = 4096): Uint8Array {
   }
 }
 
+/** What this process was started with, the program first (proc_pid_cmdline(5)). */
+export function ownCommandLine(): string[] {
+  return Buffer.from(readSmallFile("/proc/self/cmdline")).toString("utf8").split("\0").slice(0, -1);
+}
+
 /** Replaces the file, or makes it, readable and writable by its owner alone. */
 export function writeSmallFile(path: string, content: Uint8Array): void {
   const errno = writePrivateFile(path, content);

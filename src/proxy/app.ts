@@ -294,7 +294,9 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     }
     const notReady = (): string[] => (identity === null || identity.credentials.get() !== null ? [] : ["identity"]);
     const shutdown = Promise.withResolvers<void>();
-    const admin = workers !== null && workers.siblings === null ? null : listenAdmin();
+    // With several processes the first one has the ports of which a pod has one.
+    const first = workers === null || workers.siblings !== null;
+    const admin = first ? listenAdmin() : null;
     for (const { addr } of [inboundListener, ...outboundListeners]) ownPorts.add(addr.port);
     // Also where another process has it: an own port is not an application's.
     ownPorts.add(admin?.addr.port ?? config.admin.listen.port);
@@ -365,9 +367,8 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     }
 
     function listenTap(): Listener | null {
-      // With several processes the first one has the port, and shows its own requests.
-      const elsewhere = workers !== null && workers.siblings === null;
-      if (config.tap === null || !context.startTap || meshTls === null || elsewhere) return null;
+      // The first process shows its own requests.
+      if (config.tap === null || !context.startTap || meshTls === null || !first) return null;
       const listener = context.startTap({
         ...config.tap,
         tls: meshTls,

@@ -6,7 +6,7 @@
  * same CPU per request; bench/README.md has the steps with their figures.
  */
 import { replaceProcess } from "#lib/net/libc.ts";
-import { readSmallFile } from "#lib/small-files.ts";
+import { ownCommandLine } from "#lib/small-files.ts";
 
 export const runtimeOptions: Readonly<Record<string, string>> = {
   // Compiled code and bytecode of what ran only at the start is let go of at the next full collections: 3 MB.
@@ -39,8 +39,7 @@ export function applyRuntimeOptions(env: Readonly<Record<string, string | undefi
   if (process.platform !== "linux") return null;
   // Whoever sets one of them knows better, and a second start must not lead to a third.
   if (Object.keys(runtimeOptions).some((name) => env[name] !== undefined)) return null;
-  const argv = Buffer.from(readSmallFile("/proc/self/cmdline")).toString("utf8").split("\0").slice(0, -1);
   const kept = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  const errno = replaceProcess("/proc/self/exe", argv, { ...Object.fromEntries(kept), ...runtimeOptions });
+  const errno = replaceProcess("/proc/self/exe", ownCommandLine(), { ...Object.fromEntries(kept), ...runtimeOptions });
   return `execve failed with ${errno}`;
 }

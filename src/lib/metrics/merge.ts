@@ -16,7 +16,7 @@ export class MetricsMerge {
   /** By the name that HELP and TYPE give. */
   private readonly groups = new Map<string, Group>();
 
-  /** Adds one process' lines. In parts, so that others get a turn: a part ends with a whole line. */
+  /** Adds what one process says, whole: a line belongs to the HELP and TYPE above it. */
   add(text: string): void {
     let group: Group | null = null;
     for (const line of text.split("\n")) {

@@ -38,6 +38,21 @@ export function* chunks(registry: Registry, lines = 1000): Generator<string> {
   if (out !== "") yield out;
 }
 
+/** {@link chunks} with a turn for others after each. */
+export async function* chunksInTurns(registry: Registry, lines: number): AsyncGenerator<string, void> {
+  for (const part of chunks(registry, lines)) {
+    yield part;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** {@link text} with turns for others after every so many lines. */
+export async function textInTurns(registry: Registry, lines: number): Promise<string> {
+  let out = "";
+  for await (const part of chunksInTurns(registry, lines)) out += part;
+  return out;
+}
+
 function simpleLine(name: string, labels: string, cell: Cell): string {
   return `${name}${labels === "" ? "" : `{${labels}}`} ${formatNumber(cell.value)}\n`;
 }

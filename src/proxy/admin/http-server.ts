@@ -9,7 +9,7 @@ import type { Socket, SocketHandler } from "#lib/net/socket.ts";
 import { WriteQueue } from "#lib/net/write-queue.ts";
 import { BodyDecoder } from "#wire/http1/body-decoder.ts";
 import { HeadDecoder } from "#wire/http1/head-decoder.ts";
-import type { RequestHead } from "#wire/http1/head.ts";
+import { pathOnly, type RequestHead } from "#wire/http1/head.ts";
 import { parseRequestHead } from "#wire/http1/parse-request.ts";
 import { fieldLines } from "#wire/http1/serialise.ts";
 
@@ -157,8 +157,7 @@ class AdminConnection implements SocketHandler {
   }
 
   private answer(head: RequestHead): void {
-    const question = head.path.indexOf("?");
-    const path = question < 0 ? head.path : head.path.slice(0, question);
+    const path = pathOnly(head.path);
     const request: AdminRequest = { head, path, body: Buffer.concat(this.body), client: this.socket.remote.ip };
     // Handlers may render for a while; the promise keeps one connection's answers in order.
     Promise.resolve()

@@ -1,8 +1,9 @@
 /** What the admin port answers. */
+import { MeshError } from "#lib/errors.ts";
 import { parseLevelFilter, type LogSink } from "#lib/log.ts";
 import type { Registry } from "#lib/metrics/registry.ts";
 import { MetricsMerge } from "#lib/metrics/merge.ts";
-import { chunks, textContentType } from "#lib/metrics/text.ts";
+import { chunksInTurns, textContentType, textInTurns } from "#lib/metrics/text.ts";
 import { header } from "#wire/http1/head.ts";
 import { text, type AdminHandler, type AdminRequest, type AdminResponse } from "./http-server.ts";
 
@@ -101,14 +102,22 @@ function readiness(missing: readonly string[]): AdminResponse {
   return missing.length === 0 ? text(200, "ready") : text(503, `not ready: ${missing.join(", ")}`);
 }
 
+/** Each part is made bytes in its own turn: all of them at once would take as long as a hundred requests. */
+async function ownMetrics(registry: Registry): Promise<readonly Buffer<ArrayBuffer>[]> {
+  const parts: Buffer<ArrayBuffer>[] = [];
+  for await (const part of chunksInTurns(registry, linesPerTurn)) parts.push(Buffer.from(part));
+  return parts;
+}
+
 /** Adds up what all processes say. */
-async function joined(own: string, siblings: AdminSiblings): Promise<string> {
+async function joinedMetrics(registry: Registry, siblings: AdminSiblings): Promise<readonly Buffer<ArrayBuffer>[]> {
   const merge = new MetricsMerge();
+  const own = await textInTurns(registry, linesPerTurn);
   for (const one of [own, ...(await siblings.metrics())]) {
     merge.add(one);
     await new Promise((resolve) => setImmediate(resolve));
   }
-  return merge.text();
+  return [Buffer.from(merge.text())];
 }
 
 async function metrics(
@@ -116,20 +125,13 @@ async function metrics(
   siblings: AdminSiblings | null,
   { head }: AdminRequest,
 ): Promise<AdminResponse> {
-  let parts: Buffer<ArrayBuffer>[] = [];
-  for (const part of chunks(registry, linesPerTurn)) {
-    // A part is made bytes in its own turn: all of them at once would take as long as a hundred requests.
-    parts.push(Buffer.from(part));
-    // Traffic goes on between two parts.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  if (siblings !== null) {
-    try {
-      parts = [Buffer.from(await joined(Buffer.concat(parts).toString("utf8"), siblings))];
-    } catch (error) {
-      // A sum without one of them would be taken for a restart of everything.
-      return text(503, error instanceof Error ? error.message : "A worker does not answer");
-    }
+  let parts: readonly Buffer<ArrayBuffer>[];
+  try {
+    parts = siblings === null ? await ownMetrics(registry) : await joinedMetrics(registry, siblings);
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error;
+    // A sum without one of them would be taken for a restart of everything.
+    return text(503, error.message);
   }
   const accepts = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(header(head.headers, "accept-encoding") ?? "");
   if (!accepts) return { status: 200, contentType: textContentType, body: parts };

@@ -5,7 +5,7 @@
 import type { Labels } from "#lib/metrics/registry.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import type { RequestHead, ResponseHead } from "#wire/http1/head.ts";
-import type { ExchangeEnd } from "./request-handler.ts";
+import type { ExchangeEnd, RequestControl } from "./request-handler.ts";
 
 /** Where a watched request comes from. */
 export interface RequestSource {
@@ -31,6 +31,13 @@ export interface RequestWatch {
   responseBody(bytes: number): void;
   /** As {@link RequestHandler.onExchangeEnd}. */
   ended(status: number, end: ExchangeEnd, grpcStatus: number): void;
+}
+
+/** What a request goes on with: the head that its watch changed, if it did. */
+export function headToGoOn(watch: RequestWatch | null, connection: RequestControl, head: RequestHead): RequestHead {
+  if (watch === null || watch.head === head) return head;
+  connection.replace(watch.head);
+  return watch.head;
 }
 
 export interface RequestWatcher {

@@ -1,10 +1,10 @@
 import type { MeshError } from "#lib/errors.ts";
-import { header, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
+import { isGrpc, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
 import { changeRequest } from "../http/edit-head.ts";
 import { BlockRequest, origProto, restoredRequest } from "../http/h2/heads.ts";
 import type { Failure, FailureCause, HttpCells } from "../http/ports.ts";
 import type { ExchangeEnd, RequestControl, RequestHandler } from "../http/request-handler.ts";
-import type { RequestWatch, RequestWatcher } from "../http/request-watch.ts";
+import { headToGoOn, type RequestWatch, type RequestWatcher } from "../http/request-watch.ts";
 import { errorOfCause, errorOfEnd, type StreamError } from "../http/stream-error.ts";
 import { serverTlsLabels } from "../telemetry/labels.ts";
 import type { AppPool } from "./app-pools.ts";
@@ -46,7 +46,7 @@ export class InboundHttpSession implements RequestHandler {
   onRequest(connection: RequestControl, received: RequestHead): void {
     const { shared } = this;
     const head =
-      shared.watchers.current === null ? received : this.watched(shared.watchers.current, connection, received);
+      shared.watchers.current === null ? received : this.beginWatch(shared.watchers.current, connection, received);
     this.head = head;
     this.startedAt = shared.options.clock.now();
     shared.inFlight++;
@@ -75,12 +75,10 @@ export class InboundHttpSession implements RequestHandler {
   }
 
   /** The head to go on with. */
-  private watched(watcher: RequestWatcher, connection: RequestControl, head: RequestHead): RequestHead {
+  private beginWatch(watcher: RequestWatcher, connection: RequestControl, head: RequestHead): RequestHead {
     const { client, target, tls } = this.facts;
     this.watch = watcher.begin(head, { direction: "inbound", client, target, labels: serverTlsLabels(tls) });
-    if (this.watch === null || this.watch.head === head) return head;
-    connection.replace(this.watch.head);
-    return this.watch.head;
+    return headToGoOn(this.watch, connection, head);
   }
 
   /** Whether the request goes on; else it was answered. */
@@ -150,8 +148,7 @@ export class InboundHttpSession implements RequestHandler {
   private fail(connection: RequestControl, cause: FailureCause, message: string, status?: Failure["status"]): void {
     // What policy refuses is told by its status.
     this.error = cause in refusals ? null : errorOfCause(cause);
-    const grpc =
-      this.head !== null && (header(this.head.headers, "content-type")?.startsWith("application/grpc") ?? false);
+    const grpc = this.head !== null && isGrpc(this.head);
     const meshed = this.facts.tls.kind === "meshed";
     connection.answer(this.shared.options.errors.respond({ cause, message, grpc, meshed, ...(status && { status }) }));
   }

@@ -9,7 +9,7 @@ import type { Clock, Timer } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Socket } from "#lib/net/socket.ts";
 import type { Random } from "#lib/random.ts";
-import { header, type BodyKind, type FlatHeaders, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
+import { isGrpc, type BodyKind, type FlatHeaders, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
 import { http2Code } from "#wire/http2/errors.ts";
 import type { HeaderBlock } from "#wire/http2/header-block.ts";
 import { changeResponse } from "../http/edit-head.ts";
@@ -438,10 +438,6 @@ export class GuardedRequest implements UpstreamPool, Upstream {
     if (attempt.upstream === null) pool?.cancel(attempt);
     return true;
   }
-}
-
-function isGrpc(head: ResponseHead): boolean {
-  return header(head.headers, "content-type")?.startsWith("application/grpc") ?? false;
 }
 
 /** One try. After `drop` or `discard` it tells nobody anything. */

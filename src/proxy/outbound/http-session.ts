@@ -1,7 +1,7 @@
 import type { Timer } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
-import { header, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
+import { header, isGrpc, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
 import { affinityKey, noKey } from "../balance/affinity.ts";
 import { draw, type FaultEnd } from "../faults/fault.ts";
 import { throttled } from "../faults/throttle.ts";
@@ -9,7 +9,7 @@ import { grpcStatusOf } from "../http/h2/heads.ts";
 import { changeRequest } from "../http/edit-head.ts";
 import type { Downstream } from "../http/exchange.ts";
 import type { ErrorAnswer, Failure, FailureCause, HttpCells } from "../http/ports.ts";
-import type { RequestWatch, RequestWatcher } from "../http/request-watch.ts";
+import { headToGoOn, type RequestWatch, type RequestWatcher } from "../http/request-watch.ts";
 import type { ExchangeEnd, RequestControl, RequestHandler } from "../http/request-handler.ts";
 import { errorOfCause, errorOfEnd } from "../http/stream-error.ts";
 import { discourages, grpcTimeout, pauseAskedFor } from "../route/rule.ts";
@@ -98,7 +98,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
   onRequest(connection: RequestControl, received: RequestHead): void {
     const { shared } = this;
     const head =
-      shared.watchers.current === null ? received : this.watched(shared.watchers.current, connection, received);
+      shared.watchers.current === null ? received : this.beginWatch(shared.watchers.current, connection, received);
     this.connection = connection;
     this.head = head;
     this.counted = false;
@@ -119,12 +119,10 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
   }
 
   /** The head to go on with. */
-  private watched(watcher: RequestWatcher, connection: RequestControl, head: RequestHead): RequestHead {
+  private beginWatch(watcher: RequestWatcher, connection: RequestControl, head: RequestHead): RequestHead {
     const { client, target } = this;
     this.watch = watcher.begin(head, { direction: "outbound", client, target: target.addr, labels: {} });
-    if (this.watch === null || this.watch.head === head) return head;
-    connection.replace(this.watch.head);
-    return this.watch.head;
+    return headToGoOn(this.watch, connection, head);
   }
 
   private follow(route: HttpRoute | HttpRefusal): void {
@@ -493,10 +491,6 @@ function hasBeenAt(identity: string, { headers }: RequestHead): boolean {
   for (let at = 0; at < headers.length; at += 2)
     if (headers[at] === "forwarded" && (headers[at + 1] ?? "").toLowerCase().includes(`by="${identity}"`)) return true;
   return false;
-}
-
-function isGrpc(head: RequestHead): boolean {
-  return header(head.headers, "content-type")?.startsWith("application/grpc") ?? false;
 }
 
 /** gRPC's UNKNOWN, DEADLINE_EXCEEDED, PERMISSION_DENIED, INTERNAL, UNAVAILABLE and DATA_LOSS, as Linkerd's failure accrual has it. */

@@ -1,6 +1,6 @@
 /** What a route does to requests and responses besides sending them on. Pure. */
 import type { Random } from "#lib/random.ts";
-import type { FlatHeaders, RequestHead } from "#wire/http1/head.ts";
+import { pathOnly, type FlatHeaders, type RequestHead } from "#wire/http1/head.ts";
 import { matchedPrefix, type RouteMatchers } from "./match.ts";
 
 /** Names in lower case. Removed first, then set, then added. */
@@ -113,10 +113,9 @@ export class FilterChain {
 
 /** The path with its query after a change. */
 function changePath(change: PathChange, head: RequestHead, match: RouteMatchers): string {
-  const question = head.path.indexOf("?");
-  const query = question < 0 ? "" : head.path.slice(question);
+  const path = pathOnly(head.path);
+  const query = head.path.slice(path.length);
   if (change.kind === "full") return (change.path === "" ? "/" : change.path) + query;
-  const path = question < 0 ? head.path : head.path.slice(0, question);
   const joined = change.path.replace(/\/$/, "") + path.slice(matchedPrefix(match, head).length);
   return (joined.startsWith("/") ? joined : `/${joined}`) + query;
 }

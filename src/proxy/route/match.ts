@@ -2,7 +2,7 @@
  * Finds the route of a request: hosts, then path, method, headers and query as the Gateway API ranks them
  * (https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule).
  */
-import type { FlatHeaders, RequestHead } from "#wire/http1/head.ts";
+import { pathOnly, type FlatHeaders, type RequestHead } from "#wire/http1/head.ts";
 import { otherReadings } from "./readings.ts";
 
 /** A regular expression for a whole text, in time linear to it (`pattern.ts`). */
@@ -62,8 +62,7 @@ export function findRoute<T extends { readonly match: RouteMatchers }>(
   routes: readonly T[],
   head: RequestHead,
 ): T | null {
-  const question = head.path.indexOf("?");
-  const path = question < 0 ? head.path : head.path.slice(0, question);
+  const path = pathOnly(head.path);
   const best = bestFor(routes, head, path);
   if (!routes.some(({ match }) => looksAtPath(match))) return best;
   const others = otherReadings(path);

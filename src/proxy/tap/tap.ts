@@ -7,7 +7,7 @@ import { MeshError } from "#lib/errors.ts";
 import type { Family, Labels, Registry } from "#lib/metrics/registry.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import type { ObserveRequest } from "#rpc/gen/tap_pb.ts";
-import type { RequestHead, ResponseHead } from "#wire/http1/head.ts";
+import { pathOnly, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
 import type { ExchangeEnd } from "../http/request-handler.ts";
 import type { RequestSource, RequestWatch, RequestWatcher, RequestWatchers } from "../http/request-watch.ts";
 import { compileMatch, type TapMatch } from "./match.ts";
@@ -184,7 +184,6 @@ class TappedExchange implements RequestWatch {
   private judge(destination: SocketAddr, destinationLabels: Labels, routeLabels: Labels): void {
     const { head, source } = this;
     const { direction, client, labels } = source;
-    const question = head.path.indexOf("?");
     const request = {
       source: client,
       destination,
@@ -193,7 +192,7 @@ class TappedExchange implements RequestWatch {
       method: head.method,
       scheme: "http",
       authority: head.authority,
-      path: question < 0 ? head.path : head.path.slice(0, question),
+      path: pathOnly(head.path),
     };
     this.places = { direction, source: client, sourceLabels: labels, destination, destinationLabels, routeLabels };
     this.shown = this.tap.interested((match) => match(request));

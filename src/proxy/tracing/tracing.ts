@@ -14,7 +14,7 @@ import { readSmallFile } from "#lib/small-files.ts";
 import { version } from "#lib/version.ts";
 import { RpcClient } from "#rpc/client.ts";
 import { Span_SpanKind, Span_Status_StatusCode, TraceService } from "#rpc/gen/otlp_trace_pb.ts";
-import { header, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
+import { header, pathOnly, type RequestHead, type ResponseHead } from "#wire/http1/head.ts";
 import { ControlConnection } from "../discovery/control-connection.ts";
 import { changeRequest } from "../http/edit-head.ts";
 import type { ExchangeEnd } from "../http/request-handler.ts";
@@ -193,17 +193,17 @@ class TracedExchange implements RequestWatch {
     const { head, source, bytes } = this;
     const { client, target, direction, labels } = source;
     const server = this.server ?? target;
-    const question = head.path.indexOf("?");
+    const path = pathOnly(head.path);
     const texts: Array<readonly [string, string]> = [
       ["direction", direction],
       ["http.request.method", head.method],
       ["url.scheme", "http"],
-      ["url.path", question < 0 ? head.path : head.path.slice(0, question)],
+      ["url.path", path],
       ["server.address", head.authority],
       ["network.peer.address", direction === "inbound" ? client.ip : server.ip],
       ["client.address", client.ip],
     ];
-    if (question >= 0) texts.push(["url.query", head.path.slice(question + 1)]);
+    if (path.length < head.path.length) texts.push(["url.query", head.path.slice(path.length + 1)]);
     const agent = header(head.headers, "user-agent");
     if (agent !== null) texts.push(["user_agent.original", agent]);
     if (labels["client_id"] !== undefined) texts.push(["client.id", labels["client_id"]]);
@@ -227,8 +227,7 @@ class TracedExchange implements RequestWatch {
 
 /** The path, without what differs in each request: its query. */
 function spanName(path: string): string {
-  const question = path.indexOf("?");
-  return (question < 0 ? path : path.slice(0, question)).slice(0, maxText);
+  return pathOnly(path).slice(0, maxText);
 }
 
 function nanoseconds(ms: number): bigint {

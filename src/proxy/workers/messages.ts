@@ -6,9 +6,9 @@ export const siblingVariable = "LINKERD_PROXY_SIBLING";
 /** The number of what a sibling says first: from then on it hears what it is asked. */
 export const hello = -1;
 
-export type Ask =
-  | { readonly id: number; readonly ask: "metrics" | "missing" }
-  | { readonly id: number; readonly ask: "log"; readonly filter: string };
+export type Question = { readonly ask: "metrics" | "missing" } | { readonly ask: "log"; readonly filter: string };
+
+export type Ask = Question & { readonly id: number };
 
 /** The answer to what has the same number: metrics as text, what is missing before it can serve, or "". */
 export interface Answer {

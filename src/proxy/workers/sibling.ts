@@ -1,7 +1,7 @@
 /** The other end of siblings.ts: answers the first process, and ends with it. */
 import { parseLevelFilter, type LogSink } from "#lib/log.ts";
 import type { Registry } from "#lib/metrics/registry.ts";
-import { chunks } from "#lib/metrics/text.ts";
+import { textInTurns } from "#lib/metrics/text.ts";
 import { hello, isAsk, type Answer } from "./messages.ts";
 
 export interface SiblingSide {
@@ -21,7 +21,7 @@ export function serveFirst(side: SiblingSide, onOrphaned: () => void): void {
     const reply = (text: string): void => void process.send?.({ id: message.id, text } satisfies Answer);
     switch (message.ask) {
       case "metrics":
-        void metricsText(side.registry).then(reply);
+        void textInTurns(side.registry, linesPerTurn).then(reply);
         return;
       case "missing":
         reply(side.notReady().join(", "));
@@ -32,13 +32,4 @@ export function serveFirst(side: SiblingSide, onOrphaned: () => void): void {
     }
   });
   process.send?.({ id: hello, text: "" } satisfies Answer);
-}
-
-async function metricsText(registry: Registry): Promise<string> {
-  let out = "";
-  for (const part of chunks(registry, linesPerTurn)) {
-    out += part;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  return out;
 }

@@ -6,8 +6,8 @@
 import type { Clock, Timer } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
-import { readSmallFile } from "#lib/small-files.ts";
-import { hello, isAnswer, siblingVariable, type Ask } from "./messages.ts";
+import { ownCommandLine } from "#lib/small-files.ts";
+import { hello, isAnswer, siblingVariable, type Ask, type Question } from "./messages.ts";
 
 /** How long a sibling may take for an answer, ms. */
 const patience = 2000;
@@ -70,16 +70,14 @@ class Sibling {
     this.waiting.get(message.id)?.resolve(message.text);
   }
 
-  ask(
-    what: { readonly ask: "metrics" | "missing" } | { readonly ask: "log"; readonly filter: string },
-  ): Promise<string> {
+  ask(question: Question): Promise<string> {
     const { child } = this;
     if (child === null || !this.listens) return Promise.reject(gone(this.number));
     const id = this.next++;
     return new Promise<string>((resolve, reject) => {
       const timer = this.options.clock.after(patience, () => reject(gone(this.number)));
       this.waiting.set(id, { resolve, reject, timer });
-      child.send({ id, ...what } satisfies Ask);
+      child.send({ id, ...question } satisfies Ask);
     }).finally(() => {
       this.waiting.get(id)?.timer.cancel();
       this.waiting.delete(id);
@@ -102,8 +100,7 @@ function gone(number: number): MeshError {
 
 /** The same program with the same arguments. */
 function ownCommand(): string[] {
-  const words = Buffer.from(readSmallFile("/proc/self/cmdline")).toString("utf8").split("\0").slice(0, -1);
-  return [process.execPath, ...words.slice(1)];
+  return [process.execPath, ...ownCommandLine().slice(1)];
 }
 
 export class Siblings {

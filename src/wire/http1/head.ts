@@ -72,6 +72,17 @@ export function header(headers: FlatHeaders, name: string): string | null {
   return null;
 }
 
+/** Whether a message is gRPC's, by its content-type (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md). */
+export function isGrpc({ headers }: { readonly headers: FlatHeaders }): boolean {
+  return header(headers, "content-type")?.startsWith("application/grpc") ?? false;
+}
+
+/** A request's path without its query. */
+export function pathOnly(path: string): string {
+  const question = path.indexOf("?");
+  return question < 0 ? path : path.slice(0, question);
+}
+
 /** The body that a response has once the request's method is known (RFC 9112 §6.3, rules 1 and 2). */
 export function responseBody(head: ResponseHead, method: string): BodyKind {
   if (method === "HEAD" || head.status < 200 || head.status === 204 || head.status === 304) return "none";
