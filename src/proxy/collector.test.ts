@@ -9,10 +9,11 @@ function setUp(size = 3_000_000, duration = 0) {
     young: () => (done.push("young"), clock.advance(duration)),
     all: () => (done.push("all"), clock.advance(duration)),
     shrink: () => done.push("shrink"),
+    settle: () => done.push("settle"),
     size: () => size,
   });
   clock.advance(1000);
-  expect(done.splice(0)).toEqual(["shrink"]);
+  expect(done.splice(0)).toEqual(["settle"]);
   const read = (times: number, bytes = 200): void => {
     for (let i = 0; i < times; i++) pace.onRead(bytes);
   };
@@ -52,17 +53,32 @@ test("each new connection is followed by a collection for 250 ms of them in ten 
       pace.onOpened();
       clock.advance(6);
     }
-    return done.splice(0).length;
+    return done.splice(0).filter((what) => what !== "settle").length;
   };
+  // Of 48 one counts for 150 reads each: a few connections are not worth it.
+  expect(open(48)).toBe(12);
   expect(open(250)).toBe(250);
   expect(open(100)).toBe(25);
   clock.advance(10_000);
+  open(48);
   expect(open(250)).toBe(250);
+});
+
+test("what opening connections needed goes a second after the first hundred, once", () => {
+  const { pace, clock, done } = setUp();
+  const settles = (openings: number): number => {
+    for (let i = 0; i < openings; i++) pace.onOpened();
+    clock.advance(1000);
+    return done.splice(0).filter((what) => what === "settle").length;
+  };
+  expect(settles(99)).toBe(0);
+  expect(settles(1)).toBe(1);
+  expect(settles(1000)).toBe(0);
 });
 
 test("new connections are less dear while the heap is large", () => {
   const { pace, done } = setUp(40_000_000);
-  for (let i = 0; i < 81; i++) pace.onOpened();
+  for (let i = 0; i < 4 + 80; i++) pace.onOpened();
   expect(done).toEqual(["young", "young"]);
 });
 
@@ -73,7 +89,13 @@ test("collections that take long leave most of the time to the work", () => {
     count++;
     clock.advance(10);
   };
-  const pace = new CollectorPace(clock, { young: collect, all: collect, shrink() {}, size: () => 3_000_000 });
+  const pace = new CollectorPace(clock, {
+    young: collect,
+    all: collect,
+    shrink() {},
+    settle() {},
+    size: () => 3_000_000,
+  });
   const start = clock.now();
   for (let i = 0; i < 50_000; i++) {
     pace.onOpened();

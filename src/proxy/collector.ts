@@ -15,6 +15,8 @@ export interface Collector {
   all(): void;
   /** Everything, and free pages go back to the system; 2–5 ms. */
   shrink(): void;
+  /** The same, and all code goes that was compiled so far: what is still called is compiled again. 5 ms. */
+  settle(): void;
   /** Bytes of the heap now. */
   size(): number;
 }
@@ -23,6 +25,7 @@ export const runtimeCollector: Collector = {
   young: edenGC,
   all: fullGC,
   shrink: () => void Bun.gc(true),
+  settle: Bun.shrink,
   size: heapSize,
 };
 
@@ -40,6 +43,14 @@ const unitsPerOpening = 150;
  * long would otherwise come to lie among what doesn't, and its pages never come back. 1 MB with 100 connections opened at once.
  */
 const openingTime = 250;
+/** A few connections do no such harm, so this many openings of an interval go without, and nobody waits for collections. */
+const freeOpenings = 48;
+/**
+ * Opened connections leave code behind that only openings and handshakes need: 0.5 MB. It goes once, so long after as many
+ * openings as this, ms: more often would make the same code again and again.
+ */
+const settleOpenings = 100;
+const settleDelay = 1000;
 /** Longer chunks are not counted, bytes. */
 const largeChunk = 16_384;
 /** Every so many collections are full ones, … */
@@ -65,7 +76,9 @@ export class CollectorPace implements SocketActivity {
   private units = 0;
   private budget = leastUnits;
   private restUntil = 0;
+  private openings = 0;
   private openingTime = 0;
+  private settled = false;
   private sinceLook = 0;
   private grown = false;
 
@@ -79,11 +92,16 @@ export class CollectorPace implements SocketActivity {
     };
     clock.after(quietInterval, look);
     // What the start has left behind would otherwise be spread over all of the heap by the time it goes: 2 MB.
-    clock.after(startInterval, () => collector.shrink());
+    clock.after(startInterval, () => collector.settle());
   }
 
   onOpened(): void {
-    if (this.openingTime >= openingTime || this.budget > leastUnits) {
+    this.openings++;
+    if (!this.settled && this.openings >= settleOpenings) {
+      this.settled = true;
+      this.clock.after(settleDelay, () => this.collector.settle());
+    }
+    if (this.openings <= freeOpenings || this.openingTime >= openingTime || this.budget > leastUnits) {
       this.add(unitsPerOpening);
       return;
     }
@@ -122,6 +140,7 @@ export class CollectorPace implements SocketActivity {
   private look(): void {
     const busy = this.sinceLook > quietCollections;
     this.sinceLook = 0;
+    this.openings = 0;
     this.openingTime = 0;
     if (!busy && this.grown) this.collector.shrink();
     this.grown = busy;
