@@ -43,6 +43,22 @@ export async function votesFromNowOn(cluster: TestCluster): Promise<Votes> {
   });
 }
 
+/** Throws with the first failed votes and what the proxies of the application warned of: there is no second look at them. */
+export async function expectNoneFailed(cluster: TestCluster, { sent, failures }: Votes): Promise<void> {
+  if (failures.length === 0) return;
+  const { items } = await cluster.client.list<Pod>(resources.pods, { namespace: "emojivoto" });
+  const warnings = items.map(async ({ metadata: { name } }) => {
+    const log = await cluster.kubectl(["logs", "-n", "emojivoto", name, "-c", "linkerd-proxy"]);
+    const lines = log.out.split("\n").filter((line) => /\b(?:WARN|ERROR|failed)\b/i.test(line));
+    return [`${name}:`, ...lines.slice(-8)].join("\n  ");
+  });
+  throw new Error(
+    [`${failures.length} of ${sent} votes failed:`, ...failures.slice(0, 3), ...(await Promise.all(warnings))].join(
+      "\n",
+    ),
+  );
+}
+
 /** Restarts of all containers of a namespace, by pod and container. */
 export async function restarts(cluster: TestCluster, namespace: string): Promise<Record<string, number>> {
   const { items } = await cluster.client.list<Pod>(resources.pods, { namespace });

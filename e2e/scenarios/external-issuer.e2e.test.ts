@@ -14,7 +14,7 @@ import type { Pod } from "#kube/types/core.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
 import { waitForDeployments } from "../../scripts/mesh.ts";
 import { eventually, hasKubectl, ok, startCluster, type TestCluster } from "../harness/cluster.ts";
-import { restarts, startVotes, votes, votesFromNowOn } from "../harness/vote-load.ts";
+import { expectNoneFailed, restarts, startVotes, votes, votesFromNowOn } from "../harness/vote-load.ts";
 
 const rate = 50;
 const webhooks = [
@@ -184,9 +184,9 @@ describe.skipIf(!hasKubectl)("with certificates of somebody else's", () => {
   }
 
   async function expectNothingLost(what: string): Promise<void> {
-    const { sent, failures } = await votes(cluster);
-    console.log(`${what}; ${sent} votes so far, ${failures.length} failed`);
-    expect(failures).toEqual([]);
+    const counted = await votes(cluster);
+    console.log(`${what}; ${counted.sent} votes so far, ${counted.failures.length} failed`);
+    await expectNoneFailed(cluster, counted);
     for (const namespace of ["linkerd", "emojivoto"]) {
       expect(Object.values(await restarts(cluster, namespace)).every((count) => count === 0)).toBe(true);
     }
@@ -270,8 +270,8 @@ describe.skipIf(!hasKubectl)("with certificates of somebody else's", () => {
     await writeBundle(last, root);
     await expectNothingLost(`the bundle and its issuer were everywhere after ${await signedBy(issuer)}`);
     expect(await type("linkerd check --proxy -n emojivoto")).toEndWith("Status check results are √\n");
-    const { sent, failures } = await votesFromNowOn(cluster);
-    console.log(`${sent} votes in all, ${failures.length} failed`);
-    expect(failures).toEqual([]);
+    const counted = await votesFromNowOn(cluster);
+    console.log(`${counted.sent} votes in all, ${counted.failures.length} failed`);
+    await expectNoneFailed(cluster, counted);
   }, 300_000);
 });

@@ -221,6 +221,8 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
     const ownPorts = new Set<number>();
     const watchers = new RequestWatchers();
     const common = { clock, drain, watchers, connect: config.socketMark === 0 ? connect : dial, credentials: meshTls };
+    const errors = (direction: "inbound" | "outbound", informationalHeaders: boolean) =>
+      createErrorResponder({ direction, informationalHeaders, registry, clock, log: log.child(direction) });
     const inbound = createInboundStack({
       ...config.inbound,
       ...common,
@@ -228,7 +230,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       policies,
       onTransportHeader: transportHeaders(registry),
       accessLog: context.accessLog ?? null,
-      errors: createErrorResponder({ direction: "inbound", registry, informationalHeaders: true }),
+      errors: errors("inbound", true),
       appAddress: context.appAddress ?? loopback,
       ownPorts,
       gateway:
@@ -247,11 +249,7 @@ export function startProxy(config: ProxyConfig, context: ProxyContext): Proxy {
       credentials: meshTls === null ? null : { client: (peer, alpn) => meshTls.workload(peer, alpn, clock.wall()) },
       log: log.child("outbound"),
       discovery,
-      errors: createErrorResponder({
-        direction: "outbound",
-        registry,
-        informationalHeaders: config.outbound.informationalHeaders,
-      }),
+      errors: errors("outbound", config.outbound.informationalHeaders),
       dispatchTimeout: config.outbound.failfastTimeout,
     });
 

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { MeshError } from "#lib/errors.ts";
+import { memoryLog } from "#lib/log.ts";
 import { Registry } from "#lib/metrics/registry.ts";
 import { text } from "#lib/metrics/text.ts";
 import type { Failure, FailureCause } from "../http/ports.ts";
+import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { createErrorResponder } from "./responder.ts";
 
 const failure = (cause: FailureCause, more: Partial<Failure> = {}): Failure => ({
@@ -15,7 +17,12 @@ const failure = (cause: FailureCause, more: Partial<Failure> = {}): Failure => (
 
 function responder(direction: "inbound" | "outbound", informationalHeaders = true) {
   const registry = new Registry();
-  return { registry, subject: createErrorResponder({ direction, registry, informationalHeaders }) };
+  const { log, lines } = memoryLog();
+  return {
+    registry,
+    lines,
+    subject: createErrorResponder({ direction, registry, informationalHeaders, log, clock: new FakeClock() }),
+  };
 }
 
 describe("createErrorResponder", () => {
@@ -83,11 +90,16 @@ describe("createErrorResponder", () => {
     expect(answer.headers[1]).toBe("unexpected error");
   });
 
-  test("counts HTTP and TCP failures by kind", () => {
-    const { subject, registry } = responder("outbound");
+  test("counts HTTP and TCP failures by kind, and tells the log", () => {
+    const { subject, registry, lines } = responder("outbound");
     subject.respond(failure("failfast"));
     subject.tcpFailed("connect-failed", new MeshError("connection-refused", "Refused"));
     expect(text(registry)).toContain('outbound_http_errors_total{error="failfast"} 1');
     expect(text(registry)).toContain('outbound_tcp_errors_total{error="i/o"} 1');
+    expect(lines.length).toBe(2);
+    expect(lines[0]).toContain("No endpoint is ready");
+    expect(lines[1]).toContain("Refused");
+    subject.respond(failure("injected"));
+    expect(lines.length).toBe(2);
   });
 });

@@ -1,14 +1,19 @@
-/** Turns failures into answers and counts them: the only place that does. */
+/** Turns failures into answers, counts them and tells the log: the only place that does. */
+import type { Clock } from "#lib/clock.ts";
 import type { MeshError } from "#lib/errors.ts";
+import type { Log } from "#lib/log.ts";
 import type { Registry } from "#lib/metrics/registry.ts";
 import type { ErrorAnswer, ErrorResponder, Failure, FailureCause } from "../http/ports.ts";
 import { statusOf, type Direction } from "./answers.ts";
+import { FailureLog } from "./failure-log.ts";
 
 export interface ResponderOptions {
   readonly direction: Direction;
   readonly registry: Registry;
   /** Whether answers may tell why at all: off in ingress mode. Inbound they only ever tell meshed clients. */
   readonly informationalHeaders: boolean;
+  readonly log: Log;
+  readonly clock: Clock;
 }
 
 /**
@@ -19,6 +24,7 @@ const busy: ReadonlySet<FailureCause> = new Set(["load-shed", "failfast"]);
 
 export function createErrorResponder(options: ResponderOptions): ErrorResponder {
   const { direction, registry } = options;
+  const failures = new FailureLog(options.log, options.clock);
   const http = registry.counter(
     `${direction}_http_errors_total`,
     "The total number of HTTP requests that could not be served",
@@ -32,6 +38,8 @@ export function createErrorResponder(options: ResponderOptions): ErrorResponder 
       const status = { ...statusOf(failure.cause), ...failure.status };
       const close = status.close && !(direction === "inbound" && failure.meshed && busy.has(failure.cause));
       http.cell({ error: status.label }).value++;
+      // Injected ones are as somebody wants them.
+      if (failure.cause !== "injected") failures.add("Request failed", status.label, failure.message);
       const tell = options.informationalHeaders && (direction === "outbound" || failure.meshed);
       const message = headerValue(failure.message);
       const headers: string[] = [];
@@ -51,6 +59,7 @@ export function createErrorResponder(options: ResponderOptions): ErrorResponder 
       const label =
         error?.code === "timeout" && cause === "unexpected" ? "tls detection timeout" : statusOf(cause).label;
       tcp.cell({ error: label }).value++;
+      failures.add("Connection failed", label, error?.message ?? "");
     },
   };
 }

@@ -138,13 +138,13 @@ test("HttpPool without another connection passes the failure on at once", () => 
 describe("HttpPool with more requests than attempts", () => {
   const names = Array.from({ length: 70 }, (_, index) => `r${index}`);
 
-  test("makes 64 at a time, and the next when one has succeeded", () => {
+  test("makes 8 at a time, and the next when one has succeeded", () => {
     const { seen, pool, dials, open, run, context } = build();
     for (const name of names) pool.acquire(request(name, seen));
-    expect(dials.length).toBe(64);
+    expect(dials.length).toBe(8);
     const server = open();
     expect(seen).toEqual(["r0 sent"]);
-    expect(dials.length).toBe(64);
+    expect(dials.length).toBe(8);
     run();
     server.send(answer);
     run();
@@ -152,13 +152,26 @@ describe("HttpPool with more requests than attempts", () => {
     expect(seen).toEqual(["r0 sent", "r1 sent", "r0 answered"]);
   });
 
+  test("makes as many at a time as there are connections, up to 64", () => {
+    const { seen, pool, dials, open } = build();
+    for (let i = 0; i < 200; i++) pool.acquire(request(`r${i}`, seen));
+    const most: number[] = [];
+    while (dials.length > 0) {
+      open();
+      most.push(dials.length);
+    }
+    expect(pool.size).toBe(200);
+    expect(most[19]).toBe(20);
+    expect(Math.max(...most)).toBe(64);
+  });
+
   test("fails those without an attempt together with the first one, so that none waits longer than an attempt takes", () => {
     const { seen, pool, dials, fail } = build();
     for (const name of names) pool.acquire(request(name, seen));
     fail();
-    expect(seen.filter((line) => line.includes("unsent")).length).toBe(7);
-    expect(dials.length).toBe(63);
-    for (let left = 63; left > 0; left--) fail();
+    expect(seen.filter((line) => line.includes("unsent")).length).toBe(63);
+    expect(dials.length).toBe(7);
+    for (let left = 7; left > 0; left--) fail();
     expect(seen.filter((line) => line.includes("unsent")).length).toBe(70);
   });
 });

@@ -27,14 +27,15 @@ export interface PoolOptions {
  */
 const patience = 1000;
 /**
- * Attempts under way at a time. More would only take the time that handshakes need from each other, until all of them are too
- * late; who waits is served by whichever connection comes free.
+ * Attempts under way at a time: as many as there are connections, from so many to so many. More would only take the time that
+ * handshakes need from each other, until all of them are too late; who waits is served by whichever connection comes free.
  */
+const leastDialing = 8;
 const maxDialing = 64;
 
 /**
  * Connections to one server. A request takes the idle connection that was used last; when there is none it waits for
- * whichever comes first, a new connection or one that becomes idle. There are never more attempts than waiters, and 64. An
+ * whichever comes first, a new connection or one that becomes idle. There are never more attempts than waiters, nor than 64. An
  * attempt that fails counts against the server only if no other connection to it is left; waiters without an attempt
  * share its fate.
  */
@@ -77,7 +78,7 @@ export class HttpPool implements UpstreamPool, ClientConnectionOwner {
       }
     }
     this.waiting.push(downstream);
-    if (this.dialing < maxDialing) this.dial();
+    this.dialForWaiters();
   }
 
   cancel(downstream: Downstream): void {
@@ -127,12 +128,16 @@ export class HttpPool implements UpstreamPool, ClientConnectionOwner {
     if (this.empty) this.options.onEmpty();
   }
 
-  private dial(): void {
-    this.dialing++;
-    this.options.dial({
-      onOpen: (socket) => this.opened(socket),
-      onFail: (error) => this.failed(error),
-    });
+  /** An attempt may succeed or fail before its call returns. */
+  private dialForWaiters(): void {
+    const most = Math.min(maxDialing, Math.max(leastDialing, this.all.size));
+    while (this.waiting.length > this.dialing && this.dialing < most) {
+      this.dialing++;
+      this.options.dial({
+        onOpen: (socket) => this.opened(socket),
+        onFail: (error) => this.failed(error),
+      });
+    }
   }
 
   private opened(socket: Socket): void {
@@ -142,7 +147,7 @@ export class HttpPool implements UpstreamPool, ClientConnectionOwner {
     const connection = new ClientConnection(socket, this.context, this, this.options.cells, this.options.prologue);
     this.all.add(connection);
     this.onIdle(connection);
-    if (this.waiting.length > this.dialing && this.dialing < maxDialing) this.dial();
+    this.dialForWaiters();
     this.context.flusher.run();
   }
 
