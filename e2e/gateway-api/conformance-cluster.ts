@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { version } from "#lib/version.ts";
-import { waitForDeployments } from "../../scripts/mesh.ts";
 import { connectTo, ok, run, type TestCluster } from "../harness/cluster.ts";
 import { startKubernetes } from "../harness/kubernetes-cluster.ts";
+import { meshReady } from "../harness/mesh.ts";
 import { writeEchoImage } from "./echo-image.ts";
 import { conformanceProgram, gatewayApiCrds } from "./programs.ts";
 import { readSuiteLog, type SuiteResult } from "./suite-log.ts";
@@ -22,7 +22,7 @@ export async function startConformanceCluster(note: (text: string) => void): Pro
     await ok(cluster.shell("linkerd install --crds | kubectl apply --server-side -f -"));
     await ok(cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]));
     await ok(cluster.shell("linkerd install | kubectl apply -f -"));
-    await Promise.all([imported, waitForDeployments(cluster.client, "linkerd", 120_000)]);
+    await Promise.all([imported, meshReady(cluster)]);
     return cluster;
   } catch (error) {
     await cluster.stop();

@@ -1,5 +1,5 @@
 /** Everything that is in a cluster, to compare before and after. */
-import { ok, type TestCluster } from "./cluster.ts";
+import { eventually, ok, type TestCluster } from "./cluster.ts";
 
 /** They come and go by themselves. */
 const fleeting =
@@ -31,4 +31,18 @@ export async function allObjects(cluster: TestCluster): Promise<string[]> {
       .map(([kind, namespace, name]) => `${kind} ${namespace} ${name}`)
       .toSorted()
   );
+}
+
+/** The objects of a cluster that has just started, once nothing is added any more: controllers make some of their own in each namespace. */
+export async function settledObjects(cluster: TestCluster): Promise<string[]> {
+  let last: string[] = [];
+  let since = performance.now();
+  return eventually("a cluster to which nothing is added", 60_000, async () => {
+    const now = await allObjects(cluster);
+    if (!Bun.deepEquals(now, last)) {
+      last = now;
+      since = performance.now();
+    }
+    return performance.now() - since >= 3000 ? now : null;
+  });
 }

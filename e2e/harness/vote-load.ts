@@ -4,6 +4,7 @@ import type { Pod } from "#kube/types/core.ts";
 import { resources } from "#kube/resource.ts";
 import { emojivotoFile, waitForDeployments } from "../../scripts/mesh.ts";
 import { eventually, ok, type TestCluster } from "./cluster.ts";
+import { meshReady } from "./mesh.ts";
 
 /** Applies the sample application, meshed, with `replicas` of each service and `rate` votes a second. */
 export async function startVotes(cluster: TestCluster, options: { rate: number; replicas: number }): Promise<void> {
@@ -12,6 +13,7 @@ export async function startVotes(cluster: TestCluster, options: { rate: number; 
     // The visitor comes last, so that it counts nothing that was not in place.
     .replace(/(name: vote-bot\n[^]*?)replicas: \d+/, "$1replicas: 0")
     .replace(/REQUESTS_PER_SECOND, value: "\d+"/, `REQUESTS_PER_SECOND, value: "${options.rate}"`);
+  await meshReady(cluster);
   await ok(cluster.kubectl(["apply", "-f", "-"], manifest));
   await waitForDeployments(cluster.client, "emojivoto", 90_000);
   await ok(cluster.kubectl(["scale", "-n", "emojivoto", "deploy/vote-bot", "--replicas=1"]));

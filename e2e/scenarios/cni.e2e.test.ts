@@ -63,7 +63,10 @@ describe.skipIf(clusterKind !== "kubernetes")("the CNI plugin", () => {
     });
     await type("linkerd install-cni | kubectl apply -f -");
     await type("kubectl -n emojivoto rollout status deployment/web --timeout=60s");
-    const events = await type("kubectl -n emojivoto get events");
+    const events = await eventually("the event of the repair", 30_000, async () => {
+      const told = await type("kubectl -n emojivoto get events");
+      return told.includes("RedirectRepaired") ? told : null;
+    });
     expect(events).toContain("RedirectRepaired");
     expect(events).not.toContain("RedirectMissing");
   });

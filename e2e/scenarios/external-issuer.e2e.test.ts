@@ -215,7 +215,9 @@ describe.skipIf(!hasKubectl)("with certificates of somebody else's", () => {
     issuer = newIssuer(root);
     await writeSecret("linkerd-identity-issuer", issuer, root);
     await expectNothingLost(`the new issuer was everywhere after ${await signedBy(issuer)}`);
-    expect(await events("IssuerUpdated")).toBeGreaterThan(0);
+    await eventually("the event of the new issuer", 30_000, async () =>
+      (await events("IssuerUpdated")) > 0 ? true : null,
+    );
   }, 240_000);
 
   test("webhooks serve renewed certificates, and pods are injected before, meanwhile and after", async () => {

@@ -83,9 +83,12 @@ describe.skipIf(!hasKubectl)("first steps", () => {
     const manifests = await ok(cluster.linkerd(["viz", "install", "--scrape-interval", "2s"]));
     await ok(cluster.kubectl(["apply", "-f", "-"], manifests));
     await waitForDeployments(cluster.client, "linkerd-viz", 60_000);
-    const rows = await eventually("traffic in viz stat", 30_000, async () => {
+    const rows = await eventually("traffic and a failed vote in viz stat", 60_000, async () => {
       const found = await stat("deploy", "-n", "emojivoto");
-      return found.every((row) => row.name === "vote-bot" || row.success !== null) ? found : null;
+      const seen = found.every((row) => row.name === "vote-bot" || row.success !== null);
+      // One vote in seven fails: the first look at a few of them may have seen none of these, or nothing else.
+      const voting = found.find((row) => row.name === "voting")?.success ?? 1;
+      return seen && voting < 1 && voting > 0.5 ? found : null;
     });
     expect(rows.map((row) => row.name)).toEqual(["emoji", "vote-bot", "voting", "web"]);
     expect(rows.every((row) => row.meshed === "1/1")).toBe(true);
@@ -100,11 +103,19 @@ describe.skipIf(!hasKubectl)("first steps", () => {
   });
 
   test("viz stat --to and --from tell the edges apart", async () => {
-    const [to] = await stat("deploy/web", "--to", "deploy/voting", "-n", "emojivoto");
+    // Each proxy is read at its own time.
+    const to = await eventually("a failed vote of web's", 30_000, async () => {
+      const [row] = await stat("deploy/web", "--to", "deploy/voting", "-n", "emojivoto");
+      return (row?.success ?? 1) < 1 ? row : null;
+    });
     expect(to?.success).toBeLessThan(1);
     const [other] = await stat("deploy/web", "--to", "deploy/emoji", "-n", "emojivoto");
     expect(other?.success).toBe(1);
-    const [from] = await stat("deploy/voting", "--from", "deploy/web", "-n", "emojivoto");
+    // A rate over a minute grows during the first one.
+    const from = await eventually("web's rate", 60_000, async () => {
+      const [row] = await stat("deploy/voting", "--from", "deploy/web", "-n", "emojivoto");
+      return (row?.rps ?? 0) > 1 ? row : null;
+    });
     expect(from?.rps).toBeGreaterThan(1);
   });
 

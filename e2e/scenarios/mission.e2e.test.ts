@@ -8,7 +8,7 @@ import { resources } from "#kube/resource.ts";
 import type { Pod } from "#kube/types/core.ts";
 import { emojivotoFile, waitForDeployments } from "../../scripts/mesh.ts";
 import { clusterKind, eventually, hasKubectl, ok, run, startCluster, type TestCluster } from "../harness/cluster.ts";
-import { allObjects } from "../harness/objects.ts";
+import { allObjects, settledObjects } from "../harness/objects.ts";
 import { processesBelow } from "../harness/processes.ts";
 import { rightsOf } from "../harness/rights.ts";
 import { allowedRights } from "./mission-rights.ts";
@@ -32,7 +32,7 @@ describe.skipIf(!hasKubectl)("the commands users have read", () => {
     expect(manifest).not.toContain("linkerd.io/");
     await ok(cluster.kubectl(["apply", "-f", "-"], manifest));
     await waitForDeployments(cluster.client, "emojivoto", 60_000);
-    objectsBefore = await allObjects(cluster);
+    objectsBefore = await settledObjects(cluster);
     filesBefore = cluster.nodeFiles?.() ?? [];
     rulesBefore = await nodeRules();
   });
@@ -248,6 +248,10 @@ describe.skipIf(!hasKubectl)("the commands users have read", () => {
     });
     expect(left).toEqual(objectsBefore);
     expect(cluster.nodeFiles?.() ?? []).toEqual(filesBefore);
+    // Rules of Services follow their objects a moment later.
+    await eventually("the end of the last rule", 30_000, async () =>
+      (await nodeRules()).length <= rulesBefore.length ? true : null,
+    );
     expect(await nodeRules()).toEqual(rulesBefore);
   });
 

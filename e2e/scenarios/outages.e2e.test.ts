@@ -3,8 +3,8 @@
  * changed meanwhile is known within 10 s of the return, without asking for everything again and again.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { installControlPlane, waitForDeployments } from "../../scripts/mesh.ts";
 import { clusterKind, eventually, hasKubectl, ok, startCluster, type TestCluster } from "../harness/cluster.ts";
+import { installMesh } from "../harness/mesh.ts";
 import { expectNoneFailed, restarts, startVotes, votes, votesFromNowOn } from "../harness/vote-load.ts";
 
 const rate = 100;
@@ -16,8 +16,7 @@ describe.skipIf(!hasKubectl)(`under ${rate} votes a second`, () => {
 
   beforeAll(async () => {
     cluster = await startCluster("outages");
-    await installControlPlane(cluster.client);
-    await waitForDeployments(cluster.client, "linkerd", 60_000);
+    await installMesh(cluster);
     await startVotes(cluster, { rate, replicas: 2 });
   });
   afterAll(async () => {

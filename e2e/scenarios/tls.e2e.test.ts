@@ -1,9 +1,11 @@
 /** What goes over the wire: TLS 1.3 and nothing else between meshed pods, plaintext from a pod without a mesh. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
 import { resources } from "#kube/resource.ts";
 import type { Pod } from "#kube/types/core.ts";
-import { applyFile, emojivotoFile, installControlPlane, waitForDeployments } from "../../scripts/mesh.ts";
-import { clusterKind, eventually, run, startCluster, toolboxImage, type TestCluster } from "../harness/cluster.ts";
+import { applyFile, emojivotoFile, waitForDeployments } from "../../scripts/mesh.ts";
+import { clusterKind, eventually, ok, startCluster, toolboxImage, type TestCluster } from "../harness/cluster.ts";
+import { installMesh } from "../harness/mesh.ts";
 
 const isRoot = process.getuid?.() === 0;
 const canCapture = isRoot && Bun.which("tcpdump") !== null && clusterKind !== "given";
@@ -13,8 +15,7 @@ describe.skipIf(!canCapture)("traffic between pods", () => {
 
   beforeAll(async () => {
     cluster = await startCluster("tls");
-    await installControlPlane(cluster.client);
-    await waitForDeployments(cluster.client, "linkerd", 60_000);
+    await installMesh(cluster);
     await applyFile(cluster.client, emojivotoFile);
     await waitForDeployments(cluster.client, "emojivoto", 60_000);
   });
@@ -27,45 +28,54 @@ describe.skipIf(!canCapture)("traffic between pods", () => {
     return items[0]!;
   }
 
-  /** Captures on all links of the node for `seconds`, new connections included, and gives tcpdump's own text of it. */
-  async function capture(filter: string, seconds: number): Promise<Buffer> {
+  /** Captures on all links of the node from before `act` until enough came from and to the address that it gives: TCP payloads. */
+  async function capture(filter: string, act: () => Promise<string>): Promise<Buffer[]> {
     const node = await cluster.nodePid();
     const file = `/tmp/linkerd-e2e-${process.pid}.pcap`;
-    await run([
-      "timeout",
-      String(seconds),
-      "nsenter",
-      `--net=/proc/${node}/ns/net`,
-      "tcpdump",
-      "-i",
-      "any",
-      "-s",
-      "0",
-      "-U",
-      "-w",
-      file,
-      filter,
-    ]);
-    const bytes = Buffer.from(await Bun.file(file).arrayBuffer());
-    await run(["rm", "-f", file]);
-    return bytes;
+    const enter = ["nsenter", `--net=/proc/${node}/ns/net`];
+    const tcpdump = Bun.spawn([...enter, "tcpdump", "-i", "any", "-s", "0", "-U", "-w", file, filter], {
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    let said = "";
+    void (async () => {
+      for await (const chunk of tcpdump.stderr) said += Buffer.from(chunk).toString();
+    })();
+    let peer = "";
+    const payloads = async (): Promise<Buffer[]> => tcpPayloads(Buffer.from(await Bun.file(file).arrayBuffer()), peer);
+    try {
+      await eventually("the capture", 20_000, async () => (said.includes("listening on") ? true : null));
+      peer = await act();
+      await eventually("captured segments", 60_000, async () => ((await payloads()).length >= 100 ? true : null));
+    } finally {
+      tcpdump.kill("SIGINT");
+      await tcpdump.exited;
+    }
+    const captured = await payloads();
+    rmSync(file);
+    return captured;
   }
 
   test("is TLS 1.3 only, with new connections of web to voting and emoji in the capture", async () => {
-    const web = (await pod("emojivoto", "web")).status?.podIP ?? "";
     const voting = (await pod("emojivoto", "voting")).status?.podIP ?? "";
-    const captured = capture(`tcp and host ${web} and host ${voting}`, 6);
-    await Bun.sleep(1000);
-    // New connections: the pooled ones were opened before the capture.
-    await cluster.kubectl(["delete", "pod", "-n", "emojivoto", "-l", "app=vote-bot"]);
-    const payloads = tcpPayloads(await captured);
+    // Connections of a new pod are new ones: those of the old one were opened before the capture.
+    const payloads = await capture(`tcp and host ${voting}`, async () => {
+      await ok(cluster.kubectl(["delete", "pod", "-n", "emojivoto", "-l", "app=web"]));
+      return eventually("the address of the new web", 60_000, async () => {
+        const { status } = await pod("emojivoto", "web");
+        return status?.podIP ?? null;
+      });
+    });
     expect(payloads.length).toBeGreaterThan(10);
     expect(payloads.some((payload) => payload.includes("HTTP/1.1") || payload.includes("/api/"))).toBe(false);
     const starts = payloads.filter((payload) => payload[0] !== undefined);
     // Each segment that starts a record has a TLS record header; others continue one.
     const records = starts.filter((payload) => payload[0]! >= 20 && payload[0]! <= 23 && payload[1] === 3);
     expect(records.length).toBeGreaterThan(5);
-    for (const hello of payloads.filter((payload) => payload[0] === 22 && payload[5] === 2)) {
+    const hellos = payloads.filter((payload) => payload[0] === 22 && payload[5] === 2);
+    expect(hellos.length).toBeGreaterThan(0);
+    for (const hello of hellos) {
       // supported_versions (43) of a ServerHello: exactly TLS 1.3.
       expect(hello.includes(Buffer.from([0x00, 0x2b, 0x00, 0x02, 0x03, 0x04]))).toBe(true);
     }
@@ -97,11 +107,14 @@ describe.skipIf(!canCapture)("traffic between pods", () => {
       if (found.status?.phase === "Failed") throw new Error("the bare pod could not reach emoji");
       return found.status?.phase === "Succeeded" ? true : null;
     });
-    const { out } = await cluster.linkerd(["diagnostics", "proxy-metrics", "-n", "emojivoto", "deploy/emoji"]);
-    const inbound = out
-      .split("\n")
-      .filter((line) => line.startsWith("request_total{") && line.includes('direction="inbound"'));
     const web = "web.emojivoto.serviceaccount.identity.linkerd.cluster.local";
+    const inbound = await eventually("a request of web to emoji", 30_000, async () => {
+      const out = await ok(cluster.linkerd(["diagnostics", "proxy-metrics", "-n", "emojivoto", "deploy/emoji"]));
+      const lines = out
+        .split("\n")
+        .filter((line) => line.startsWith("request_total{") && line.includes('direction="inbound"'));
+      return lines.some((line) => line.includes(`client_id="${web}"`)) ? lines : null;
+    });
     expect(inbound.some((line) => line.includes('tls="true"') && line.includes(`client_id="${web}"`))).toBe(true);
     const plain = inbound.filter(
       (line) => line.includes('tls="no_identity"') || line.includes('no_tls_reason="no_tls_from_remote"'),
@@ -111,8 +124,8 @@ describe.skipIf(!canCapture)("traffic between pods", () => {
   });
 });
 
-/** TCP payloads of a capture with Linux cooked headers (v1 or v2); IPv4 only. */
-function tcpPayloads(pcap: Buffer): Buffer[] {
+/** TCP payloads from and to an IPv4 address, of a capture with Linux cooked headers (v1 or v2). */
+function tcpPayloads(pcap: Buffer, peer: string): Buffer[] {
   const payloads: Buffer[] = [];
   const linkType = pcap.readUInt32LE(20);
   const linkHeader = linkType === 276 ? 20 : linkType === 113 ? 16 : 14;
@@ -121,6 +134,7 @@ function tcpPayloads(pcap: Buffer): Buffer[] {
     const packet = pcap.subarray(at + 16 + linkHeader, at + 16 + size);
     at += 16 + size;
     if (packet.length < 40 || packet[0]! >> 4 !== 4 || packet[9] !== 6) continue;
+    if (packet.subarray(12, 16).join(".") !== peer && packet.subarray(16, 20).join(".") !== peer) continue;
     const ipHeader = (packet[0]! & 15) * 4;
     const tcpHeader = (packet[ipHeader + 12]! >> 4) * 4;
     const payload = packet.subarray(ipHeader + tcpHeader, packet.readUInt16BE(2));

@@ -5,8 +5,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { resources } from "#kube/resource.ts";
 import type { Pod } from "#kube/types/core.ts";
-import { applyFile, emojivotoFile, installControlPlane, waitForDeployments } from "../../scripts/mesh.ts";
+import { applyFile, emojivotoFile, waitForDeployments } from "../../scripts/mesh.ts";
 import { eventually, hasKubectl, startCluster, type TestCluster } from "../harness/cluster.ts";
+import { installMesh } from "../harness/mesh.ts";
 
 const seconds = Number(process.env["SOAK_SECONDS"] ?? "300");
 const rate = 300;
@@ -17,10 +18,7 @@ describe.skipIf(!hasKubectl)("certificates of 20 s life and 300 requests a secon
 
   beforeAll(async () => {
     cluster = await startCluster("rotation");
-    await installControlPlane(cluster.client, {
-      identity: { issuer: { issuanceLifetime: "20s", clockSkewAllowance: "1s" } },
-    });
-    await waitForDeployments(cluster.client, "linkerd", 60_000);
+    await installMesh(cluster, { identity: { issuer: { issuanceLifetime: "20s", clockSkewAllowance: "1s" } } });
     await applyFile(cluster.client, emojivotoFile);
     for (const name of ["web", "emoji", "voting"]) {
       await cluster.client.patch(resources.deployments, { name, namespace: "emojivoto" }, "merge", {
@@ -57,14 +55,13 @@ describe.skipIf(!hasKubectl)("certificates of 20 s life and 300 requests a secon
       await waitForDeployments(cluster.client, "linkerd", 60_000);
       return;
     }
-    // Killed, not asked: pods go without their grace.
-    const { items } = await cluster.client.list<Pod>(resources.pods, { namespace: "linkerd" });
-    for (const pod of items) {
-      await cluster.client.delete(resources.pods, pod.metadata.name, "linkerd", { gracePeriodSeconds: 0 });
-    }
-    await eventually("the control plane's end", 10_000, async () => {
-      const { items: rest } = await cluster.client.list<Pod>(resources.pods, { namespace: "linkerd" });
-      return rest.length === 0 ? true : null;
+    // Killed, not asked: pods go without their grace, also those that a ReplicaSet made before it heard of its end.
+    await eventually("the control plane's end", 30_000, async () => {
+      const { items } = await cluster.client.list<Pod>(resources.pods, { namespace: "linkerd" });
+      for (const { metadata } of items) {
+        await cluster.client.delete(resources.pods, metadata.name, "linkerd", { gracePeriodSeconds: 0 });
+      }
+      return items.length === 0 ? true : null;
     });
   }
 
