@@ -1,19 +1,7 @@
 /** A new version gets more and more of a Service's requests, under load, until it has all of them. Needs kubectl. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { applyFile, emojivotoFile, installControlPlane, waitForDeployments } from "../../scripts/mesh.ts";
-import { eventually, hasKubectl, ok, startCluster, toolboxImage, type TestCluster } from "../harness/cluster.ts";
-
-const client = `
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: client, namespace: emojivoto}
-spec:
-  selector: {matchLabels: {app: client}}
-  template:
-    metadata: {labels: {app: client}}
-    spec:
-      containers: [{name: shell, image: "${toolboxImage}", command: [sleep, infinity]}]
-`;
+import { eventually, hasKubectl } from "../harness/cluster.ts";
+import { startSample, type Sample } from "../harness/sample.ts";
 
 /** Percent of requests for the new version, step by step. */
 const steps = [5, 25, 50, 75, 95, 100];
@@ -22,36 +10,23 @@ const measured = 10_000;
 const meanwhile = 3000;
 
 describe.skipIf(!hasKubectl)("a canary", () => {
-  let cluster: TestCluster;
+  let sample: Sample;
 
   beforeAll(async () => {
-    cluster = await startCluster("canary");
-    await installControlPlane(cluster.client);
-    await waitForDeployments(cluster.client, "linkerd", 90_000);
-    await applyFile(cluster.client, emojivotoFile);
-    await apply(client);
-    await waitForDeployments(cluster.client, "emojivoto", 90_000);
+    sample = await startSample("canary");
   }, 200_000);
   afterAll(async () => {
-    await cluster?.stop();
+    await sample?.cluster.stop();
   });
-
-  const apply = (yaml: string) => ok(cluster.kubectl(["apply", "-f", "-"], yaml));
-  const remove = (what: string) => ok(cluster.kubectl(["delete", "-n", "emojivoto", what]));
 
   /**
    * How often each status came, of so many requests over four connections. The new version is told by its 404: it is another
    * application, that has no such page. "000" is a request without an answer.
    */
-  async function ask(times: number): Promise<Record<string, number>> {
-    const load = `curl -s -Z --parallel-max 4 -m 60 -o /dev/null -w '%{http_code}\\n' 'http://voting:8080/api/leaderboard?[1-${times}]'`;
-    const out = await ok(
-      cluster.kubectl(["exec", "-n", "emojivoto", "deploy/client", "-c", "shell", "--", "sh", "-c", load]),
+  const ask = (times: number): Promise<Record<string, number>> =>
+    sample.count(
+      `curl -s -Z --parallel-max 4 -m 60 -o /dev/null -w '%{http_code}\\n' 'http://voting:8080/api/leaderboard?[1-${times}]'`,
     );
-    const counts: Record<string, number> = {};
-    for (const status of out.trim().split(/\s+/)) counts[status] = (counts[status] ?? 0) + 1;
-    return counts;
-  }
   /** Percent of the new version; none of the requests may be lost. */
   async function share(times: number): Promise<number> {
     const { "200": old = 0, "404": fresh = 0, ...others } = await ask(times);
@@ -67,12 +42,16 @@ describe.skipIf(!hasKubectl)("a canary", () => {
     step: (percent: number) => Promise<unknown>,
   ): Promise<void> {
     const shares: string[] = [];
+    let last = 0;
     for (const percent of percents) {
       const [duringStep] = await Promise.all([share(meanwhile), step(percent)]);
       expect(duringStep).toBeWithin(0, 101);
+      // Nearer to this step than to the last one, so that it has arrived; all of 400 is nobody else's share.
+      const near = percent === 100 ? 0 : Math.min(5, Math.abs(percent - last) / 2);
       await eventually(`a share of about ${percent} %`, 10_000, async () =>
-        Math.abs((await share(400)) - percent) <= 5 ? true : null,
+        Math.abs((await share(400)) - percent) <= near ? true : null,
       );
+      last = percent;
       const counted = await share(measured);
       shares.push(`${percent} % → ${counted.toFixed(2)} %`);
       expect(Math.abs(counted - percent)).toBeLessThanOrEqual(percent === 100 ? 0 : 2);
@@ -82,7 +61,7 @@ describe.skipIf(!hasKubectl)("a canary", () => {
 
   test("by an HTTPRoute's weights gets what it is given within 2 points, and no request is lost", async () => {
     await drive("HTTPRoute", steps, (percent) =>
-      apply(`
+      sample.apply(`
 apiVersion: policy.linkerd.io/v1beta3
 kind: HTTPRoute
 metadata: {name: canary, namespace: emojivoto}
@@ -93,13 +72,13 @@ spec:
         - {name: voting, port: 8080, weight: ${100 - percent}}
         - {name: emoji, port: 8080, weight: ${percent}}`),
     );
-    await remove("httproutes.policy.linkerd.io/canary");
+    await sample.remove("httproutes.policy.linkerd.io/canary");
     await eventually("the old version alone", 10_000, async () => ((await share(100)) === 0 ? true : null));
   }, 240_000);
 
   test("by a TrafficSplit's weights as well", async () => {
     await drive("TrafficSplit", [5, 100], (percent) =>
-      apply(`
+      sample.apply(`
 apiVersion: split.smi-spec.io/v1alpha1
 kind: TrafficSplit
 metadata: {name: canary, namespace: emojivoto}
@@ -107,7 +86,7 @@ spec:
   service: voting
   backends: [{service: voting, weight: ${100 - percent}}, {service: emoji, weight: ${percent}}]`),
     );
-    await remove("trafficsplit/canary");
+    await sample.remove("trafficsplit/canary");
     await eventually("the old version alone", 10_000, async () => ((await share(100)) === 0 ? true : null));
   }, 240_000);
 });

@@ -3,25 +3,9 @@
  * is right, and seen in statuses. Needs kubectl.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { applyFile, emojivotoFile, installControlPlane, waitForDeployments } from "../../scripts/mesh.ts";
-import { eventually, hasKubectl, ok, startCluster, toolboxImage, type TestCluster } from "../harness/cluster.ts";
+import { eventually, hasKubectl, ok } from "../harness/cluster.ts";
+import { startSample, type Sample } from "../harness/sample.ts";
 
-const client = `
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: client, namespace: emojivoto}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: client, namespace: emojivoto}
-spec:
-  selector: {matchLabels: {app: client}}
-  template:
-    metadata: {labels: {app: client}}
-    spec:
-      serviceAccountName: client
-      containers: [{name: shell, image: "${toolboxImage}", command: [sleep, infinity]}]
-`;
 const server = `
 apiVersion: policy.linkerd.io/v1beta1
 kind: Server
@@ -45,39 +29,29 @@ spec:
 `;
 
 describe.skipIf(!hasKubectl)("policy and routes", () => {
-  let cluster: TestCluster;
+  let sample: Sample;
 
   beforeAll(async () => {
-    cluster = await startCluster("policy");
-    await installControlPlane(cluster.client);
-    await waitForDeployments(cluster.client, "linkerd", 90_000);
-    await applyFile(cluster.client, emojivotoFile);
-    await apply(client);
-    await waitForDeployments(cluster.client, "emojivoto", 90_000);
+    sample = await startSample("policy");
   }, 200_000);
   afterAll(async () => {
-    await cluster?.stop();
+    await sample?.cluster.stop();
   });
 
-  const apply = (yaml: string) => ok(cluster.kubectl(["apply", "-f", "-"], yaml));
-  const remove = (...what: string[]) => ok(cluster.kubectl(["delete", "-n", "emojivoto", ...what]));
+  const apply = (yaml: string) => sample.apply(yaml);
+  const remove = (...what: string[]) => sample.remove(...what);
 
   /** How often each status came, of so many requests from the client's pod to the voting Service. */
-  async function ask(times: number): Promise<Record<string, number>> {
-    const loop = `i=0; while [ $i -lt ${times} ]; do curl -s -o /dev/null -m 5 -w '%{http_code}\\n' http://voting:8080/api/leaderboard; i=$((i+1)); done`;
-    const out = await ok(
-      cluster.kubectl(["exec", "-n", "emojivoto", "deploy/client", "-c", "shell", "--", "sh", "-c", loop]),
+  const ask = (times: number): Promise<Record<string, number>> =>
+    sample.count(
+      `i=0; while [ $i -lt ${times} ]; do curl -s -o /dev/null -m 5 -w '%{http_code}\\n' http://voting:8080/api/leaderboard; i=$((i+1)); done`,
     );
-    const counts: Record<string, number> = {};
-    for (const status of out.trim().split(/\s+/)) counts[status] = (counts[status] ?? 0) + 1;
-    return counts;
-  }
   const only = (status: string) =>
     eventually(`every answer is ${status}`, 10_000, async () => ((await ask(3))[status] === 3 ? true : null));
 
   test("what is wrong is refused with its place, what says nothing is warned of", async () => {
     const refused = async (yaml: string): Promise<string> => {
-      const { code, err } = await cluster.kubectl(["apply", "-f", "-"], yaml);
+      const { code, err } = await sample.cluster.kubectl(["apply", "-f", "-"], yaml);
       expect(code).not.toBe(0);
       return err;
     };
@@ -95,7 +69,7 @@ kind: ServiceProfile
 metadata: {name: voting.emojivoto.svc.cluster.local, namespace: emojivoto}
 spec: {routes: [{name: a, condition: {pathRegex: "(?=x)"}}]}`),
     ).toContain("is not a regular expression of RE2 syntax");
-    const annotated = await cluster.kubectl([
+    const annotated = await sample.cluster.kubectl([
       "annotate",
       "-n",
       "emojivoto",
@@ -104,7 +78,7 @@ spec: {routes: [{name: a, condition: {pathRegex: "(?=x)"}}]}`),
     ]);
     expect(annotated.code).toBe(0);
     expect(annotated.err).toContain('"often" is not a whole number up to 65535; it has no effect');
-    await ok(cluster.kubectl(["annotate", "-n", "emojivoto", "service/voting", "retry.linkerd.io/limit-"]));
+    await ok(sample.cluster.kubectl(["annotate", "-n", "emojivoto", "service/voting", "retry.linkerd.io/limit-"]));
   });
 
   test("a Server closes its port, a policy opens it for those whom it names, and all of it can be taken back", async () => {
@@ -131,7 +105,7 @@ spec:
   rules: [{backendRefs: [{name: voting, port: 8080, weight: 3}, {name: emoji, port: 8080, weight: 1}]}]`);
     const conditions = async (): Promise<string> =>
       await ok(
-        cluster.kubectl([
+        sample.cluster.kubectl([
           "get",
           "-n",
           "emojivoto",
