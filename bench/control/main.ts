@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { connect } from "#lib/net/connect.ts";
 import { seededRandom } from "#lib/random.ts";
+import { freePort } from "#lib/testing/free-port.ts";
 import { FakeApi } from "#kube/testing/fake-api.ts";
 import { RpcClient } from "#rpc/client.ts";
 import { Destination } from "#rpc/gen/destination_pb.ts";
@@ -47,13 +48,6 @@ interface Program {
   readonly port: number;
   stop(): Promise<void>;
 }
-
-const freePort = (): number => {
-  const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = server;
-  server.stop(true);
-  return port;
-};
 
 async function start(
   executable: string,

@@ -1,8 +1,8 @@
 /** The servers behind the proxy: each tells the requests it hears and those it refuses, a line each. */
 import { closeSync, mkdirSync, openSync, readSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { MeshError } from "#lib/errors.ts";
+import { freePort } from "#lib/testing/free-port.ts";
 import { built } from "../../e2e/kubernetes/build.ts";
 
 export interface Server {
@@ -18,7 +18,7 @@ export type ServerName = (typeof serverNames)[number];
 
 /** `folder`: for configuration; removed by the caller. Resolves when it listens. */
 export async function startServer(name: ServerName, folder: string): Promise<Server> {
-  const port = await freePort();
+  const port = freePort();
   const argv = await commandOf(name, port, folder);
   const child = Bun.spawn(["setpriv", "--pdeathsig=KILL", ...argv], {
     stdin: "ignore",
@@ -130,17 +130,6 @@ async function readLines(stream: ReadableStream<Uint8Array>, take: (line: string
     rest = lines.pop() ?? "";
     for (const line of lines) take(line);
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }
 
 async function accepts(port: number): Promise<boolean> {

@@ -2,17 +2,11 @@ import { expect, test } from "bun:test";
 import { systemClock } from "#lib/clock.ts";
 import { MeshError } from "#lib/errors.ts";
 import { memoryLog } from "#lib/log.ts";
+import { freePort } from "#lib/testing/free-port.ts";
 import { readConfig } from "./config.ts";
 import { validateRedirect } from "./validate.ts";
 
 const { log } = memoryLog();
-
-function freePort(): number {
-  const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = server;
-  server.stop(true);
-  return port;
-}
 
 test("The arguments of an injected pod are understood", () => {
   const args = ["--log-format", "plain", "--log-level", "debug", "--connect-addr", "[fd00::1]:20001"];

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import type { MeshError } from "../errors.ts";
 import { FakeClock } from "../testing/fake-clock.ts";
+import { freePort } from "../testing/free-port.ts";
 import { connect } from "./connect.ts";
 import type { ConnectOptions } from "./connect.ts";
 import {
@@ -26,13 +27,6 @@ function attempt(options: Omit<ConnectOptions, "timeout"> & { timeout?: number }
 
 function descriptors(): number {
   return [...new Bun.Glob("*").scanSync({ cwd: "/proc/self/fd", onlyFiles: false })].length;
-}
-
-/** A port of an address where nobody listens. */
-function freePort(ip: string): number {
-  const listener = listen({ ip, port: 0 }, () => {});
-  listener.close();
-  return listener.addr.port;
 }
 
 for (const ip of ["127.0.0.1", "::1"]) {
@@ -73,7 +67,7 @@ test("neither callback runs before connect returns, nor after cancel", async () 
   const listener = listen({ ip: "127.0.0.1", port: 0 }, () => {});
   const before = descriptors();
   const told: string[] = [];
-  for (const port of [listener.addr.port, freePort("127.0.0.1")]) {
+  for (const port of [listener.addr.port, freePort()]) {
     const pending = connect(
       { ip: "127.0.0.1", port, timeout: 1000 },
       { onOpen: () => told.push("open"), onFail: () => told.push("fail") },

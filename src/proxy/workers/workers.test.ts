@@ -1,7 +1,7 @@
 /** A proxy of several processes, as a process. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { memoryLog } from "#lib/log.ts";
-import { listen } from "#lib/net/listen.ts";
+import { freePort } from "#lib/testing/free-port.ts";
 import { FakeControlPlane } from "../testing/fake-control-plane.ts";
 
 const entry = new URL("../../cli/main.ts", import.meta.url).pathname;
@@ -11,12 +11,6 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
   control.stop();
 });
-
-function freePort(): number {
-  const listener = listen({ ip: "127.0.0.1", port: 0 }, (socket) => socket.terminate());
-  listener.close();
-  return listener.addr.port;
-}
 
 async function until(what: () => Promise<boolean>, message: string): Promise<void> {
   for (let wait = 0; wait < 300; wait++) {
