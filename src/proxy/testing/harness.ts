@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { systemClock } from "#lib/clock.ts";
+import { systemClock, type Clock } from "#lib/clock.ts";
 import { parseLevelFilter, type LogSink } from "#lib/log.ts";
 import { text } from "#lib/metrics/text.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
@@ -26,6 +26,8 @@ export interface TestProxyOptions {
   readonly inboundDst?: SocketAddr;
   /** The identity directory, of a pod whose container is started again. Default: a new one, removed by `close`. */
   readonly dir?: string;
+  /** Default: the system's. */
+  readonly clock?: Clock;
   /** More settings, without LINKERD2_PROXY_. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -51,6 +53,11 @@ export class TestProxy {
       CONTROL_LISTEN_ADDR: "127.0.0.1:0",
       DESTINATION_SVC_ADDR: addr,
       POLICY_SVC_ADDR: addr,
+      // On a busy machine a process may stand still for longer than the usual limits: what is there is waited for.
+      DESTINATION_PROFILE_INITIAL_TIMEOUT: "20s",
+      INBOUND_CONNECT_TIMEOUT: "20s",
+      OUTBOUND_CONNECT_TIMEOUT: "20s",
+      CONTROL_CONNECT_TIMEOUT: "20s",
       ...(options.identity === undefined
         ? {}
         : {
@@ -72,7 +79,7 @@ export class TestProxy {
     this.proxy = startProxy(readConfig(env), {
       startTap,
       startTracing,
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
       random: systemRandom,
       sink,
       env,
@@ -81,9 +88,9 @@ export class TestProxy {
     });
   }
 
-  /** Resolves when it is ready; rejects after 5 s with its log. */
+  /** Resolves when it is ready; rejects after 20 s with its log. */
   async ready(): Promise<this> {
-    const end = Date.now() + 5000;
+    const end = Date.now() + 20_000;
     while (this.proxy.notReady().length > 0) {
       if (Date.now() > end) throw new Error(`Not ready: ${this.proxy.notReady().join()}\n${this.lines.join("\n")}`);
       await new Promise((resolve) => setTimeout(resolve, 5));

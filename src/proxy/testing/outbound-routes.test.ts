@@ -4,6 +4,7 @@ import { connect, createServer, type ClientHttp2Session, type ServerHttp2Stream 
 import type { AddressInfo } from "node:net";
 import { memoryLog } from "#lib/log.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
+import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { duration } from "#rpc/address.ts";
 import { DestinationProfileSchema } from "#rpc/gen/destination_pb.ts";
 import { create } from "#rpc/protobuf/create.ts";
@@ -61,6 +62,7 @@ async function through(
   backends: Readonly<Record<string, readonly SocketAddr[]>>,
   kind: "http1" | "grpc" = "http1",
   more: object = {},
+  clock?: FakeClock,
 ): Promise<TestProxy> {
   for (const [host, endpoints] of Object.entries(backends)) control.setEndpoints(`${host}:80`, [...endpoints]);
   control.setService(service, name, []);
@@ -69,7 +71,7 @@ async function through(
     metadata: parent,
     protocol: { kind: { case: kind, value: { routes, ...more } } },
   } as never);
-  const proxy = new TestProxy({ control, outboundDst: service });
+  const proxy = new TestProxy({ control, outboundDst: service, ...(clock && { clock }) });
   closing.push(() => proxy.close());
   return proxy.ready();
 }
@@ -624,11 +626,14 @@ test("an endpoint whose answers fail in a row is taken out of use until a probe 
   });
   const backoff = { minBackoff: duration(150), maxBackoff: duration(300), jitterRatio: 0 };
   const failureAccrual = { kind: { case: "consecutiveFailures", value: { maxFailures: 3, backoff } } };
-  const proxy = await through([{ backends: to(share("a")) }], { a: [bad, good] }, "http1", { failureAccrual });
+  // Time stands still: no answer is slower than another, and no probe is due.
+  const clock = new FakeClock();
+  const backends = { a: [bad, good] };
+  const proxy = await through([{ backends: to(share("a")) }], backends, "http1", { failureAccrual }, clock);
   for (let i = 0; i < 60; i++) await (await get(proxy)).text();
   expect(counts.bad).toBe(3);
   healthy = true;
-  await Bun.sleep(350);
+  clock.advance(350);
   for (let i = 0; i < 40; i++) await (await get(proxy)).text();
   expect(counts.bad).toBeGreaterThan(3);
   expect(proxy.series("outbound_http_balancer_endpoints", 'endpoint_state="ready"')[0]).toEndWith(" 2");

@@ -77,7 +77,12 @@ class Sibling {
     return new Promise<string>((resolve, reject) => {
       const timer = this.options.clock.after(patience, () => reject(gone(this.number)));
       this.waiting.set(id, { resolve, reject, timer });
-      child.send({ id, ...question } satisfies Ask);
+      try {
+        child.send({ id, ...question } satisfies Ask);
+      } catch {
+        // Its channel closes a moment before its end is heard of.
+        reject(gone(this.number));
+      }
     }).finally(() => {
       this.waiting.get(id)?.timer.cancel();
       this.waiting.delete(id);
