@@ -1,45 +1,21 @@
 /** The whole proxy between real sockets and a control plane whose answers are written here. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { memoryLog } from "#lib/log.ts";
+import { describe, expect, test } from "bun:test";
 import { connect } from "#lib/net/connect.ts";
 import type { SocketAddr, SocketHandler } from "#lib/net/socket.ts";
 import { createTlsContext } from "#lib/net/tls.ts";
 import { certificatePem } from "#lib/x509/certificate.ts";
 import { createLeaf, createRoot, validFor, type Authority } from "#lib/x509/sign.ts";
 import { ipMessage } from "#rpc/address.ts";
-import { FakeControlPlane } from "./testing/fake-control-plane.ts";
-import { TestProxy, type TestProxyOptions } from "./testing/harness.ts";
+import { eventually, makeBed } from "./testing/bed.ts";
 
 const service: SocketAddr = { ip: "10.96.0.10", port: 80 };
 const name = "web.ns.svc.cluster.local";
 const clientId = "client.ns.serviceaccount.identity.linkerd.cluster.local";
 const serverId = "web.ns.serviceaccount.identity.linkerd.cluster.local";
 
-let control: FakeControlPlane;
-const closing: Array<() => void> = [];
+const bed = makeBed();
 
-beforeEach(() => {
-  control = new FakeControlPlane(memoryLog().log);
-  control.start();
-});
-afterEach(() => {
-  for (const close of closing.splice(0).toReversed()) close();
-  control.stop();
-});
-
-function proxy(options: Omit<TestProxyOptions, "control">): TestProxy {
-  const started = new TestProxy({ control, ...options });
-  closing.push(() => started.close());
-  return started;
-}
-
-/** An application that tells what it was asked. */
-function app(handler: (request: Request) => Response | Promise<Response> = echo): SocketAddr {
-  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: handler });
-  closing.push(() => void server.stop(true));
-  return { ip: "127.0.0.1", port: server.port ?? 0 };
-}
-
+/** Tells what it was asked. */
 async function echo(request: Request): Promise<Response> {
   const body = await request.text();
   return Response.json({
@@ -52,17 +28,12 @@ async function echo(request: Request): Promise<Response> {
 
 const tick = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function eventually(what: () => boolean, message: string): Promise<void> {
-  for (let i = 0; i < 400 && !what(); i++) await tick(5);
-  if (!what()) throw new Error(message);
-}
-
 const url = (port: number, path = "/"): string => `http://127.0.0.1:${port}${path}`;
 
 describe("a plaintext hop", () => {
   test("carries requests to the endpoint of a service and counts them on both sides", async () => {
-    control.setService(service, name, [{ ...app(), labels: { deployment: "web" } }]);
-    const out = proxy({ outboundDst: service });
+    bed.control.setService(service, name, [{ ...bed.app(echo), labels: { deployment: "web" } }]);
+    const out = bed.started({ outboundDst: service });
     const response = await fetch(`${out.outboundUrl}/a/b?c=d`, { method: "POST", body: "hello" });
     expect(await response.json()).toMatchObject({ method: "POST", path: "/a/b", body: "hello" });
     expect(
@@ -92,7 +63,7 @@ describe("a plaintext hop", () => {
   });
 
   test("goes inbound to the application on its own port, under the default policy", async () => {
-    const inbound = proxy({ inboundDst: app() });
+    const inbound = bed.started({ inboundDst: bed.app(echo) });
     const response = await fetch(`${inbound.inboundUrl}/x`, { headers: { "l5d-client-id": "somebody.else" } });
     const seen = (await response.json()) as { headers: Record<string, string> };
     expect(seen.headers["l5d-client-id"]).toBeUndefined();
@@ -104,13 +75,13 @@ describe("a plaintext hop", () => {
   });
 
   test("spreads requests over endpoints and follows the endpoints as they change", async () => {
-    const one = app(() => new Response("one"));
-    const two = app(() => new Response("two"));
-    control.setService(service, name, [one]);
-    const out = proxy({ outboundDst: service });
+    const one = bed.app(() => new Response("one"));
+    const two = bed.app(() => new Response("two"));
+    bed.control.setService(service, name, [one]);
+    const out = bed.started({ outboundDst: service });
     expect(await (await fetch(out.outboundUrl)).text()).toBe("one");
-    control.setEndpoints(`${name}:80`, [two]);
-    await eventually(() => control.calls.length > 0, "no calls");
+    bed.control.setEndpoints(`${name}:80`, [two]);
+    await eventually(() => bed.control.calls.length > 0, "no calls");
     let text = "";
     for (let i = 0; i < 50 && text !== "two"; i++) {
       text = await (await fetch(out.outboundUrl)).text();
@@ -122,11 +93,11 @@ describe("a plaintext hop", () => {
 
 describe("a pair of proxies", () => {
   async function pair(more: { server?: Record<string, string>; client?: Record<string, string> } = {}) {
-    const target = app();
-    const server = await proxy({ identity: serverId, env: more.server ?? {} }).ready();
+    const target = bed.app(echo);
+    const server = await bed.started({ identity: serverId, env: more.server ?? {} }).ready();
     const endpoint = { ...target, identity: serverId, transportPort: server.proxy.inbound.port };
-    control.setService(service, name, [endpoint]);
-    const client = await proxy({ identity: clientId, outboundDst: service, env: more.client ?? {} }).ready();
+    bed.control.setService(service, name, [endpoint]);
+    const client = await bed.started({ identity: clientId, outboundDst: service, env: more.client ?? {} }).ready();
     return { client, server, target };
   }
 
@@ -164,13 +135,15 @@ describe("a pair of proxies", () => {
   test("passes gRPC-Web byte for byte, trailers in the body included", async () => {
     const answer = Buffer.from("\0\0\0\0\x02hi\x80\0\0\0\x10grpc-status: 0\r\n", "latin1");
     const type = "application/grpc-web+proto";
-    const target = app(async (request) => {
+    const target = bed.app(async (request) => {
       const asked = Buffer.from(await request.arrayBuffer()).toString("latin1");
       return new Response(asked === "\0\0\0\0\x02yo" ? answer : "else", { headers: { "content-type": type } });
     });
-    const server = await proxy({ identity: serverId }).ready();
-    control.setService(service, name, [{ ...target, identity: serverId, transportPort: server.proxy.inbound.port }]);
-    const client = await proxy({ identity: clientId, outboundDst: service }).ready();
+    const server = await bed.started({ identity: serverId }).ready();
+    bed.control.setService(service, name, [
+      { ...target, identity: serverId, transportPort: server.proxy.inbound.port },
+    ]);
+    const client = await bed.started({ identity: clientId, outboundDst: service }).ready();
     const response = await fetch(`${client.outboundUrl}/a.B/C`, {
       method: "POST",
       headers: { "content-type": type },
@@ -182,14 +155,14 @@ describe("a pair of proxies", () => {
 
   test("talks over IPv6 as well, and says so with brackets", async () => {
     const own = Bun.serve({ hostname: "::1", port: 0, fetch: echo });
-    closing.push(() => void own.stop(true));
+    bed.after(() => void own.stop(true));
     const env = { INBOUND_LISTEN_ADDR: "[::1]:0", OUTBOUND_LISTEN_ADDR: "[::1]:0" };
-    const server = await proxy({ identity: serverId, env }).ready();
+    const server = await bed.started({ identity: serverId, env }).ready();
     const port = own.port ?? 0;
-    control.setService(service, name, [
+    bed.control.setService(service, name, [
       { ip: "::1", port, identity: serverId, transportPort: server.proxy.inbound.port },
     ]);
-    const client = await proxy({ identity: clientId, outboundDst: service, env }).ready();
+    const client = await bed.started({ identity: clientId, outboundDst: service, env }).ready();
     const response = await fetch(`http://[::1]:${client.proxy.outbound[0]?.port}/six`);
     const seen = (await response.json()) as { headers: Record<string, string>; path: string };
     expect([seen.path, seen.headers["l5d-client-id"]]).toEqual(["/six", clientId]);
@@ -199,7 +172,7 @@ describe("a pair of proxies", () => {
 
   test("refuses an endpoint that can't prove the expected identity", async () => {
     const { client, target, server } = await pair({ client: { OUTBOUND_HTTP_FAILFAST_TIMEOUT: "100ms" } });
-    control.setEndpoints(`${name}:80`, [
+    bed.control.setEndpoints(`${name}:80`, [
       { ...target, port: target.port, identity: "somebody.else.test", transportPort: server.proxy.inbound.port },
     ]);
     await tick(50);
@@ -217,7 +190,7 @@ describe("a pair of proxies", () => {
 
   test("takes the policy of the control plane over the default, also for connections that are open", async () => {
     const { client, target } = await pair({ server: { INBOUND_DEFAULT_POLICY: "deny" } });
-    control.setPolicy(target.port, {
+    bed.control.setPolicy(target.port, {
       protocol: { kind: { case: "detect", value: {} } },
       authorizations: [
         {
@@ -247,7 +220,7 @@ describe("a pair of proxies", () => {
       const context = createTlsContext({
         certPem: certificatePem(leaf.certificate),
         keyPem: leaf.key.privateKeyPem,
-        caPem: control.anchorsPem,
+        caPem: bed.control.anchorsPem,
         requestPeer: false,
       });
       const tls = { context, serverName: serverId, verify: { identity: serverId } };
@@ -274,7 +247,7 @@ describe("a pair of proxies", () => {
         );
       });
     };
-    expect(await ask(control.authority)).toContain("proxy_build_info{");
+    expect(await ask(bed.control.authority)).toContain("proxy_build_info{");
     const stranger = createRoot("other.test", validFor(Date.now(), 60_000, 60_000));
     expect(await ask(stranger)).not.toContain("HTTP/1.1");
   });
@@ -294,9 +267,9 @@ describe("opaque traffic", () => {
         },
       },
     });
-    closing.push(() => echoServer.stop(true));
-    control.setService(service, name, [{ ip: "127.0.0.1", port: echoServer.port }], { opaque: true });
-    const out = proxy({ outboundDst: service });
+    bed.after(() => echoServer.stop(true));
+    bed.control.setService(service, name, [{ ip: "127.0.0.1", port: echoServer.port }], { opaque: true });
+    const out = bed.started({ outboundDst: service });
     const received = await new Promise<string>((resolve, reject) => {
       let all = "";
       Bun.connect({
@@ -323,14 +296,14 @@ describe("opaque traffic", () => {
 
 describe("without its control plane", () => {
   test("goes on serving what it knows, and follows it again when it is back", async () => {
-    const one = app(() => new Response("one"));
-    control.setService(service, name, [one]);
-    const out = proxy({ outboundDst: service });
+    const one = bed.app(() => new Response("one"));
+    bed.control.setService(service, name, [one]);
+    const out = bed.started({ outboundDst: service });
     expect(await (await fetch(out.outboundUrl)).text()).toBe("one");
-    control.stop();
+    bed.control.stop();
     for (let i = 0; i < 20; i++) expect((await fetch(out.outboundUrl)).status).toBe(200);
-    control.setEndpoints(`${name}:80`, [app(() => new Response("two"))]);
-    control.start();
+    bed.control.setEndpoints(`${name}:80`, [bed.app(() => new Response("two"))]);
+    bed.control.start();
     let text = "";
     for (let i = 0; i < 200 && text !== "two"; i++) {
       text = await (await fetch(out.outboundUrl)).text();
@@ -340,17 +313,17 @@ describe("without its control plane", () => {
   });
 
   test("reaches an address that it never heard of in plaintext after the profile timeout", async () => {
-    control.stop();
-    const target = app(() => new Response("plain"));
-    const out = proxy({ outboundDst: target, env: { DESTINATION_PROFILE_INITIAL_TIMEOUT: "50ms" } });
+    bed.control.stop();
+    const target = bed.app(() => new Response("plain"));
+    const out = bed.started({ outboundDst: target, env: { DESTINATION_PROFILE_INITIAL_TIMEOUT: "50ms" } });
     expect(await (await fetch(out.outboundUrl)).text()).toBe("plain");
   });
 });
 
 describe("failures", () => {
   test("fail fast with 504 and a reason when a service has no endpoint", async () => {
-    control.setService(service, name, []);
-    const out = proxy({ outboundDst: service, env: { OUTBOUND_HTTP_FAILFAST_TIMEOUT: "100ms" } });
+    bed.control.setService(service, name, []);
+    const out = bed.started({ outboundDst: service, env: { OUTBOUND_HTTP_FAILFAST_TIMEOUT: "100ms" } });
     const response = await fetch(out.outboundUrl);
     expect(response.status).toBe(504);
     expect(response.headers.get("l5d-proxy-error")).not.toBeNull();
@@ -363,18 +336,18 @@ describe("failures", () => {
   });
 
   test("use another endpoint when one refuses connections", async () => {
-    control.setService(service, name, [{ ip: "127.0.0.1", port: 1 }, app(() => new Response("alive"))]);
-    const out = proxy({ outboundDst: service });
+    bed.control.setService(service, name, [{ ip: "127.0.0.1", port: 1 }, bed.app(() => new Response("alive"))]);
+    const out = bed.started({ outboundDst: service });
     for (let i = 0; i < 20; i++) expect(await (await fetch(out.outboundUrl)).text()).toBe("alive");
   });
 });
 
 describe("listening", () => {
   test("goes on without a second outbound address that this machine does not have, but not without the first", () => {
-    const out = proxy({ env: { OUTBOUND_LISTEN_ADDRS: "127.0.0.1:0,192.0.2.1:0" } });
+    const out = bed.started({ env: { OUTBOUND_LISTEN_ADDRS: "127.0.0.1:0,192.0.2.1:0" } });
     expect(out.proxy.outbound.length).toBe(1);
     expect(out.lines.join("\n")).toContain("left out ip=192.0.2.1");
-    expect(() => proxy({ env: { OUTBOUND_LISTEN_ADDRS: "192.0.2.1:0,127.0.0.1:0" } })).toThrow("192.0.2.1");
+    expect(() => bed.started({ env: { OUTBOUND_LISTEN_ADDRS: "192.0.2.1:0,127.0.0.1:0" } })).toThrow("192.0.2.1");
   });
 });
 
@@ -382,15 +355,15 @@ describe("draining", () => {
   test("takes no new connections and lets the request in flight end", async () => {
     let answer: (() => void) | null = null;
     const started = Promise.withResolvers<void>();
-    const slow = app(async () => {
+    const slow = bed.app(async () => {
       started.resolve();
       await new Promise<void>((resolve) => {
         answer = resolve;
       });
       return new Response("late");
     });
-    control.setService(service, name, [slow]);
-    const out = proxy({ outboundDst: service });
+    bed.control.setService(service, name, [slow]);
+    const out = bed.started({ outboundDst: service });
     const port = out.proxy.outbound[0]?.port ?? 0;
     const inFlight = fetch(url(port));
     await started.promise;
@@ -403,8 +376,8 @@ describe("draining", () => {
   });
 
   test("gives up after the grace period", async () => {
-    control.setService(service, name, [app(() => new Promise(() => {}))]);
-    const out = proxy({ outboundDst: service, env: { SHUTDOWN_GRACE_PERIOD: "50ms" } });
+    bed.control.setService(service, name, [bed.app(() => new Promise(() => {}))]);
+    const out = bed.started({ outboundDst: service, env: { SHUTDOWN_GRACE_PERIOD: "50ms" } });
     fetch(out.outboundUrl).catch(() => {});
     await tick(50);
     expect(await out.proxy.drain()).toBe(false);

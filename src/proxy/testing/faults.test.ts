@@ -1,48 +1,29 @@
 /** What goes wrong on purpose for requests of a rule, through a whole proxy. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { connect } from "node:http2";
-import { memoryLog } from "#lib/log.ts";
+import { describe, expect, test } from "bun:test";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import { duration } from "#rpc/address.ts";
-import { FakeControlPlane } from "./fake-control-plane.ts";
-import { TestProxy } from "./harness.ts";
+import { makeBed } from "./bed.ts";
 
 const service: SocketAddr = { ip: "10.96.0.31", port: 80 };
-let control: FakeControlPlane;
-const closing: Array<() => void> = [];
-beforeEach(() => {
-  control = new FakeControlPlane(memoryLog().log);
-  control.start();
-});
-afterEach(() => {
-  for (const close of closing.splice(0).toReversed()) close();
-  control.stop();
-});
+const bed = makeBed();
 
 /** A client's proxy whose Service has this rule, and how often its server was asked. */
 async function through(rule: object, kind: "http1" | "http2" | "grpc" = "http1") {
   let asked = 0;
-  const server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch() {
-      asked++;
-      return new Response("x".repeat(2000));
-    },
+  const server = bed.app(() => {
+    asked++;
+    return new Response("x".repeat(2000));
   });
-  closing.push(() => void server.stop(true));
-  control.setEndpoints("web:80", [{ ip: "127.0.0.1", port: server.port ?? 0 }]);
-  control.setService(service, "web.ns.svc.cluster.local", []);
+  bed.control.setEndpoints("web:80", [server]);
+  bed.control.setService(service, "web.ns.svc.cluster.local", []);
   const backend = {
     kind: { case: "balancer", value: { discovery: { kind: { case: "dst", value: { path: "web:80" } } } } },
   };
   const backends = { kind: { case: "randomAvailable", value: { backends: [{ weight: 1, backend: { backend } }] } } };
-  control.setOutboundPolicy(service, {
+  bed.control.setOutboundPolicy(service, {
     protocol: { kind: { case: kind, value: { routes: [{ rules: [{ matches: [{}], backends, ...rule }] }] } } },
   } as never);
-  const proxy = new TestProxy({ control, outboundDst: service });
-  closing.push(() => proxy.close());
-  await proxy.ready();
+  const proxy = await bed.proxy({ outboundDst: service });
   const get = (init: RequestInit = {}): Promise<Response> => fetch(proxy.outboundUrl, init);
   const counted = (fault: string): string => {
     const [series = "none"] = proxy.series("outbound_http_route_faults_total", `fault="${fault}"`);
@@ -71,8 +52,7 @@ describe("a fault", () => {
 
   test("answers gRPC in its own way", async () => {
     const { proxy, asked } = await through({ faults: [{ end: abort(503, "On purpose") }] }, "grpc");
-    const session = connect(proxy.outboundUrl);
-    closing.push(() => session.destroy());
+    const session = bed.http2Client(proxy);
     const stream = session.request({ ":method": "POST", ":path": "/s/M", "content-type": "application/grpc" });
     const fields = await new Promise<Record<string, unknown>>((resolve) => {
       stream.on("response", resolve);
@@ -116,8 +96,7 @@ describe("a fault", () => {
 
   test("resets one stream of an HTTP/2 connection, which goes on", async () => {
     const { counted, proxy } = await through({ faults: [{ end: { case: "reset", value: {} } }] }, "http2");
-    const session = connect(proxy.outboundUrl);
-    closing.push(() => session.destroy());
+    const session = bed.http2Client(proxy);
     const request = () =>
       new Promise<unknown>((resolve) => {
         const stream = session.request({ ":path": "/" });

@@ -1,32 +1,16 @@
 /** A proxy that is a gateway for others: by transport header, to a Service's name. */
-import { afterEach, beforeEach, expect, test } from "bun:test";
-import { memoryLog } from "#lib/log.ts";
+import { expect, test } from "bun:test";
 import type { SocketAddr } from "#lib/net/socket.ts";
-import { dial, WireServer } from "../http/testing/wire.ts";
-import { FakeControlPlane, type FakeEndpoint } from "./fake-control-plane.ts";
-import { TestProxy, type TestProxyOptions } from "./harness.ts";
+import { makeBed } from "./bed.ts";
+import type { FakeEndpoint } from "./fake-control-plane.ts";
+import type { TestProxy } from "./harness.ts";
 
 const near: SocketAddr = { ip: "10.96.0.60", port: 80 };
 const nearName = "web-east.ns.svc.cluster.local";
 const farName = "web.ns.svc.cluster.local";
 const id = (name: string): string => `${name}.ns.serviceaccount.identity.linkerd.cluster.local`;
 const asGateway = { INBOUND_GATEWAY_SUFFIXES: "svc.cluster.local." };
-let control: FakeControlPlane;
-const closing: Array<() => void> = [];
-beforeEach(() => {
-  control = new FakeControlPlane(memoryLog().log);
-  control.start();
-});
-afterEach(() => {
-  for (const close of closing.splice(0).toReversed()) close();
-  control.stop();
-});
-
-function proxy(options: Omit<TestProxyOptions, "control">): Promise<TestProxy> {
-  const started = new TestProxy({ control, ...options });
-  closing.push(() => started.close());
-  return started.ready();
-}
+const bed = makeBed();
 
 /** Of the near Service: a gateway that is asked for the far one. */
 function through(gateway: TestProxy, authority = `${farName}:80`): FakeEndpoint {
@@ -36,21 +20,13 @@ function through(gateway: TestProxy, authority = `${farName}:80`): FakeEndpoint 
 
 /** client → gateway → application; the far name is known to the gateway's control plane. */
 async function route(target: SocketAddr, opaque = false, env: Record<string, string> = asGateway) {
-  const gateway = await proxy({ identity: id("gateway"), env });
-  control.setService({ ip: farName, port: 80 }, farName, [target]);
-  control.setService(near, nearName, [through(gateway)], { opaque });
-  return { gateway, client: await proxy({ identity: id("client"), outboundDst: near }) };
+  const gateway = await bed.proxy({ identity: id("gateway"), env });
+  bed.control.setService({ ip: farName, port: 80 }, farName, [target]);
+  bed.control.setService(near, nearName, [through(gateway)], { opaque });
+  return { gateway, client: await bed.proxy({ identity: id("client"), outboundDst: near }) };
 }
 
-function app(): SocketAddr {
-  const server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch: (request) => Response.json(Object.fromEntries(request.headers)),
-  });
-  closing.push(() => void server.stop(true));
-  return { ip: "127.0.0.1", port: server.port ?? 0 };
-}
+const app = (): SocketAddr => bed.app((request) => Response.json(Object.fromEntries(request.headers)));
 
 test("Requests reach the Service that the gateway is asked for, and tell where they have been", async () => {
   const { gateway, client } = await route(app());
@@ -68,11 +44,9 @@ test("Requests reach the Service that the gateway is asked for, and tell where t
 });
 
 test("Bytes do too", async () => {
-  const server = new WireServer();
-  closing.push(() => server.listener.close());
-  const { client } = await route({ ip: "127.0.0.1", port: server.port }, true);
-  const wire = await dial(client.proxy.outbound[0]?.port ?? 0);
-  closing.push(() => wire.socket.terminate());
+  const server = bed.wireApp();
+  const { client } = await route(server.addr, true);
+  const wire = await bed.wireClient(client);
   const far = await server.next();
   far.send("220 ready");
   expect(await wire.take("ready")).toBe("220 ready");
@@ -81,14 +55,14 @@ test("Bytes do too", async () => {
 test("A name of which nothing is known, one outside of the gateway's domain, and a proxy that is no gateway get nothing", async () => {
   const { client, gateway } = await route(app());
   const refused = async (endpoint: FakeEndpoint): Promise<number> => {
-    control.setEndpoints(`${nearName}:80`, [endpoint]);
+    bed.control.setEndpoints(`${nearName}:80`, [endpoint]);
     await Bun.sleep(50);
     return (await fetch(client.outboundUrl)).status;
   };
   expect(await refused(through(gateway, "unknown.ns.svc.cluster.local:80"))).toBe(502);
   expect(await refused(through(gateway, "web.example:80"))).toBe(502);
   expect(gateway.series("inbound_tcp_errors_total", 'error="gateway domain invalid"')[0]).toEndWith(" 1");
-  const plain = await proxy({ identity: id("gateway") });
+  const plain = await bed.proxy({ identity: id("gateway") });
   expect(await refused(through(plain))).toBe(502);
 });
 
@@ -100,7 +74,7 @@ test("A client that the policy of the gateway's own port does not permit is refu
 test("A request that comes back to the gateway is answered 508", async () => {
   const { client, gateway } = await route(app());
   // What the gateway takes for the far Service's endpoint is itself.
-  control.setEndpoints(`${farName}:80`, [through(gateway)]);
+  bed.control.setEndpoints(`${farName}:80`, [through(gateway)]);
   await Bun.sleep(50);
   expect((await fetch(client.outboundUrl)).status).toBe(508);
 });

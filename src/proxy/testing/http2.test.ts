@@ -1,9 +1,7 @@
 /** HTTP/2 and gRPC through proxies, between the runtime's own client and server. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { connect, constants, createServer, type ClientHttp2Session, type ServerHttp2Stream } from "node:http2";
-import type { AddressInfo } from "node:net";
+import { describe, expect, test } from "bun:test";
+import { constants, type ClientHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { systemClock } from "#lib/clock.ts";
-import { memoryLog } from "#lib/log.ts";
 import { connect as dial } from "#lib/net/connect.ts";
 import { listen } from "#lib/net/listen.ts";
 import type { Socket, SocketAddr } from "#lib/net/socket.ts";
@@ -12,55 +10,14 @@ import { requestBlock, responseBlock } from "#wire/http2/header-block.ts";
 import { http2Limits } from "#wire/http2/limits.ts";
 import { BufferPool } from "#wire/http2/out-buffer.ts";
 import type { Http2Stream, StreamHandler } from "#wire/http2/stream.ts";
-import { FakeControlPlane } from "./fake-control-plane.ts";
-import { TestProxy, type TestProxyOptions } from "./harness.ts";
-
-type Headers = Record<string, string | string[] | number | undefined>;
+import { type Headers, makeBed } from "./bed.ts";
+import type { TestProxy } from "./harness.ts";
 
 const name = "web.ns.svc.cluster.local";
 const service = { ip: "10.96.0.9", port: 80 };
 const serverId = "web.ns.serviceaccount.identity.linkerd.cluster.local";
 const clientId = "client.ns.serviceaccount.identity.linkerd.cluster.local";
-let control: FakeControlPlane;
-const closing: Array<() => void> = [];
-beforeEach(() => {
-  control = new FakeControlPlane(memoryLog().log);
-  control.start();
-});
-afterEach(() => {
-  for (const close of closing.splice(0).toReversed()) close();
-  control.stop();
-});
-
-function proxy(options: Omit<TestProxyOptions, "control">): Promise<TestProxy> {
-  const started = new TestProxy({ control, ...options });
-  closing.push(() => started.close());
-  return started.ready();
-}
-
-/** An application that speaks HTTP/2 without TLS. */
-async function app(handler: (stream: ServerHttp2Stream, headers: Headers) => void): Promise<SocketAddr> {
-  const server = createServer();
-  const sessions = new Set<{ destroy(): void }>();
-  server.on("session", (session) => sessions.add(session));
-  server.on("stream", (stream, headers) => {
-    stream.on("error", () => {});
-    handler(stream as ServerHttp2Stream, headers as Headers);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  closing.push(() => {
-    for (const session of sessions) session.destroy();
-    server.close();
-  });
-  return { ip: "127.0.0.1", port: (server.address() as AddressInfo).port };
-}
-
-function client(through: TestProxy): ClientHttp2Session {
-  const session = connect(through.outboundUrl);
-  session.on("error", () => {});
-  closing.push(() => session.destroy());
-  return session;
-}
+const bed = makeBed();
 
 interface Answer {
   readonly headers: Headers;
@@ -107,18 +64,18 @@ function echo(stream: ServerHttp2Stream, headers: Headers): void {
 const seen = (answer: Answer): Headers => JSON.parse(String(answer.headers["x-seen"])) as Headers;
 
 async function pair(target: SocketAddr, env: Record<string, string> = {}) {
-  const server = await proxy({ identity: serverId, env });
+  const server = await bed.proxy({ identity: serverId, env });
   const endpoint = { ...target, identity: serverId, transportPort: server.proxy.inbound.port };
-  control.setService(service, name, [endpoint]);
-  const from = await proxy({ identity: clientId, outboundDst: service });
+  bed.control.setService(service, name, [endpoint]);
+  const from = await bed.proxy({ identity: clientId, outboundDst: service });
   return { server, from };
 }
 
 describe("a plaintext hop", () => {
   test("carries requests with trailers, and counts them by their gRPC status", async () => {
-    control.setService(service, name, [{ ...(await app(grpc("0"))), labels: { deployment: "web" } }]);
-    const from = await proxy({ outboundDst: service });
-    const session = client(from);
+    bed.control.setService(service, name, [{ ...(await bed.http2App(grpc("0"))), labels: { deployment: "web" } }]);
+    const from = await bed.proxy({ outboundDst: service });
+    const session = bed.http2Client(from);
     const answer = await ask(session, { "content-type": "application/grpc", te: "trailers" }, "request");
     expect(answer).toMatchObject({ body: "reply", trailers: { "grpc-status": "0" }, reset: 0 });
     const labels = ['direction="outbound"', 'dst_deployment="web"', 'classification="success"', 'grpc_status="0"'];
@@ -126,9 +83,9 @@ describe("a plaintext hop", () => {
   });
 
   test("calls gRPC's own failures failures", async () => {
-    control.setService(service, name, [await app(grpc("13"))]);
-    const from = await proxy({ outboundDst: service });
-    await ask(client(from), {});
+    bed.control.setService(service, name, [await bed.http2App(grpc("13"))]);
+    const from = await bed.proxy({ outboundDst: service });
+    await ask(bed.http2Client(from), {});
     expect(from.series("response_total", 'classification="failure"', 'grpc_status="13"')[0]).toEndWith(" 1");
   });
 
@@ -138,16 +95,18 @@ describe("a plaintext hop", () => {
       counts[index] = (counts[index] ?? 0) + 1;
       stream.respond({ ":status": 204 }, { endStream: true });
     };
-    control.setService(service, name, [await app(counting(0)), await app(counting(1))]);
-    const session = client(await proxy({ outboundDst: service }));
+    bed.control.setService(service, name, [await bed.http2App(counting(0)), await bed.http2App(counting(1))]);
+    const session = bed.http2Client(await bed.proxy({ outboundDst: service }));
     for (let count = 0; count < 60; count++) expect((await ask(session, {})).headers[":status"]).toBe(204);
     expect(counts[0]).toBeGreaterThan(0);
     expect(counts[1]).toBeGreaterThan(0);
   });
 
   test("answers when no endpoint is there, in gRPC's way for gRPC", async () => {
-    control.setService(service, name, []);
-    const session = client(await proxy({ outboundDst: service, env: { OUTBOUND_HTTP_FAILFAST_TIMEOUT: "50ms" } }));
+    bed.control.setService(service, name, []);
+    const session = bed.http2Client(
+      await bed.proxy({ outboundDst: service, env: { OUTBOUND_HTTP_FAILFAST_TIMEOUT: "50ms" } }),
+    );
     const plain = await ask(session, {});
     expect(plain.headers).toMatchObject({ ":status": 504, "l5d-proxy-error": "No endpoint is ready" });
     const rpc = await ask(session, { "content-type": "application/grpc" });
@@ -155,17 +114,17 @@ describe("a plaintext hop", () => {
   });
 
   test("uses another endpoint when one refuses connections", async () => {
-    control.setService(service, name, [{ ip: "127.0.0.1", port: 1 }, await app(echo)]);
-    const session = client(await proxy({ outboundDst: service }));
+    bed.control.setService(service, name, [{ ip: "127.0.0.1", port: 1 }, await bed.http2App(echo)]);
+    const session = bed.http2Client(await bed.proxy({ outboundDst: service }));
     for (let count = 0; count < 20; count++) expect((await ask(session, {}, "x")).body).toBe("x");
   });
 });
 
 describe("a pair of proxies", () => {
   test("talks by mutual TLS; the application learns who asks, and hears nothing of the mesh that a client claims", async () => {
-    const { server, from } = await pair(await app(echo));
+    const { server, from } = await pair(await bed.http2App(echo));
     const forged = { "l5d-client-id": "forged", "l5d-anything": "x", "x-own": "kept" };
-    const answer = await ask(client(from), { ":path": "/a?b=1", ...forged }, "hello");
+    const answer = await ask(bed.http2Client(from), { ":path": "/a?b=1", ...forged }, "hello");
     expect(answer.body).toBe("hello");
     expect(seen(answer)).toMatchObject({
       ":path": "/a?b=1",
@@ -181,37 +140,37 @@ describe("a pair of proxies", () => {
   });
 
   test("carries many requests at a time over one connection", async () => {
-    const { server, from } = await pair(await app(echo));
-    const session = client(from);
+    const { server, from } = await pair(await bed.http2App(echo));
+    const session = bed.http2Client(from);
     const answers = await Promise.all(Array.from({ length: 80 }, (_, index) => ask(session, {}, `body ${index}`)));
     expect(answers.map(({ body }) => body)).toEqual(Array.from({ length: 80 }, (_, index) => `body ${index}`));
     expect(server.series("tcp_open_total", 'peer="src"', 'tls="true"')[0]).toEndWith(" 1");
   });
 
   test("carries megabytes both ways through small windows, byte for byte", async () => {
-    const { from } = await pair(await app(echo));
+    const { from } = await pair(await bed.http2App(echo));
     const body = Buffer.alloc(3_000_000);
     for (let at = 0; at < body.length; at++) body[at] = (at * 31 + (at >> 8)) & 0xff;
-    const answers = await Promise.all([1, 2].map(() => ask(client(from), {}, body)));
+    const answers = await Promise.all([1, 2].map(() => ask(bed.http2Client(from), {}, body)));
     for (const answer of answers) expect(Buffer.from(answer.body, "latin1").equals(body)).toBe(true);
   });
 
   test("answers 403 when the server's policy does not permit the client", async () => {
-    const { server, from } = await pair(await app(echo), { INBOUND_DEFAULT_POLICY: "deny" });
-    expect((await ask(client(from), {})).headers[":status"]).toBe(403);
+    const { server, from } = await pair(await bed.http2App(echo), { INBOUND_DEFAULT_POLICY: "deny" });
+    expect((await ask(bed.http2Client(from), {})).headers[":status"]).toBe(403);
     expect(server.series("inbound_http_authz_deny_total", `client_id="${clientId}"`).length).toBe(1);
   });
 
   test("passes a stream both ways while it is open, and tells the server when the client gives up", async () => {
     const gone = Promise.withResolvers<number>();
     const { from } = await pair(
-      await app((stream) => {
+      await bed.http2App((stream) => {
         stream.respond({ ":status": 200 });
         stream.on("data", (chunk: Buffer) => stream.write(`got ${chunk.toString()}`));
         stream.on("close", () => gone.resolve(stream.rstCode ?? -1));
       }),
     );
-    const stream = client(from).request({ ":method": "POST", ":path": "/" });
+    const stream = bed.http2Client(from).request({ ":method": "POST", ":path": "/" });
     stream.on("error", () => {});
     const heard = (text: string): Promise<void> =>
       new Promise((resolve) => {
@@ -251,11 +210,11 @@ describe("a pair of proxies", () => {
           onClosed() {},
         },
       );
-      closing.push(() => session.socket.terminate());
+      bed.after(() => session.socket.terminate());
     });
-    closing.push(() => resetting.close());
+    bed.after(() => resetting.close());
     const { from } = await pair(resetting.addr);
-    const session = client(from);
+    const session = bed.http2Client(from);
     for (const path of ["/", "/begun", "/"]) {
       expect((await ask(session, { ":path": path })).reset).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     }
@@ -265,12 +224,12 @@ describe("a pair of proxies", () => {
   test("lets requests under way end when it drains", async () => {
     const finish: Array<() => void> = [];
     const { server, from } = await pair(
-      await app((stream) => {
+      await bed.http2App((stream) => {
         stream.respond({ ":status": 200 });
         finish.push(() => stream.end("late"));
       }),
     );
-    const answer = ask(client(from), {});
+    const answer = ask(bed.http2Client(from), {});
     for (let wait = 0; wait < 200 && finish.length === 0; wait++) await Bun.sleep(5);
     const drained = server.proxy.drain();
     await Bun.sleep(20);
@@ -297,7 +256,7 @@ function stall(through: TestProxy, path: string, held: Http2Stream[]): Promise<v
       onReset() {},
     };
     const onOpen = (socket: Socket): void => {
-      closing.push(() => socket.terminate());
+      bed.after(() => socket.terminate());
       const { connection } = new Http2Socket(socket, { ...options, role: "client" }, ignored);
       const made = connection.request(
         requestBlock({ method: "GET", scheme: "http", authority: "web", path }, []),
@@ -316,14 +275,14 @@ describe("clients that stop reading", () => {
     // More than a stream's window each, and together more than a connection's.
     const big = Buffer.alloc(150_000, "x");
     const { from, server } = await pair(
-      await app((stream, headers) => {
+      await bed.http2App((stream, headers) => {
         stream.respond({ ":status": 200 });
         stream.end(headers[":path"] === "/big" ? big : "small");
       }),
     );
     const held: Http2Stream[] = [];
     for (let count = 0; count < 40; count++) await stall(from, "/big", held);
-    const lively = client(from);
+    const lively = bed.http2Client(from);
     for (let count = 0; count < 50; count++) expect((await ask(lively, { ":path": "/" })).body).toBe("small");
     expect(server.series("tcp_open_total", 'peer="src"', 'tls="true"')[0]).toEndWith(" 1");
     for (const stream of held) stream.reset(constants.NGHTTP2_CANCEL);

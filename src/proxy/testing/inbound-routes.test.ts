@@ -1,22 +1,12 @@
 /** What the policy of a port does with requests, through a whole proxy. */
-import { afterEach, beforeEach, expect, test } from "bun:test";
-import { memoryLog } from "#lib/log.ts";
+import { expect, test } from "bun:test";
 import type { MessageInitShape } from "#rpc/protobuf/types.ts";
 import type { ServerSchema } from "#rpc/gen/inbound_pb.ts";
 import { ipMessage } from "#rpc/address.ts";
-import { FakeControlPlane } from "./fake-control-plane.ts";
-import { TestProxy } from "./harness.ts";
+import { makeBed } from "./bed.ts";
+import type { TestProxy } from "./harness.ts";
 
-let control: FakeControlPlane;
-const closing: Array<() => void> = [];
-beforeEach(() => {
-  control = new FakeControlPlane(memoryLog().log);
-  control.start();
-});
-afterEach(() => {
-  for (const close of closing.splice(0).toReversed()) close();
-  control.stop();
-});
+const bed = makeBed();
 
 const everybody = {
   networks: [{ net: { ip: ipMessage("127.0.0.0"), prefixLen: 8 } }],
@@ -26,18 +16,10 @@ const everybody = {
 
 /** A proxy before an application that echoes its headers, with this policy. */
 async function inbound(policy: MessageInitShape<typeof ServerSchema>): Promise<TestProxy> {
-  const server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch: (request) => Response.json(Object.fromEntries(request.headers)),
-  });
-  closing.push(() => void server.stop(true));
-  const port = server.port ?? 0;
-  control.setPolicy(port, policy);
-  const proxy = new TestProxy({ control, inboundDst: { ip: "127.0.0.1", port }, env: { INBOUND_PORTS: String(port) } });
-  closing.push(() => proxy.close());
-  await proxy.ready();
-  for (let i = 0; i < 200 && !control.calls.some((call) => call.includes(String(port))); i++) await Bun.sleep(5);
+  const { port } = bed.app((request) => Response.json(Object.fromEntries(request.headers)));
+  bed.control.setPolicy(port, policy);
+  const proxy = await bed.proxy({ inboundDst: { ip: "127.0.0.1", port }, env: { INBOUND_PORTS: String(port) } });
+  for (let i = 0; i < 200 && !bed.control.calls.some((call) => call.includes(String(port))); i++) await Bun.sleep(5);
   await Bun.sleep(20);
   return proxy;
 }

@@ -1,12 +1,9 @@
 /** What becomes of connections when a proxy is asked to end, and of long ones while everything around them changes. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { connect, createServer, type ClientHttp2Session, type ServerHttp2Stream } from "node:http2";
-import type { AddressInfo } from "node:net";
-import { memoryLog } from "#lib/log.ts";
+import { describe, expect, test } from "bun:test";
 import type { SocketAddr } from "#lib/net/socket.ts";
-import { dial, WireServer, type Wire } from "../http/testing/wire.ts";
-import { FakeControlPlane } from "./fake-control-plane.ts";
-import { TestProxy, type TestProxyOptions } from "./harness.ts";
+import type { Wire, WireServer } from "../http/testing/wire.ts";
+import { eventually, makeBed } from "./bed.ts";
+import type { TestProxy } from "./harness.ts";
 
 const service: SocketAddr = { ip: "10.96.0.50", port: 80 };
 const name = "web.ns.svc.cluster.local";
@@ -14,68 +11,13 @@ const serverId = "web.ns.serviceaccount.identity.linkerd.cluster.local";
 const clientId = "client.ns.serviceaccount.identity.linkerd.cluster.local";
 const get = "GET / HTTP/1.1\r\nHost: web\r\n\r\n";
 const ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-let control: FakeControlPlane;
-const closing: Array<() => void> = [];
-beforeEach(() => {
-  control = new FakeControlPlane(memoryLog().log);
-  control.start();
-});
-afterEach(() => {
-  for (const close of closing.splice(0).toReversed()) close();
-  control.stop();
-});
-
-function proxy(options: Omit<TestProxyOptions, "control">): Promise<TestProxy> {
-  const started = new TestProxy({ control, ...options });
-  closing.push(() => started.close());
-  return started.ready();
-}
+const bed = makeBed();
 
 async function pair(target: SocketAddr): Promise<{ readonly server: TestProxy; readonly from: TestProxy }> {
   const env = { IDENTITY_MIN_REFRESH: "50ms", IDENTITY_MAX_REFRESH: "200ms" };
-  const server = await proxy({ identity: serverId, env });
-  control.setService(service, name, [{ ...target, identity: serverId, transportPort: server.proxy.inbound.port }]);
-  return { server, from: await proxy({ identity: clientId, outboundDst: service, env }) };
-}
-
-function app(): { readonly server: WireServer; readonly addr: SocketAddr } {
-  const server = new WireServer();
-  closing.push(() => server.listener.close());
-  return { server, addr: { ip: "127.0.0.1", port: server.port } };
-}
-
-async function http2App(handler: (stream: ServerHttp2Stream) => void): Promise<SocketAddr> {
-  const server = createServer();
-  const sessions = new Set<{ destroy(): void }>();
-  server.on("session", (session) => sessions.add(session));
-  server.on("stream", (stream) => {
-    stream.on("error", () => {});
-    handler(stream as ServerHttp2Stream);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  closing.push(() => {
-    for (const session of sessions) session.destroy();
-    server.close();
-  });
-  return { ip: "127.0.0.1", port: (server.address() as AddressInfo).port };
-}
-
-function http2Client(through: TestProxy): ClientHttp2Session {
-  const session = connect(through.outboundUrl);
-  session.on("error", () => {});
-  closing.push(() => session.destroy());
-  return session;
-}
-
-async function http1Client(through: TestProxy): Promise<Wire> {
-  const wire = await dial(through.proxy.outbound[0]?.port ?? 0);
-  closing.push(() => wire.socket.terminate());
-  return wire;
-}
-
-async function eventually(what: () => boolean): Promise<void> {
-  for (let wait = 0; wait < 600 && !what(); wait++) await Bun.sleep(5);
-  expect(what()).toBe(true);
+  const server = await bed.proxy({ identity: serverId, env });
+  bed.control.setService(service, name, [{ ...target, identity: serverId, transportPort: server.proxy.inbound.port }]);
+  return { server, from: await bed.proxy({ identity: clientId, outboundDst: service, env }) };
 }
 
 const refreshes = (of: TestProxy): number =>
@@ -86,10 +28,10 @@ async function everythingChanges({ server, from }: Awaited<ReturnType<typeof pai
   const before = [server, from].map(refreshes);
   expect(Math.min(...before)).toBeGreaterThan(0);
   await eventually(() => [server, from].every((one, index) => refreshes(one) > (before[index] ?? 0)));
-  control.stop();
+  bed.control.stop();
   await Bun.sleep(20);
-  control.start();
-  control.setEndpoints(`${name}:80`, []);
+  bed.control.start();
+  bed.control.setEndpoints(`${name}:80`, []);
   await eventually(
     () => from.series("outbound_http_balancer_endpoints", 'endpoint_state="ready"')[0]?.endsWith(" 0") ?? false,
   );
@@ -97,9 +39,9 @@ async function everythingChanges({ server, from }: Awaited<ReturnType<typeof pai
 
 describe("a proxy that is asked to end", () => {
   test("says so in the answers to requests under way, closes idle connections and takes no new ones", async () => {
-    const { server, addr } = app();
-    const { from } = await pair(addr);
-    const [busy, idle] = [await http1Client(from), await http1Client(from)];
+    const server = bed.wireApp();
+    const { from } = await pair(server.addr);
+    const [busy, idle] = [await bed.wireClient(from), await bed.wireClient(from)];
     idle.send(get);
     const first = await server.next();
     first.send(ok);
@@ -109,7 +51,7 @@ describe("a proxy that is asked to end", () => {
     const drained = from.proxy.drain();
     expect(await idle.rest()).toBe("");
     idle.socket.close();
-    const late = await http1Client(from).then(
+    const late = await bed.wireClient(from).then(
       () => "connected",
       (error: { code: string }) => error.code,
     );
@@ -124,12 +66,12 @@ describe("a proxy that is asked to end", () => {
     test(`says GOAWAY on HTTP/2 and finishes what is under way (${side === "from" ? "outbound" : "inbound"})`, async () => {
       const finish: Array<() => void> = [];
       const both = await pair(
-        await http2App((stream) => {
+        await bed.http2App((stream) => {
           stream.respond({ ":status": 200 });
           finish.push(() => stream.end("late"));
         }),
       );
-      const session = http2Client(both.from);
+      const session = bed.http2Client(both.from);
       const left = new Promise<number>((resolve) => session.on("goaway", resolve));
       const stream = session.request({ ":path": "/" });
       let body = "";
@@ -147,8 +89,8 @@ describe("a proxy that is asked to end", () => {
     });
 
   test("waits for a tunnel that is in use", async () => {
-    const { server, addr } = app();
-    const { from } = await pair(addr);
+    const server = bed.wireApp();
+    const { from } = await pair(server.addr);
     const { client, far } = await webSocket(from, server);
     let over = false;
     const drained = from.proxy.drain().then((finished) => {
@@ -167,7 +109,7 @@ describe("a proxy that is asked to end", () => {
 
 /** A connection that has become a tunnel. */
 async function webSocket(from: TestProxy, server: WireServer): Promise<{ readonly client: Wire; readonly far: Wire }> {
-  const client = await http1Client(from);
+  const client = await bed.wireClient(from);
   client.send("GET /chat HTTP/1.1\r\nHost: web\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   const far = await server.next();
   await far.take("\r\n\r\n");
@@ -178,8 +120,8 @@ async function webSocket(from: TestProxy, server: WireServer): Promise<{ readonl
 
 describe("new certificates, a control plane that was away and an endpoint that is taken out leave alone", () => {
   test("an idle WebSocket", async () => {
-    const { server, addr } = app();
-    const both = await pair(addr);
+    const server = bed.wireApp();
+    const both = await pair(server.addr);
     const { client, far } = await webSocket(both.from, server);
     await everythingChanges(both);
     client.send("to");
@@ -190,12 +132,12 @@ describe("new certificates, a control plane that was away and an endpoint that i
 
   test("a stream of HTTP/2", async () => {
     const both = await pair(
-      await http2App((stream) => {
+      await bed.http2App((stream) => {
         stream.respond({ ":status": 200 });
         stream.on("data", (chunk: Buffer) => stream.write(`got ${chunk.toString()}`));
       }),
     );
-    const stream = http2Client(both.from).request({ ":method": "POST", ":path": "/" });
+    const stream = bed.http2Client(both.from).request({ ":method": "POST", ":path": "/" });
     let body = "";
     stream.on("data", (chunk: Buffer) => {
       body += chunk.toString();

@@ -1,34 +1,18 @@
 /** What the routes of a Service do with requests, through a whole proxy. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { connect, createServer, type ClientHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
-import { memoryLog } from "#lib/log.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { duration } from "#rpc/address.ts";
 import { DestinationProfileSchema } from "#rpc/gen/destination_pb.ts";
 import { create } from "#rpc/protobuf/create.ts";
-import { FakeControlPlane } from "./fake-control-plane.ts";
-import { TestProxy } from "./harness.ts";
+import { makeBed } from "./bed.ts";
+import type { TestProxy } from "./harness.ts";
 
 const service: SocketAddr = { ip: "10.96.0.30", port: 80 };
 const name = "web.ns.svc.cluster.local";
-let control: FakeControlPlane;
-const closing: Array<() => void> = [];
-beforeEach(() => {
-  control = new FakeControlPlane(memoryLog().log);
-  control.start();
-});
-afterEach(() => {
-  for (const close of closing.splice(0).toReversed()) close();
-  control.stop();
-});
-
-function app(handler: (request: Request) => Response | Promise<Response>): SocketAddr {
-  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: handler });
-  closing.push(() => void server.stop(true));
-  return { ip: "127.0.0.1", port: server.port ?? 0 };
-}
+const bed = makeBed();
 
 /** So slow until measured that a slow first answer, on a busy machine, makes no endpoint look worse than another. */
 const load = { case: "peakEwma", value: { defaultRtt: duration(5000), decay: duration(10_000) } };
@@ -64,16 +48,14 @@ async function through(
   more: object = {},
   clock?: FakeClock,
 ): Promise<TestProxy> {
-  for (const [host, endpoints] of Object.entries(backends)) control.setEndpoints(`${host}:80`, [...endpoints]);
-  control.setService(service, name, []);
+  for (const [host, endpoints] of Object.entries(backends)) bed.control.setEndpoints(`${host}:80`, [...endpoints]);
+  bed.control.setService(service, name, []);
   const routes = [{ metadata, rules }];
-  control.setOutboundPolicy(service, {
+  bed.control.setOutboundPolicy(service, {
     metadata: parent,
     protocol: { kind: { case: kind, value: { routes, ...more } } },
   } as never);
-  const proxy = new TestProxy({ control, outboundDst: service, ...(clock && { clock }) });
-  closing.push(() => proxy.close());
-  return proxy.ready();
+  return bed.proxy({ outboundDst: service, ...(clock && { clock }) });
 }
 
 const get = async (proxy: TestProxy, path = "/", init: RequestInit = {}): Promise<Response> =>
@@ -81,7 +63,7 @@ const get = async (proxy: TestProxy, path = "/", init: RequestInit = {}): Promis
 
 describe("backends", () => {
   test("get exact shares, with filters of their own; the share of one that does not exist fails", async () => {
-    const echo = (who: string) => app((request) => new Response(`${who} ${request.headers.get("x-to")}`));
+    const echo = (who: string) => bed.app((request) => new Response(`${who} ${request.headers.get("x-to")}`));
     const broken = filter("failureInjector", { status: 500, message: "The backend does not exist" });
     const set = filter("requestHeaderModifier", { set: headers(["x-to", "b"]) });
     const proxy = await through(
@@ -107,7 +89,7 @@ describe("backends", () => {
         { matches: prefix("/unknown"), backends: { kind: { case: undefined } } },
         { matches: prefix("/"), backends: to(share("a")) },
       ],
-      { a: [app(() => new Response("a"))] },
+      { a: [bed.app(() => new Response("a"))] },
     );
     const statuses = [];
     for (const path of ["/", "/empty", "/unknown"]) statuses.push((await get(proxy, path)).status);
@@ -150,7 +132,7 @@ describe("filters", () => {
       ],
       {
         a: [
-          app(
+          bed.app(
             (request) =>
               new Response(`${request.headers.get("x-a")} ${request.headers.get("x-gone")}`, {
                 headers: { "x-secret": "s", "x-b": "old" },
@@ -180,7 +162,7 @@ describe("filters", () => {
 
 describe("our own filters", () => {
   test("rewrite host and path by the prefix that matched", async () => {
-    const echo = app((request) => new Response(`${request.headers.get("host")} ${new URL(request.url).pathname}`));
+    const echo = bed.app((request) => new Response(`${request.headers.get("host")} ${new URL(request.url).pathname}`));
     const rewrite = filter("urlRewrite", {
       host: "other.example",
       path: { replace: { case: "prefix", value: "/v2" } },
@@ -194,11 +176,11 @@ describe("our own filters", () => {
 
   test("copy requests with their bodies to another backend, whose answers and failures nobody notices", async () => {
     const copies: string[] = [];
-    const shadow = app(async (request) => {
+    const shadow = bed.app(async (request) => {
       copies.push(`${request.method} ${new URL(request.url).pathname} ${(await request.text()).length}`);
       return new Response("shadow", { status: 500 });
     });
-    const real = app(async (request) => new Response(`real ${(await request.text()).length}`));
+    const real = bed.app(async (request) => new Response(`real ${(await request.text()).length}`));
     const mirror = filter("requestMirror", { backend: place("shadow") });
     const dead = filter("requestMirror", { backend: place("dead") });
     const none = filter("requestMirror", { backend: place("shadow"), ratio: { numerator: 0, denominator: 100 } });
@@ -220,7 +202,7 @@ describe("our own filters", () => {
 /** Answers in turn; the last answer stays. */
 function turns(...statuses: number[]) {
   const bodies: string[] = [];
-  const addr = app(async (request) => {
+  const addr = bed.app(async (request) => {
     bodies.push(await request.text());
     const status = statuses[Math.min(bodies.length, statuses.length) - 1] ?? 200;
     return new Response(`answer ${bodies.length}`, { status });
@@ -263,7 +245,7 @@ describe("retries", () => {
     expect([response.status, await response.text()]).toEqual([503, "answer 3"]);
     expect(proxy.series("outbound_http_route_retry_limit_exceeded_total")[0]).toEndWith(" 1");
     const missing = turns(404);
-    control.setEndpoints("a:80", [missing.addr]);
+    bed.control.setEndpoints("a:80", [missing.addr]);
     await Bun.sleep(50);
     expect((await get(proxy)).status).toBe(404);
     expect(missing.bodies).toHaveLength(1);
@@ -274,8 +256,8 @@ describe("retries", () => {
     const proxy = await through([{ backends: to(share("a")), retry: retry(2) }], { a: [server.addr] });
     expect((await get(proxy, "/", { method: "POST", body: "x".repeat(70_000) })).status).toBe(503);
     let asked = 0;
-    control.setEndpoints("a:80", [
-      app(() => {
+    bed.control.setEndpoints("a:80", [
+      bed.app(() => {
         asked++;
         return new Response("", { status: 503, headers: { "retry-after": "3600" } });
       }),
@@ -286,7 +268,7 @@ describe("retries", () => {
 
   test("follow a try that is too slow, and a connection that breaks", async () => {
     let count = 0;
-    const slow = app(async () => {
+    const slow = bed.app(async () => {
       if (++count === 1) await Bun.sleep(2000);
       return new Response("fast");
     });
@@ -307,8 +289,8 @@ describe("retries", () => {
         },
       },
     });
-    closing.push(() => breaking.stop(true));
-    control.setEndpoints("a:80", [{ ip: "127.0.0.1", port: breaking.port }]);
+    bed.after(() => breaking.stop(true));
+    bed.control.setEndpoints("a:80", [{ ip: "127.0.0.1", port: breaking.port }]);
     await Bun.sleep(50);
     expect(await (await get(proxy, "/", { method: "POST", body: "b" })).text()).toBe("whole");
   });
@@ -324,7 +306,7 @@ describe("retries", () => {
 
 describe("timeouts", () => {
   test("answer 504 with a reason, and the client's connection goes on", async () => {
-    const slow = app(async (request) => {
+    const slow = bed.app(async (request) => {
       if (request.url.endsWith("/slow")) await Bun.sleep(3000);
       return new Response("ok");
     });
@@ -342,7 +324,7 @@ describe("timeouts", () => {
   });
 
   test("cut a response that does not end, and one that is silent for too long", async () => {
-    const dripping = app(
+    const dripping = bed.app(
       (request) =>
         new Response(
           new ReadableStream({
@@ -399,7 +381,7 @@ describe("gRPC", () => {
       stream.on("end", () => handler(stream as ServerHttp2Stream, received));
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    closing.push(() => {
+    bed.after(() => {
       for (const session of sessions) session.destroy();
       server.close();
     });
@@ -408,7 +390,7 @@ describe("gRPC", () => {
   function session(proxy: TestProxy): ClientHttp2Session {
     const made = connect(proxy.outboundUrl);
     made.on("error", () => {});
-    closing.push(() => made.destroy());
+    bed.after(() => made.destroy());
     return made;
   }
   function call(client: ClientHttp2Session, path: string, more: Record<string, string> = {}) {
@@ -520,8 +502,8 @@ describe("large bodies of guarded requests", () => {
       port: 0,
       socket: { open: (socket) => void socket.pause(), data() {} },
     });
-    closing.push(() => stalled.stop(true));
-    const echo = app((request) => new Response(request.body));
+    bed.after(() => stalled.stop(true));
+    const echo = bed.app((request) => new Response(request.body));
     const rule = guarded("a");
     const mirror = filter("requestMirror", { backend: place("s") });
     const proxy = await through([{ ...rule, filters: [...rule.filters, mirror] }], {
@@ -544,20 +526,18 @@ describe("large bodies of guarded requests", () => {
       stream.pipe(stream);
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    closing.push(() => void server.close());
+    bed.after(() => void server.close());
     const addr = { ip: "127.0.0.1", port: (server.address() as AddressInfo).port };
-    control.setEndpoints("a:80", [addr]);
-    control.setService(service, name, []);
-    control.setOutboundPolicy(service, {
+    bed.control.setEndpoints("a:80", [addr]);
+    bed.control.setService(service, name, []);
+    bed.control.setOutboundPolicy(service, {
       metadata: parent,
       protocol: { kind: { case: "http2", value: { routes: [{ metadata, rules: [guarded("a")] }] } } },
     } as never);
-    const proxy = new TestProxy({ control, outboundDst: service });
-    closing.push(() => proxy.close());
-    await proxy.ready();
+    const proxy = await bed.proxy({ outboundDst: service });
     const client = connect(proxy.outboundUrl);
     client.on("error", () => {});
-    closing.push(() => client.destroy());
+    bed.after(() => client.destroy());
     const ask = (): Promise<{ body: Buffer; header: unknown }> =>
       new Promise((resolve, reject) => {
         const stream = client.request({ ":method": "POST", ":path": "/" });
@@ -578,11 +558,11 @@ describe("large bodies of guarded requests", () => {
 
 test("a ServiceProfile's routes have timeouts, and retries within its budget", async () => {
   let asked = 0;
-  const server = app(async (request) => {
+  const server = bed.app(async (request) => {
     if (request.url.endsWith("/slow")) await Bun.sleep(1000);
     return new Response("", { status: ++asked % 2 === 1 ? 503 : 200 });
   });
-  control.setService(service, name, [server]);
+  bed.control.setService(service, name, [server]);
   const path = (regex: string) => ({ match: { case: "path", value: { regex } } });
   const profile = {
     fullyQualifiedName: name,
@@ -592,10 +572,8 @@ test("a ServiceProfile's routes have timeouts, and retries within its budget", a
       { condition: path("/again/[0-9]+"), isRetryable: true, metricsLabels: { route: "again" } },
     ],
   };
-  control.setProfile(service, create(DestinationProfileSchema, profile as never));
-  const proxy = new TestProxy({ control, outboundDst: service });
-  closing.push(() => proxy.close());
-  await proxy.ready();
+  bed.control.setProfile(service, create(DestinationProfileSchema, profile as never));
+  const proxy = await bed.proxy({ outboundDst: service });
   expect((await get(proxy, "/slow")).status).toBe(504);
   asked = 0;
   const statuses = [];
@@ -616,11 +594,11 @@ test("a ServiceProfile's routes have timeouts, and retries within its budget", a
 test("an endpoint whose answers fail in a row is taken out of use until a probe succeeds", async () => {
   let healthy = false;
   const counts = { bad: 0, good: 0 };
-  const bad = app(() => {
+  const bad = bed.app(() => {
     counts.bad++;
     return new Response("", { status: healthy ? 200 : 503 });
   });
-  const good = app(() => {
+  const good = bed.app(() => {
     counts.good++;
     return new Response("");
   });

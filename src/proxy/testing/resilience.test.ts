@@ -1,46 +1,28 @@
 /** Balancing, limits and what applications say about their own requests, through a whole proxy. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { memoryLog } from "#lib/log.ts";
+import { describe, expect, test } from "bun:test";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import { duration } from "#rpc/address.ts";
-import { FakeControlPlane } from "./fake-control-plane.ts";
-import { TestProxy } from "./harness.ts";
+import { makeBed } from "./bed.ts";
+import type { TestProxy } from "./harness.ts";
 
 const service: SocketAddr = { ip: "10.96.0.32", port: 80 };
-let control: FakeControlPlane;
-const closing: Array<() => void> = [];
-beforeEach(() => {
-  control = new FakeControlPlane(memoryLog().log);
-  control.start();
-});
-afterEach(() => {
-  for (const close of closing.splice(0).toReversed()) close();
-  control.stop();
-});
-
-function app(handler: (request: Request) => Response | Promise<Response>): SocketAddr {
-  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: handler });
-  closing.push(() => void server.stop(true));
-  return { ip: "127.0.0.1", port: server.port ?? 0 };
-}
+const bed = makeBed();
 
 /** A client's proxy whose Service has this rule; `more`: of the balancer and of the protocol. */
 async function through(
   endpoints: SocketAddr[],
   more: { rule?: object; balancer?: object; protocol?: object; env?: Record<string, string> } = {},
 ) {
-  control.setEndpoints("web:80", endpoints);
-  control.setService(service, "web.ns.svc.cluster.local", []);
+  bed.control.setEndpoints("web:80", endpoints);
+  bed.control.setService(service, "web.ns.svc.cluster.local", []);
   const discovery = { kind: { case: "dst", value: { path: "web:80" } } };
   const backend = { kind: { case: "balancer", value: { discovery, ...more.balancer } } };
   const backends = { kind: { case: "randomAvailable", value: { backends: [{ weight: 1, backend: { backend } }] } } };
   const routes = [{ rules: [{ matches: [{}], backends, ...more.rule }] }];
-  control.setOutboundPolicy(service, {
+  bed.control.setOutboundPolicy(service, {
     protocol: { kind: { case: "http1", value: { routes, ...more.protocol } } },
   } as never);
-  const proxy = new TestProxy({ control, outboundDst: service, ...(more.env && { env: more.env }) });
-  closing.push(() => proxy.close());
-  await proxy.ready();
+  const proxy = await bed.proxy({ outboundDst: service, ...(more.env && { env: more.env }) });
   return proxy;
 }
 
@@ -53,7 +35,7 @@ const status = async (proxy: TestProxy, headers: Record<string, string> = {}): P
 };
 
 test("requests with the same header go to one endpoint, and all together to all", async () => {
-  const servers = ["a", "b", "c", "d"].map((name) => app(() => new Response(name)));
+  const servers = ["a", "b", "c", "d"].map((name) => bed.app(() => new Response(name)));
   const proxy = await through(servers, { balancer: { hash: { kind: { case: "header", value: "X-User" } } } });
   const places = new Set<string>();
   for (let user = 0; user < 20; user++) {
@@ -67,12 +49,12 @@ test("requests with the same header go to one endpoint, and all together to all"
 
 test("an endpoint that answers 429 gets hardly any requests where such answers count", async () => {
   let limited = 0;
-  const full = app(() => {
+  const full = bed.app(() => {
     limited++;
     return new Response("", { status: 429, headers: { "retry-after": "1" } });
   });
   const value = { defaultRtt: duration(30), decay: duration(10_000), penalty: duration(5000) };
-  const proxy = await through([full, app(() => new Response("ok"))], {
+  const proxy = await through([full, bed.app(() => new Response("ok"))], {
     balancer: { load: { case: "penaltyPeakEwma", value } },
   });
   for (let i = 0; i < 50; i++) await status(proxy);
@@ -80,7 +62,7 @@ test("an endpoint that answers 429 gets hardly any requests where such answers c
 });
 
 test("failures leave so many endpoints in use as the policy says", async () => {
-  const broken = app(() => new Response("", { status: 500 }));
+  const broken = bed.app(() => new Response("", { status: 500 }));
   const backoff = { minBackoff: duration(60_000), maxBackoff: duration(60_000) };
   const failureAccrual = {
     kind: { case: "consecutiveFailures", value: { maxFailures: 2, backoff } },
@@ -93,12 +75,12 @@ test("failures leave so many endpoints in use as the policy says", async () => {
 });
 
 describe("what an application says about its requests", () => {
-  const slow = () => app(async () => Bun.sleep(500).then(() => new Response("late")));
+  const slow = () => bed.app(async () => Bun.sleep(500).then(() => new Response("late")));
 
   test("counts where the policy lets it, and is not passed on", async () => {
     const seen: Array<string | null> = [];
     let count = 0;
-    const server = app((request) => {
+    const server = bed.app((request) => {
       seen.push(request.headers.get("l5d-retry-http"), request.headers.get("l5d-retry-limit"));
       return new Response("", { status: ++count < 3 ? 503 : 200 });
     });
@@ -111,7 +93,7 @@ describe("what an application says about its requests", () => {
 
   test("says nothing otherwise", async () => {
     let count = 0;
-    const server = app(() => new Response("", { status: ++count < 2 ? 503 : 200 }));
+    const server = bed.app(() => new Response("", { status: ++count < 2 ? 503 : 200 }));
     expect(await status(await through([server]), { "l5d-retry-http": "503" })).toBe(503);
     expect(await status(await through([slow()]), { "l5d-timeout": "50ms" })).toBe(200);
   });
@@ -131,7 +113,7 @@ test("no request is sent again after a byte of its response has gone out", async
       },
     },
   });
-  closing.push(() => server.stop(true));
+  bed.after(() => server.stop(true));
   const retry = {
     maxRetries: 5,
     backoff: { minBackoff: duration(1), maxBackoff: duration(2) },
@@ -166,7 +148,7 @@ test("no request is sent again after a byte of its response has gone out", async
 
 test("requests beyond the limit of those under way are answered 503 at once, and counted; the others finish", async () => {
   const waiting: Array<() => void> = [];
-  const server = app(() => new Promise((resolve) => waiting.push(() => resolve(new Response("done")))));
+  const server = bed.app(() => new Promise((resolve) => waiting.push(() => resolve(new Response("done")))));
   const proxy = await through([server], { env: { OUTBOUND_MAX_IN_FLIGHT: "5" } });
   const first = Array.from({ length: 5 }, () => status(proxy));
   while (waiting.length < 5) await Bun.sleep(2);
@@ -183,12 +165,12 @@ test("requests beyond the limit of those under way are answered 503 at once, and
 
 test("requests without an endpoint wait, then fail within the failfast time and at once from then on", async () => {
   const queue = { capacity: 3, failfastTimeout: duration(150) };
-  control.setEndpoints("web:80", []);
+  bed.control.setEndpoints("web:80", []);
   const proxy = await through([]);
   const discovery = { kind: { case: "dst", value: { path: "web:80" } } };
   const backend = { kind: { case: "balancer", value: { discovery } }, queue };
   const backends = { kind: { case: "randomAvailable", value: { backends: [{ weight: 1, backend: { backend } }] } } };
-  control.setOutboundPolicy(service, {
+  bed.control.setOutboundPolicy(service, {
     protocol: { kind: { case: "http1", value: { routes: [{ rules: [{ matches: [{}], backends }] }] } } },
   } as never);
   await Bun.sleep(50);
@@ -199,23 +181,23 @@ test("requests without an endpoint wait, then fail within the failfast time and 
   const later = performance.now();
   expect(await status(proxy)).toBe(504);
   expect(performance.now() - later).toBeLessThan(100);
-  control.setEndpoints("web:80", [app(() => new Response("ok"))]);
+  bed.control.setEndpoints("web:80", [bed.app(() => new Response("ok"))]);
   await Bun.sleep(50);
   expect(await status(proxy)).toBe(200);
 });
 
 test("a gRPC deadline is shortened by the time that a request waited for an endpoint", async () => {
   const told: Array<string | null> = [];
-  control.setEndpoints("web:80", []);
+  bed.control.setEndpoints("web:80", []);
   const proxy = await through([]);
   const fields = { "content-type": "application/grpc", "grpc-timeout": "900m" };
   const first = status(proxy, fields);
   await Bun.sleep(100);
-  const server = app((request) => {
+  const server = bed.app((request) => {
     told.push(request.headers.get("grpc-timeout"));
     return new Response("");
   });
-  control.setEndpoints("web:80", [server]);
+  bed.control.setEndpoints("web:80", [server]);
   await first;
   await status(proxy, fields);
   expect(Number.parseInt(told[0] ?? "", 10)).toBeWithin(1, 810);
@@ -224,9 +206,9 @@ test("a gRPC deadline is shortened by the time that a request waited for an endp
 });
 
 test("a request of a backend without endpoints is tried with the route's other backend", async () => {
-  control.setEndpoints("empty:80", []);
-  control.setEndpoints("web:80", [app(() => new Response("ok"))]);
-  control.setService(service, "web.ns.svc.cluster.local", []);
+  bed.control.setEndpoints("empty:80", []);
+  bed.control.setEndpoints("web:80", [bed.app(() => new Response("ok"))]);
+  bed.control.setService(service, "web.ns.svc.cluster.local", []);
   const place = (path: string) => {
     const discovery = { kind: { case: "dst", value: { path } } };
     const queue = { capacity: 10, failfastTimeout: duration(30) };
@@ -234,12 +216,10 @@ test("a request of a backend without endpoints is tried with the route's other b
   };
   const backends = { kind: { case: "randomAvailable", value: { backends: [place("empty:80"), place("web:80")] } } };
   const retry = { maxRetries: 2, backoff: { minBackoff: duration(1), maxBackoff: duration(2) } };
-  control.setOutboundPolicy(service, {
+  bed.control.setOutboundPolicy(service, {
     protocol: { kind: { case: "http1", value: { routes: [{ rules: [{ matches: [{}], backends, retry }] }] } } },
   } as never);
-  const proxy = new TestProxy({ control, outboundDst: service });
-  closing.push(() => proxy.close());
-  await proxy.ready();
+  const proxy = await bed.proxy({ outboundDst: service });
   const statuses = [];
   for (let i = 0; i < 8; i++) statuses.push(await status(proxy));
   expect(new Set(statuses)).toEqual(new Set([200]));

@@ -1,10 +1,9 @@
 /** Servers that speak first, on ports that nobody declared, through whole proxies. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { memoryLog } from "#lib/log.ts";
+import { describe, expect, test } from "bun:test";
 import type { SocketAddr } from "#lib/net/socket.ts";
-import { dial, http2Get, WireServer, type Wire } from "../http/testing/wire.ts";
-import { FakeControlPlane } from "./fake-control-plane.ts";
-import { TestProxy, type TestProxyOptions } from "./harness.ts";
+import { http2Get } from "../http/testing/wire.ts";
+import { makeBed } from "./bed.ts";
+import type { TestProxy } from "./harness.ts";
 
 const service: SocketAddr = { ip: "10.96.0.10", port: 3307 };
 const name = "db.ns.svc.cluster.local";
@@ -17,54 +16,26 @@ const settings = "\0\0\0\x04\0\0\0\0\0";
 /** An undeclared port took 10 s, Linkerd's timeout of detection. This is far from it also on a busy machine. */
 const soon = 3_000;
 
-let control: FakeControlPlane;
-const closing: Array<() => void> = [];
-beforeEach(() => {
-  control = new FakeControlPlane(memoryLog().log);
-  control.start();
-});
-afterEach(() => {
-  for (const close of closing.splice(0).toReversed()) close();
-  control.stop();
-});
-
-function proxy(options: Omit<TestProxyOptions, "control">): Promise<TestProxy> {
-  const started = new TestProxy({ control, ...options });
-  closing.push(() => started.close());
-  return started.ready();
-}
-
-function app(): WireServer & { readonly addr: SocketAddr } {
-  const made = new WireServer();
-  closing.push(() => made.listener.close());
-  return Object.assign(made, { addr: { ip: "127.0.0.1", port: made.port } });
-}
+const bed = makeBed();
 
 async function outbound(server: SocketAddr, identity = false): Promise<TestProxy> {
   if (!identity) {
-    control.setService(service, name, [server]);
-    return await proxy({ outboundDst: service });
+    bed.control.setService(service, name, [server]);
+    return await bed.proxy({ outboundDst: service });
   }
-  const peer = await proxy({ identity: serverId });
-  control.setService(service, name, [{ ...server, identity: serverId, transportPort: peer.proxy.inbound.port }]);
-  return await proxy({ identity: clientId, outboundDst: service });
-}
-
-async function client(through: TestProxy, side: "outbound" | "inbound" = "outbound"): Promise<Wire> {
-  const { proxy: p } = through;
-  const wire = await dial((side === "outbound" ? p.outbound[0]?.port : p.inbound.port) ?? 0);
-  closing.push(() => wire.socket.terminate());
-  return wire;
+  const peer = await bed.proxy({ identity: serverId });
+  bed.control.setService(service, name, [{ ...server, identity: serverId, transportPort: peer.proxy.inbound.port }]);
+  return await bed.proxy({ identity: clientId, outboundDst: service });
 }
 
 describe("a server that speaks first", () => {
   for (const meshed of [false, true]) {
     test(`is heard at once ${meshed ? "through a pair of proxies" : "in plaintext"}, and its clients after it`, async () => {
-      const server = app();
+      const server = bed.wireApp();
       const out = await outbound(server.addr, meshed);
       for (let round = 0; round < 3; round++) {
         const start = performance.now();
-        const wire = await client(out);
+        const wire = await bed.wireClient(out);
         const far = await server.next();
         far.send("220 ready\r\n");
         expect(await wire.take("\n")).toBe("220 ready\r\n");
@@ -82,9 +53,9 @@ describe("a server that speaks first", () => {
   }
 
   test("is heard by plaintext clients from outside", async () => {
-    const server = app();
-    const inbound = await proxy({ inboundDst: server.addr });
-    const wire = await client(inbound, "inbound");
+    const server = bed.wireApp();
+    const inbound = await bed.proxy({ inboundDst: server.addr });
+    const wire = await bed.wireClient(inbound, "inbound");
     (await server.next()).send("220 ready\r\n");
     expect(await wire.take("\n")).toBe("220 ready\r\n");
     expect(inbound.series("inbound_tcp_l7_lost_total", 'reason="server_first"')[0]).toEndWith(" 1");
@@ -92,9 +63,9 @@ describe("a server that speaks first", () => {
   });
 
   test("is not asked for a client that may not hear it", async () => {
-    const server = app();
-    const inbound = await proxy({ inboundDst: server.addr, env: { INBOUND_DEFAULT_POLICY: "deny" } });
-    const wire = await client(inbound, "inbound");
+    const server = bed.wireApp();
+    const inbound = await bed.proxy({ inboundDst: server.addr, env: { INBOUND_DEFAULT_POLICY: "deny" } });
+    const wire = await bed.wireClient(inbound, "inbound");
     await Bun.sleep(60);
     expect([server.accepted, wire.socket.closed]).toEqual([0, false]);
     wire.send(get);
@@ -103,9 +74,9 @@ describe("a server that speaks first", () => {
   });
 
   test("that closes without a word closes its client", async () => {
-    const server = app();
+    const server = bed.wireApp();
     const out = await outbound(server.addr);
-    const wire = await client(out);
+    const wire = await bed.wireClient(out);
     (await server.next()).socket.close();
     expect(await wire.rest()).toBe("");
   });
@@ -114,9 +85,9 @@ describe("a server that speaks first", () => {
 describe("a client that was silent at first", () => {
   for (const side of ["outbound", "inbound"] as const) {
     test(`and then sends a request is one of HTTP all the same (${side})`, async () => {
-      const server = app();
-      const through = side === "outbound" ? await outbound(server.addr) : await proxy({ inboundDst: server.addr });
-      const wire = await client(through, side);
+      const server = bed.wireApp();
+      const through = side === "outbound" ? await outbound(server.addr) : await bed.proxy({ inboundDst: server.addr });
+      const wire = await bed.wireClient(through, side);
       const listening = await server.next();
       wire.send(get);
       const asked = await server.next();
@@ -130,9 +101,9 @@ describe("a client that was silent at first", () => {
     });
 
     test(`does not pass as bytes where a server of HTTP/2 spoke before it (${side})`, async () => {
-      const server = app();
-      const through = side === "outbound" ? await outbound(server.addr) : await proxy({ inboundDst: server.addr });
-      const wire = await client(through, side);
+      const server = bed.wireApp();
+      const through = side === "outbound" ? await outbound(server.addr) : await bed.proxy({ inboundDst: server.addr });
+      const wire = await bed.wireClient(through, side);
       const listening = await server.next();
       listening.send(settings.slice(0, 4));
       await Bun.sleep(5);
@@ -147,8 +118,8 @@ describe("a client that was silent at first", () => {
   }
 
   test("hears that it took too long, and nothing of what it says afterwards gets through", async () => {
-    const server = app();
-    const wire = await client(await outbound(server.addr));
+    const server = bed.wireApp();
+    const wire = await bed.wireClient(await outbound(server.addr));
     const late = await server.next();
     late.send("HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n");
     late.socket.shutdown();
@@ -158,8 +129,8 @@ describe("a client that was silent at first", () => {
   });
 
   test("and then speaks something else has its bytes passed on by the connection that was made", async () => {
-    const server = app();
-    const wire = await client(await outbound(server.addr, true));
+    const server = bed.wireApp();
+    const wire = await bed.wireClient(await outbound(server.addr, true));
     const far = await server.next();
     wire.send("\0\x01hello");
     expect(await far.take("hello")).toBe("\0\x01hello");

@@ -1,6 +1,5 @@
 /** Tap of a pair of proxies between real sockets, by a client of the mesh. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { memoryLog } from "#lib/log.ts";
+import { describe, expect, test } from "bun:test";
 import { connect } from "#lib/net/connect.ts";
 import type { Socket, SocketAddr } from "#lib/net/socket.ts";
 import { createTlsContext } from "#lib/net/tls.ts";
@@ -8,8 +7,8 @@ import { certificatePem } from "#lib/x509/certificate.ts";
 import { createLeaf, validFor } from "#lib/x509/sign.ts";
 import { RpcClient } from "#rpc/client.ts";
 import { Tap, type TapEvent } from "#rpc/gen/tap_pb.ts";
-import { FakeControlPlane } from "./fake-control-plane.ts";
-import { TestProxy } from "./harness.ts";
+import { makeBed } from "./bed.ts";
+import type { TestProxy } from "./harness.ts";
 
 const service: SocketAddr = { ip: "10.96.0.10", port: 80 };
 const name = "web.ns.svc.cluster.local";
@@ -17,32 +16,17 @@ const clientId = "client.ns.serviceaccount.identity.linkerd.cluster.local";
 const serverId = "web.ns.serviceaccount.identity.linkerd.cluster.local";
 const tapId = "tap.linkerd-viz.serviceaccount.identity.linkerd.cluster.local";
 
-let control: FakeControlPlane;
-const closing: Array<() => void> = [];
-beforeEach(() => {
-  control = new FakeControlPlane(memoryLog().log);
-  control.start();
-});
-afterEach(() => {
-  for (const close of closing.splice(0).toReversed()) close();
-  control.stop();
-});
+const bed = makeBed();
 
 async function pair() {
-  const app = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch: (request) => new Response("x".repeat(1000), { status: request.url.endsWith("/bad") ? 503 : 200 }),
-  });
-  closing.push(() => void app.stop(true));
-  const target = { ip: "127.0.0.1", port: app.port ?? 0 };
+  const target = bed.app(
+    (request) => new Response("x".repeat(1000), { status: request.url.endsWith("/bad") ? 503 : 200 }),
+  );
   const env = { TAP_SVC_NAME: tapId };
-  const server = await new TestProxy({ control, identity: serverId, env }).ready();
-  closing.push(() => server.close());
+  const server = await bed.proxy({ identity: serverId, env });
   const endpoint = { ...target, identity: serverId, transportPort: server.proxy.inbound.port };
-  control.setService(service, name, [{ ...endpoint, labels: { deployment: "web" } }]);
-  const client = await new TestProxy({ control, identity: clientId, outboundDst: service, env }).ready();
-  closing.push(() => client.close());
+  bed.control.setService(service, name, [{ ...endpoint, labels: { deployment: "web" } }]);
+  const client = await bed.proxy({ identity: clientId, outboundDst: service, env });
   return { client, server, target };
 }
 
@@ -53,11 +37,11 @@ function tapper(
   peer: string,
   onSocket: (socket: Socket) => void = () => {},
 ): RpcClient {
-  const leaf = createLeaf(control.authority, [identity], validFor(Date.now(), 60_000, 60_000));
+  const leaf = createLeaf(bed.control.authority, [identity], validFor(Date.now(), 60_000, 60_000));
   const context = createTlsContext({
     certPem: certificatePem(leaf.certificate),
     keyPem: leaf.key.privateKeyPem,
-    caPem: control.anchorsPem,
+    caPem: bed.control.anchorsPem,
     requestPeer: false,
   });
   const tls = { context, serverName: peer, verify: { identity: peer }, alpn: ["h2"] };
@@ -72,7 +56,7 @@ function tapper(
       return connect({ ...addr, timeout: 2000, tls }, { onOpen, onFail: (error) => handler.onFail(error) });
     },
   });
-  closing.push(() => rpc.close());
+  bed.after(() => rpc.close());
   return rpc;
 }
 
@@ -177,7 +161,7 @@ describe("Tap", () => {
       authority: "tap",
       connect: (handler) => connect({ ...server.proxy.tap!, timeout: 2000 }, handler),
     });
-    closing.push(() => plain.close());
+    bed.after(() => plain.close());
     expect((await observe(plain, { limit: 1 }).over).code).toBe(14);
   });
 
@@ -205,8 +189,7 @@ describe("Tap", () => {
   });
 
   test("has no port where nobody may", async () => {
-    const proxy = await new TestProxy({ control, identity: serverId }).ready();
-    closing.push(() => proxy.close());
+    const proxy = await bed.proxy({ identity: serverId });
     expect(proxy.proxy.tap).toBeNull();
   });
 });

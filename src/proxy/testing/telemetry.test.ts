@@ -1,35 +1,21 @@
 /** What a pair of proxies counts of traffic that goes through it. */
-import { afterEach, beforeEach, expect, test } from "bun:test";
-import { memoryLog } from "#lib/log.ts";
+import { expect, test } from "bun:test";
 import type { SocketAddr } from "#lib/net/socket.ts";
-import { FakeControlPlane } from "./fake-control-plane.ts";
-import { TestProxy } from "./harness.ts";
+import { eventually, makeBed } from "./bed.ts";
+import type { TestProxy } from "./harness.ts";
 
 const service: SocketAddr = { ip: "10.96.0.10", port: 80 };
 const name = "web.ns.svc.cluster.local";
 
-let control: FakeControlPlane;
-const closing: Array<() => void> = [];
-beforeEach(() => {
-  control = new FakeControlPlane(memoryLog().log);
-  control.start();
-});
-afterEach(() => {
-  for (const close of closing.splice(0).toReversed()) close();
-  control.stop();
-});
+const bed = makeBed();
 
 const valueOf = (line: string | undefined): number => Number(line?.split(" ").at(-1));
 
 test("Requests are counted by route on both sides, with the parts of their bodies", async () => {
-  const app = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: async (r) => new Response(`${await r.text()}!`) });
-  closing.push(() => void app.stop(true));
-  const target = { ip: "127.0.0.1", port: app.port ?? 0 };
-  const inbound = new TestProxy({ control, inboundDst: target });
-  closing.push(() => inbound.close());
-  control.setService(service, name, [{ ip: "127.0.0.1", port: inbound.proxy.inbound.port }]);
-  const outbound = new TestProxy({ control, outboundDst: service });
-  closing.push(() => outbound.close());
+  const target = bed.app(async (request) => new Response(`${await request.text()}!`));
+  const inbound = bed.started({ inboundDst: target });
+  bed.control.setService(service, name, [{ ip: "127.0.0.1", port: inbound.proxy.inbound.port }]);
+  const outbound = bed.started({ outboundDst: service });
   const response = await fetch(outbound.outboundUrl, { method: "POST", body: "x".repeat(500) });
   expect((await response.text()).length).toBe(501);
 
@@ -55,10 +41,9 @@ test("Connections that are passed on as bytes are counted by their route", async
     port: 0,
     socket: { data: (socket, data) => void socket.end(data) },
   });
-  closing.push(() => server.stop(true));
-  control.setService(service, name, [{ ip: "127.0.0.1", port: server.port }], { opaque: true });
-  const outbound = new TestProxy({ control, outboundDst: service });
-  closing.push(() => outbound.close());
+  bed.after(() => server.stop(true));
+  bed.control.setService(service, name, [{ ip: "127.0.0.1", port: server.port }], { opaque: true });
+  const outbound = bed.started({ outboundDst: service });
   const { port } = new URL(outbound.outboundUrl);
   await new Promise<void>((resolve, reject) => {
     Bun.connect({
@@ -75,7 +60,7 @@ test("Connections that are passed on as bytes are counted by their route", async
   });
   const labels = ['parent_name="web"', 'route_name="opaque"'];
   const closes = (): string[] => outbound.series("outbound_tcp_route_close_total", 'error=""', ...labels);
-  for (let at = 0; at < 200 && closes().length === 0; at++) await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually(() => closes().length > 0);
   expect(valueOf(outbound.series("outbound_tcp_route_open_total", ...labels)[0])).toBe(1);
   expect(valueOf(closes()[0])).toBe(1);
 });

@@ -1,26 +1,16 @@
 /** TLS of applications, which routes divide by server name, through whole proxies. */
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { connect as tlsConnect } from "node:tls";
-import { memoryLog } from "#lib/log.ts";
 import type { SocketAddr } from "#lib/net/socket.ts";
 import { leafPem, testAuthority } from "#lib/net/testing/pairs.ts";
-import { FakeControlPlane } from "./fake-control-plane.ts";
-import { TestProxy } from "./harness.ts";
+import { makeBed } from "./bed.ts";
+import type { TestProxy } from "./harness.ts";
 
 const service: SocketAddr = { ip: "10.96.0.40", port: 443 };
 const serverId = "web.ns.serviceaccount.identity.linkerd.cluster.local";
 const clientId = "client.ns.serviceaccount.identity.linkerd.cluster.local";
 const authority = testAuthority("apps");
-let control: FakeControlPlane;
-const closing: Array<() => void> = [];
-beforeEach(() => {
-  control = new FakeControlPlane(memoryLog().log);
-  control.start();
-});
-afterEach(() => {
-  for (const close of closing.splice(0).toReversed()) close();
-  control.stop();
-});
+const bed = makeBed();
 
 /** An application that ends its own TLS and answers with its name. */
 function app(name: string): SocketAddr {
@@ -31,7 +21,7 @@ function app(name: string): SocketAddr {
     tls: { cert: certPem, key: keyPem },
     fetch: () => new Response(name),
   });
-  closing.push(() => void server.stop(true));
+  bed.after(() => void server.stop(true));
   return { ip: "127.0.0.1", port: server.port ?? 0 };
 }
 
@@ -84,27 +74,21 @@ for (const meshed of [false, true]) {
   test(`each server name goes to its own backend, ${meshed ? "inside the mesh's TLS" : "as it is"}`, async () => {
     const hosts = { exact: app("exact"), wide: app("wide") };
     for (const [host, target] of Object.entries(hosts)) {
-      const peer = meshed ? await proxy({ identity: serverId }) : null;
+      const peer = meshed ? await bed.proxy({ identity: serverId }) : null;
       const mesh = peer === null ? {} : { identity: serverId, transportPort: peer.proxy.inbound.port };
-      control.setEndpoints(`${host}:443`, [{ ...target, ...mesh }]);
+      bed.control.setEndpoints(`${host}:443`, [{ ...target, ...mesh }]);
     }
-    control.setService(service, "web.ns.svc.cluster.local", []);
+    bed.control.setService(service, "web.ns.svc.cluster.local", []);
     const routes = [
       route("wide", "wide", [{ case: "suffix", value: { reverseLabels: ["example", "shop"] } }]),
       route("exact", "exact", [{ case: "exact", value: "a.shop.example" }]),
     ];
-    control.setOutboundPolicy(service, { protocol: { kind: { case: "tls", value: { routes } } } } as never);
-    const out = await proxy({ outboundDst: service, ...(meshed ? { identity: clientId } : {}) });
+    bed.control.setOutboundPolicy(service, { protocol: { kind: { case: "tls", value: { routes } } } } as never);
+    const out = await bed.proxy({ outboundDst: service, ...(meshed ? { identity: clientId } : {}) });
     expect(await ask(out, "a.shop.example")).toBe("exact");
     expect(await ask(out, "b.shop.example")).toBe("wide");
     expect(await ask(out, "shop.example")).toBe("refused");
     expect(out.series("outbound_tcp_protocol_connections_total", 'protocol="tls"')[0]).toEndWith(" 3");
     expect(out.series("tcp_open_total", 'peer="dst"', 'tls="true"').length > 0).toBe(meshed);
   });
-}
-
-function proxy(options: Omit<ConstructorParameters<typeof TestProxy>[0], "control">): Promise<TestProxy> {
-  const started = new TestProxy({ control, ...options });
-  closing.push(() => started.close());
-  return started.ready();
 }

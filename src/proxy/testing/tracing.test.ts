@@ -1,5 +1,5 @@
 /** Spans of a pair of proxies, as a collector gets them. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { connect, createServer, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -11,8 +11,7 @@ import type { SocketAddr } from "#lib/net/socket.ts";
 import { TraceService, type ExportTraceServiceRequest, type KeyValue, type Span } from "#rpc/gen/otlp_trace_pb.ts";
 import { createRpcServer } from "#rpc/server.ts";
 import { implement } from "#rpc/service.ts";
-import { FakeControlPlane } from "./fake-control-plane.ts";
-import { TestProxy } from "./harness.ts";
+import { makeBed } from "./bed.ts";
 
 const service: SocketAddr = { ip: "10.96.0.10", port: 80 };
 const name = "web.ns.svc.cluster.local";
@@ -21,16 +20,7 @@ const serverId = "web.ns.serviceaccount.identity.linkerd.cluster.local";
 const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
 const parent = "00f067aa0ba902b7";
 
-let control: FakeControlPlane;
-const closing: Array<() => void> = [];
-beforeEach(() => {
-  control = new FakeControlPlane(memoryLog().log);
-  control.start();
-});
-afterEach(() => {
-  for (const close of closing.splice(0).toReversed()) close();
-  control.stop();
-});
+const bed = makeBed();
 
 /** A collector that keeps what it gets. */
 function collector() {
@@ -43,10 +33,8 @@ function collector() {
   });
   const server = createRpcServer({ services: [service], log: memoryLog().log });
   const listener = listen({ ip: "127.0.0.1", port: 0 }, server.accept);
-  closing.push(
-    () => listener.close(),
-    () => server.close(),
-  );
+  bed.after(() => listener.close());
+  bed.after(() => server.close());
   const spans = (): Span[] =>
     requests.flatMap((r) => r.resourceSpans).flatMap((r) => r.scopeSpans.flatMap((s) => s.spans));
   const wait = async (count: number): Promise<Span[]> => {
@@ -57,18 +45,10 @@ function collector() {
 }
 
 async function pair(env: Record<string, string>) {
-  const app = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch: (request) => Response.json(Object.fromEntries(request.headers), { status: 503 }),
-  });
-  closing.push(() => void app.stop(true));
-  const server = await new TestProxy({ control, identity: serverId, env }).ready();
-  closing.push(() => server.close());
-  const target = { ip: "127.0.0.1", port: app.port ?? 0 };
-  control.setService(service, name, [{ ...target, identity: serverId, transportPort: server.proxy.inbound.port }]);
-  const client = await new TestProxy({ control, identity: clientId, outboundDst: service, env }).ready();
-  closing.push(() => client.close());
+  const server = await bed.proxy({ identity: serverId, env });
+  const target = bed.app((request) => Response.json(Object.fromEntries(request.headers), { status: 503 }));
+  bed.control.setService(service, name, [{ ...target, identity: serverId, transportPort: server.proxy.inbound.port }]);
+  const client = await bed.proxy({ identity: clientId, outboundDst: service, env });
   return { client, server };
 }
 
@@ -88,7 +68,7 @@ async function grpcApp(): Promise<{ addr: SocketAddr; seen: Promise<Record<strin
     stream.end("answer");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  closing.push(() => void server.close());
+  bed.after(() => void server.close());
   return { addr: { ip: "127.0.0.1", port: (server.address() as AddressInfo).port }, seen: seen.promise };
 }
 
@@ -97,13 +77,11 @@ describe("A trace", () => {
     const t = collector();
     const env = { TRACE_COLLECTOR_SVC_ADDR: t.addr };
     const { addr, seen } = await grpcApp();
-    const server = await new TestProxy({ control, identity: serverId, env }).ready();
-    closing.push(() => server.close());
-    control.setService(service, name, [{ ...addr, identity: serverId, transportPort: server.proxy.inbound.port }]);
-    const client = await new TestProxy({ control, identity: clientId, outboundDst: service, env }).ready();
-    closing.push(() => client.close());
+    const server = await bed.proxy({ identity: serverId, env });
+    bed.control.setService(service, name, [{ ...addr, identity: serverId, transportPort: server.proxy.inbound.port }]);
+    const client = await bed.proxy({ identity: clientId, outboundDst: service, env });
     const session = connect(client.outboundUrl);
-    closing.push(() => void session.destroy());
+    bed.after(() => void session.destroy());
     const bin = Buffer.from(`0000${trace}01${parent}0201`, "hex").toString("base64");
     const call = session.request({
       ":method": "POST",
@@ -128,7 +106,7 @@ describe("A trace", () => {
 
   test("goes on through both proxies, which each add a span to it", async () => {
     const dir = mkdtempSync(join(tmpdir(), "linkerd-trace-"));
-    closing.push(() => rmSync(dir, { recursive: true, force: true }));
+    bed.after(() => rmSync(dir, { recursive: true, force: true }));
     writeFileSync(join(dir, "labels"), 'app="web"\n');
     writeFileSync(join(dir, "annotations"), 'secret="x"\nresource.opentelemetry.io/team="blue"\n');
     const t = collector();
