@@ -212,7 +212,7 @@ describe("A pair of HTTP/2 connections", () => {
     const chunk = Buffer.alloc(600_000, 1);
     stream.sendData(chunk, 0, 65_535, false);
     stream.sendData(chunk, 70_000, 70_003, true);
-    expect(stream.queue!.map(({ bytes }) => bytes!.buffer.byteLength)).toEqual([3]);
+    expect(stream.outgoing!.queue!.map(({ bytes }) => bytes!.buffer.byteLength)).toEqual([3]);
     run();
     expect(client.recorder.body(1).equals(chunk.subarray(0, 65_538))).toBe(true);
   });

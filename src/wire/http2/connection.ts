@@ -10,6 +10,7 @@ import { Budget, type Http2Limits } from "./limits.ts";
 import { type BufferPool, type ByteSink, OutBuffer } from "./out-buffer.ts";
 import { Sender, type SenderEvents } from "./sender.ts";
 import { readSettings, settingId, writeSettings } from "./settings.ts";
+import { StreamTable } from "./stream-table.ts";
 import { Http2Stream, type StreamHandler, type StreamOwner } from "./stream.ts";
 
 /** What happens on a connection as a whole. Callbacks may call any method of the connection. */
@@ -79,7 +80,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
   private readonly parser: FrameParser;
   private readonly decoder: HpackDecoder;
   private readonly sender: Sender;
-  private readonly streams = new Map<number, Http2Stream>();
+  private readonly streams = new StreamTable();
   private readonly closedStreams = new ClosedStreams();
   private readonly window: ReceiveWindow;
   private readonly freeBytes: number;
@@ -93,8 +94,8 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
   private state: State = "open";
   private now: number;
   private receiving = false;
-  /** Counts calls of `receive`. */
-  private chunk = 0;
+  /** The highest peer stream before the chunk that is being received. */
+  private lastPeerIdBefore = 0;
   private outputTold = false;
   private prefaceLeft: number;
   private peerSettingsSeen = false;
@@ -195,7 +196,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     if (this.over) return;
     this.now = now;
     this.receiving = true;
-    this.chunk++;
+    this.lastPeerIdBefore = this.lastPeerId;
     try {
       const at = this.prefaceLeft > 0 ? this.checkPreface(chunk) : 0;
       this.parser.feed(chunk, at);
@@ -296,10 +297,11 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     if (this.over || (!this.pressed && !this.sender.crowded)) return false;
     const unread: Http2Stream[] = [];
     const waiting: Http2Stream[] = [];
-    for (const stream of this.streams.values()) {
+    for (const stream of this.streams.all()) {
       if (stream.held > 0 && !stream.read) unread.push(stream);
-      if (stream.queued > 0 && !stream.wrote && stream.sendWindow <= 0) waiting.push(stream);
-      stream.read = stream.wrote = false;
+      const { outgoing } = stream;
+      if (outgoing !== null && outgoing.queued > 0 && !outgoing.wrote && outgoing.window <= 0) waiting.push(stream);
+      stream.markIdle();
     }
     for (const stream of unread.toSorted((a, b) => b.held - a.held)) {
       if (this.unread * 2 <= this.freeBytes) break;
@@ -329,20 +331,19 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
   onCrowded(): void {
     if (this.sender.crowded) this.handler.onCrowded();
     // The newest first: of those that stood still longest many may only be about to fill it again.
-    for (const stream of [...this.streams.values()].toReversed())
-      if (!stream.closed) stream.handler.onCrowded?.(stream);
+    for (const stream of this.streams.all().toReversed()) if (!stream.closed) stream.handler.onCrowded?.(stream);
   }
 
   sendHeaders(stream: Http2Stream, block: HeaderBlock, fin: boolean): void {
     if (stream.closed || stream.localEnding) return;
-    stream.localEnding = fin;
+    if (fin) stream.beginEnd();
     this.sender.headers(stream, block, fin);
     this.told();
   }
 
   sendData(stream: Http2Stream, bytes: Buffer, start: number, end: number, fin: boolean): number {
     if (stream.closed || stream.localEnding) return 0;
-    stream.localEnding = fin;
+    if (fin) stream.beginEnd();
     const queued = this.sender.data(stream, bytes, start, end, fin);
     this.told();
     return queued;
@@ -352,15 +353,14 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     if (stream.closed || bytes <= 0) return;
     const consumed = Math.min(bytes, stream.held);
     stream.held -= consumed;
-    stream.read = true;
+    stream.noteRead();
     if (this.freeBytes > 0) this.settle(-consumed, 0);
     else this.releaseWindow(consumed);
     if (stream.remoteEnded) return;
-    stream.due += consumed;
-    if (stream.due * 2 < this.limits.streamWindow) return;
-    this.sender.number(frameType.windowUpdate, stream.id, stream.due);
-    stream.receiveWindow += stream.due;
-    stream.due = 0;
+    const due = this.streamWindow - stream.receiveWindow - stream.held;
+    if (due * 2 < this.limits.streamWindow) return;
+    this.sender.number(frameType.windowUpdate, stream.id, due);
+    stream.receiveWindow += due;
     this.told();
   }
 
@@ -393,21 +393,21 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
   }
 
   private addStream(id: number, handler: StreamHandler): Http2Stream {
-    const stream = new Http2Stream(this, id, handler);
-    stream.sendWindow = this.sender.peer.initialWindowSize;
-    stream.chunk = this.chunk;
-    // Until the peer has our settings it may use the protocol's window; afterwards a smaller one of ours counts.
-    stream.receiveWindow = this.settingsAcked
-      ? this.limits.streamWindow
-      : Math.max(defaultWindow, this.limits.streamWindow);
-    this.streams.set(id, stream);
+    const stream = new Http2Stream(this, id, handler, this.streamWindow);
+    this.streams.add(stream);
     return stream;
+  }
+
+  /** Until the peer has our settings it may use the protocol's window; afterwards a smaller one of ours counts. */
+  private get streamWindow(): number {
+    const { streamWindow } = this.limits;
+    return this.settingsAcked ? streamWindow : Math.max(defaultWindow, streamWindow);
   }
 
   private remove(stream: Http2Stream, how: ClosedBy): void {
     if (stream.closed) return;
-    stream.closed = true;
-    this.streams.delete(stream.id);
+    stream.close();
+    this.streams.delete(stream);
     this.closedStreams.add(stream.id, how);
     if (this.isLocal(stream.id)) this.localStreams--;
     else this.peerStreams--;
@@ -423,7 +423,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
 
   private resetAll(code: number, lost: MeshError): void {
     const reset = { code, refused: false, lost };
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.all()) {
       if (stream.closed) continue;
       this.remove(stream, closedBy.remoteReset);
       stream.handler.onReset(stream, reset);
@@ -575,7 +575,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
         return;
       }
     }
-    if (fin) stream.remoteEnded = true;
+    if (fin) stream.endRemote();
     if (end > start || fin) stream.handler.onData(stream, bytes, start, end, fin);
     if (fin && stream.localEnded) this.remove(stream, closedBy.end);
   }
@@ -681,7 +681,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     }
     const stream = this.addStream(id, noHandler);
     this.peerStreams++;
-    stream.remoteEnded = fin;
+    if (fin) stream.endRemote();
     if (block.tooLarge) {
       this.spend(this.resets, "header lists that are too large", useless);
       this.sendHeaders(stream, tooLargeAnswer, true);
@@ -701,8 +701,8 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
       this.streamError(stream.id, http2Code.protocolError);
       return;
     }
-    stream.headersSeen = !interim;
     if (!interim) {
+      stream.noteHeaders();
       const bodiless = stream.contentLeft === -2 || block.status === 204 || block.status === 304;
       stream.contentLeft = bodiless ? 0 : block.contentLength;
       if (fin && stream.contentLeft > 0) {
@@ -710,7 +710,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
         return;
       }
     }
-    stream.remoteEnded = fin;
+    if (fin) stream.endRemote();
     stream.handler.onHeaders(stream, block, fin);
     if (fin && stream.localEnded) this.remove(stream, closedBy.end);
   }
@@ -720,7 +720,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
       this.streamError(stream.id, http2Code.protocolError);
       return;
     }
-    stream.remoteEnded = true;
+    stream.endRemote();
     stream.handler.onTrailers(stream, block);
     if (stream.localEnded) this.remove(stream, closedBy.end);
   }
@@ -740,7 +740,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
       throw connectionError(http2Code.protocolError, "RST_STREAM came for an idle stream");
     const stream = this.streams.get(id);
     if (stream === undefined) return;
-    if (this.role === "server") this.spend(this.resets, "resets", stream.chunk === this.chunk ? useless : 1);
+    if (this.role === "server") this.spend(this.resets, "resets", stream.id > this.lastPeerIdBefore ? useless : 1);
     const code = readUint32(bytes, start);
     this.remove(stream, closedBy.remoteReset);
     stream.handler.onReset(stream, { code, refused: code === http2Code.refusedStream, lost: null });
@@ -762,7 +762,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     this.peerSettingsSeen = true;
     readSettings(bytes, start, end, peer, this.role === "client");
     this.sender.frame(frameType.settings, frameFlag.ack, 0, bytes.subarray(0, 0));
-    if (!this.sender.applySettings(this.streams.values(), previousWindow)) {
+    if (!this.sender.applySettings(this.streams, previousWindow)) {
       throw connectionError(http2Code.flowControlError, "INITIAL_WINDOW_SIZE makes a window too large");
     }
     this.handler.onSettings();
@@ -772,7 +772,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     if (this.settingsAcked) return;
     this.settingsAcked = true;
     const change = this.limits.streamWindow - Math.max(defaultWindow, this.limits.streamWindow);
-    if (change !== 0) for (const stream of this.streams.values()) stream.receiveWindow += change;
+    if (change !== 0) for (const stream of this.streams.all()) stream.receiveWindow += change;
   }
 
   private onPing(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
@@ -801,7 +801,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
       code,
       `${http2CodeName(code)} ${bytes.toString("latin1", start + 8, Math.min(end, start + 264))}`.trim(),
     );
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.all()) {
       if (stream.closed || !this.isLocal(stream.id) || stream.id <= lastId) continue;
       this.remove(stream, closedBy.remoteReset);
       stream.handler.onReset(stream, { code: http2Code.refusedStream, refused: true, lost: null });

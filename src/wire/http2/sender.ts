@@ -6,7 +6,8 @@ import { HpackEncoder } from "./hpack/encoder.ts";
 import type { Http2Limits } from "./limits.ts";
 import type { OutBuffer } from "./out-buffer.ts";
 import { type PeerSettings, initialPeerSettings } from "./settings.ts";
-import type { Http2Stream, Queued } from "./stream.ts";
+import { Outgoing, type Http2Stream, type Queued } from "./stream.ts";
+import type { StreamTable } from "./stream-table.ts";
 
 /** What the sender tells its connection. */
 export interface SenderEvents {
@@ -67,8 +68,9 @@ export class Sender {
   }
 
   headers(stream: Http2Stream, block: HeaderBlock, fin: boolean): void {
-    if (stream.queue !== null) {
-      stream.queue.push({ bytes: null, start: 0, end: 0, block, fin });
+    const queue = stream.outgoing === null ? null : stream.outgoing.queue;
+    if (queue !== null) {
+      queue.push({ bytes: null, start: 0, end: 0, block, fin });
       return;
     }
     this.writeHeaders(stream, block, fin);
@@ -97,32 +99,39 @@ export class Sender {
   }
 
   private ended(stream: Http2Stream): void {
-    stream.localEnded = true;
+    stream.endLocal();
     this.events.onLocalEnd(stream);
   }
 
   /** Returns how many bytes of the stream wait. */
   data(stream: Http2Stream, bytes: Buffer, start: number, end: number, fin: boolean): number {
-    if (stream.queue === null) {
+    // An end alone needs no window.
+    if (start === end && fin && (stream.outgoing === null || stream.outgoing.queue === null)) {
+      this.writeData(stream, null, bytes, start, 0, true);
+      return 0;
+    }
+    const outgoing = this.outgoingOf(stream);
+    if (outgoing.queue === null) {
       let at = start;
       while (at < end) {
-        const size = this.room(stream, end - at);
+        const size = this.room(outgoing, end - at);
         if (size <= 0) break;
-        this.writeData(stream, bytes, at, size, fin && at + size === end);
+        this.writeData(stream, outgoing, bytes, at, size, fin && at + size === end);
         at += size;
       }
-      if (at === end) {
-        if (fin && start === end) this.writeData(stream, bytes, start, 0, true);
-        return 0;
-      }
+      if (at === end) return 0;
       start = at;
-      stream.queue = [];
-      if (stream.sendWindow > 0) this.ready.add(stream);
+      outgoing.queue = [];
+      if (outgoing.window > 0) this.ready.add(stream);
     }
-    stream.queue.push(waiting(bytes, start, end, fin));
-    stream.queued += end - start;
+    outgoing.queue.push(waiting(bytes, start, end, fin));
+    outgoing.queued += end - start;
     this.count(end - start);
-    return stream.queued;
+    return outgoing.queued;
+  }
+
+  private outgoingOf(stream: Http2Stream): Outgoing {
+    return (stream.outgoing ??= new Outgoing(this.peer.initialWindowSize));
   }
 
   private count(bytes: number): void {
@@ -142,12 +151,19 @@ export class Sender {
   }
 
   /** How much of `wanted` may go out now, as one frame. */
-  private room(stream: Http2Stream, wanted: number): number {
+  private room(outgoing: Outgoing, wanted: number): number {
     if (this.out.blocked && this.out.length >= this.highWater) return 0;
-    return Math.min(wanted, this.window, stream.sendWindow, maxFrameBytes);
+    return Math.min(wanted, this.window, outgoing.window, maxFrameBytes);
   }
 
-  private writeData(stream: Http2Stream, bytes: Buffer, at: number, size: number, fin: boolean): void {
+  private writeData(
+    stream: Http2Stream,
+    outgoing: Outgoing | null,
+    bytes: Buffer,
+    at: number,
+    size: number,
+    fin: boolean,
+  ): void {
     const out = this.out;
     const target = out.reserve(frameHeaderBytes + size);
     const to = writeFrameHeader(target, out.end, size, frameType.data, fin ? frameFlag.endStream : 0, stream.id);
@@ -156,7 +172,7 @@ export class Sender {
     else bytes.copy(target, to, at, at + size);
     out.end = to + size;
     this.window -= size;
-    stream.sendWindow -= size;
+    if (outgoing !== null) outgoing.window -= size;
     if (fin) this.ended(stream);
   }
 
@@ -170,9 +186,10 @@ export class Sender {
 
   /** Grows a stream's window; false on overflow. */
   growStream(stream: Http2Stream, increment: number): boolean {
-    if (!canGrow(stream.sendWindow, increment)) return false;
-    stream.sendWindow += increment;
-    if (stream.queue !== null && stream.sendWindow > 0) {
+    const outgoing = this.outgoingOf(stream);
+    if (!canGrow(outgoing.window, increment)) return false;
+    outgoing.window += increment;
+    if (outgoing.queue !== null && outgoing.window > 0) {
       this.ready.add(stream);
       this.pump();
     }
@@ -180,63 +197,74 @@ export class Sender {
   }
 
   /** Applies settings that were just read into `peer`. False when a stream's window overflows. */
-  applySettings(streams: Iterable<Http2Stream>, previousWindow: number): boolean {
+  applySettings(streams: StreamTable, previousWindow: number): boolean {
     this.encoder.setMaxTableBytes(this.peer.headerTableSize);
     const change = this.peer.initialWindowSize - previousWindow;
     if (change === 0) return true;
-    // Pumping may end streams, so that the table is read first.
-    for (const stream of [...streams]) if (!stream.closed && !this.growStream(stream, change)) return false;
+    // Pumping may end streams. Those that have sent nothing will begin with the new window.
+    for (const stream of streams.all()) {
+      if (stream.outgoing !== null && !stream.closed && !this.growStream(stream, change)) return false;
+    }
     return true;
   }
 
   /** Lets waiting streams send while there is window and room. */
   pump(): void {
+    if (this.ready.size > 0) this.takeTurns();
+    this.ease();
+  }
+
+  private takeTurns(): void {
     for (const stream of this.ready) {
       if (this.window <= 0 || (this.out.blocked && this.out.length >= this.highWater)) break;
       this.ready.delete(stream);
       const sent = this.sendNext(stream);
       // Behind the others: a Set iterates over what is added meanwhile.
-      if (stream.queue !== null && stream.sendWindow > 0) this.ready.add(stream);
+      const { outgoing } = stream;
+      if (outgoing !== null && outgoing.queue !== null && outgoing.window > 0) this.ready.add(stream);
       if (sent > 0) stream.handler.onSent(stream, sent);
     }
-    this.ease();
   }
 
   /** One frame of data, and headers or empty ends that follow it. */
   private sendNext(stream: Http2Stream): number {
-    const queue = stream.queue!;
+    const { outgoing } = stream;
+    const queue = outgoing === null ? null : outgoing.queue;
+    if (outgoing === null || queue === null) return 0;
     let sent = 0;
     while (queue.length > 0) {
       const item = queue[0]!;
       if (item.block !== null) {
         queue.shift();
-        if (queue.length === 0) stream.queue = null;
+        if (queue.length === 0) outgoing.queue = null;
         this.writeHeaders(stream, item.block, item.fin);
         continue;
       }
       const left = item.end - item.start;
       // An empty end needs no window and follows at once; more data waits for its turn.
-      const size = left === 0 ? 0 : sent > 0 ? 0 : this.room(stream, left);
+      const size = left === 0 ? 0 : sent > 0 ? 0 : this.room(outgoing, left);
       if (size <= 0 && left > 0) return sent;
       const done = size === left;
       if (done) queue.shift();
-      if (queue.length === 0) stream.queue = null;
+      if (queue.length === 0) outgoing.queue = null;
       const at = item.start;
       item.start += size;
-      stream.queued -= size;
-      stream.wrote = true;
+      outgoing.queued -= size;
+      outgoing.wrote = true;
       this.count(-size);
       sent += size;
-      this.writeData(stream, item.bytes!, at, size, item.fin && done);
+      this.writeData(stream, outgoing, item.bytes!, at, size, item.fin && done);
     }
     return sent;
   }
 
   /** Forgets a stream that was closed. */
   drop(stream: Http2Stream): void {
+    const { outgoing } = stream;
+    if (outgoing === null) return;
     this.ready.delete(stream);
-    stream.queue = null;
-    if (stream.queued > 0) this.count(-stream.queued);
-    stream.queued = 0;
+    outgoing.queue = null;
+    if (outgoing.queued > 0) this.count(-outgoing.queued);
+    outgoing.queued = 0;
   }
 }

@@ -22,6 +22,7 @@ export interface ClientSessionOwner {
 }
 
 const empty = Buffer.alloc(0);
+const noTrailers: FlatHeaders = [];
 /** More informational responses than this to one request are an attack or a bug. */
 const maxInformational = 32;
 
@@ -202,7 +203,7 @@ class ClientStream implements Upstream, StreamHandler {
     // Its end may come later, in a frame without bytes: no body is none all the same, or HTTP/1 would be given the end of one.
     const bodiless = downstream.request.method === "HEAD" || block.status === 204 || block.status === 304;
     downstream.onResponse(head, bodiless ? "none" : head.body);
-    if (fin) this.ended([]);
+    if (fin) this.ended(noTrailers);
   }
 
   onData(stream: Http2Stream, bytes: Buffer, start: number, end: number, fin: boolean): void {
@@ -216,7 +217,7 @@ class ClientStream implements Upstream, StreamHandler {
       if (this.paused || downstream.blocked) this.held += end - start;
       else stream.consume(end - start);
     }
-    if (fin) this.ended([]);
+    if (fin) this.ended(noTrailers);
   }
 
   onTrailers(stream: Http2Stream, block: HeaderBlock): void {

@@ -49,7 +49,7 @@ export class HeadMemory {
     // Heads of HTTP/1 are shared by connections, whose `extra` differs.
     const source = extra.length > 0 && !(head instanceof BlockRequest) ? null : this.source(head);
     if (source === null || authority !== null) return requestToSend(head, extra, authority);
-    return this.remember(this.sent, source, () => requestToSend(head, extra, null));
+    return this.sent.get(source) ?? this.remember(this.sent, source, requestToSend(head, extra, null));
   }
 
   /** The block to send a response as. `restored`: to a request of HTTP/1 that another proxy brought by HTTP/2. */
@@ -57,7 +57,8 @@ export class HeadMemory {
     const source = this.source(head);
     const make = restored ? restoredResponse : responseToSend;
     if (source === null) return make(head, this.stripResponse);
-    return this.remember(restored ? this.restored : this.sent, source, () => make(head, this.stripResponse));
+    const sent = restored ? this.restored : this.sent;
+    return sent.get(source) ?? this.remember(sent, source, make(head, this.stripResponse));
   }
 
   /** The object that stands for every repetition of a head, or null. */
@@ -67,14 +68,10 @@ export class HeadMemory {
     return head.shared ? head : null;
   }
 
-  private remember(sent: WeakMap<object, HeaderBlock>, source: object, make: () => HeaderBlock): HeaderBlock {
-    let block = sent.get(source);
-    if (block === undefined) {
-      block = make();
-      // One that is passed on as it came has its key already.
-      if (block.memoKey === 0) repeated(block, ++this.keys);
-      sent.set(source, block);
-    }
+  private remember(sent: WeakMap<object, HeaderBlock>, source: object, block: HeaderBlock): HeaderBlock {
+    // One that is passed on as it came has its key already.
+    if (block.memoKey === 0) repeated(block, ++this.keys);
+    sent.set(source, block);
     return block;
   }
 }

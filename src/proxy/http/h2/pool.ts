@@ -75,15 +75,19 @@ export class Http2Pool implements UpstreamPool, ClientSessionOwner {
   }
 
   onRoom(session: ClientSession): void {
+    if (this.waiting.size > 0) this.serveWaiting(session);
+    if (session.active > 0 || this.retired) return;
+    session.idleSince = this.context.clock.now();
+    this.sweep ??= this.context.clock.after(idleTimeout, () => this.expire());
+  }
+
+  private serveWaiting(session: ClientSession): void {
     for (const downstream of this.waiting.keys()) {
       if (!session.canOpen) break;
       this.waiting.delete(downstream);
       session.begin(downstream);
     }
     this.stopWaiting();
-    if (session.active > 0 || this.retired) return;
-    session.idleSince = this.context.clock.now();
-    this.sweep ??= this.context.clock.after(idleTimeout, () => this.expire());
   }
 
   onLeaving(session: ClientSession): void {

@@ -21,6 +21,7 @@ export interface StreamContext {
 /** How often a request is sent again that the server has certainly not seen. */
 const maxRetries = 3;
 const empty = Buffer.alloc(0);
+const noTrailers: FlatHeaders = [];
 /** Shorter pieces that have to wait are copied, bytes: they would keep the whole chunk that they came in. */
 const copyBelow = 4096;
 
@@ -69,7 +70,7 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
     this.context = context;
     this.handler = handler;
     this.request = context.heads.request(block, fin);
-    this.requestEnd = fin ? [] : null;
+    this.requestEnd = fin ? noTrailers : null;
   }
 
   /** Begins. */
@@ -121,7 +122,7 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
   onHeaders(): void {}
 
   onData(stream: Http2Stream, bytes: Buffer, start: number, end: number, fin: boolean): void {
-    if (fin) this.requestEnd = [];
+    if (fin) this.requestEnd = noTrailers;
     const { upstream } = this;
     if (upstream === null) {
       // After the response's end nobody wants it.
@@ -130,7 +131,7 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
       return;
     }
     this.pass(upstream, bytes, start, end);
-    if (fin) upstream.endRequest([]);
+    if (fin) upstream.endRequest(noTrailers);
   }
 
   private pass(upstream: Upstream, bytes: Buffer, start: number, end: number): void {

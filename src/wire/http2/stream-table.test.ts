@@ -1,0 +1,34 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { StreamTable } from "./stream-table.ts";
+import { Http2Stream, type StreamHandler, type StreamOwner } from "./stream.ts";
+
+const owner = {} as StreamOwner;
+const handler = {} as StreamHandler;
+const streamOf = (id: number): Http2Stream => new Http2Stream(owner, id, handler, 0);
+
+test("A table finds what is in it and nothing else, whatever came and went before", () => {
+  const step = fc.record({ add: fc.boolean(), id: fc.integer({ min: 0, max: 40 }), stride: fc.constantFrom(2, 64) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const table = new StreamTable();
+      const model = new Map<number, Http2Stream>();
+      for (const { add, id: number, stride } of steps) {
+        const id = number * stride + 1;
+        const known = model.get(id);
+        if (add && known === undefined) {
+          const stream = streamOf(id);
+          table.add(stream);
+          model.set(id, stream);
+        } else if (!add && known !== undefined) {
+          table.delete(known);
+          model.delete(id);
+        }
+      }
+      for (let number = 0; number <= 40; number++)
+        for (const stride of [2, 64]) expect(table.get(number * stride + 1)).toBe(model.get(number * stride + 1));
+      expect(table.all().map(({ id }) => id)).toEqual([...model.keys()].sort((a, b) => a - b));
+      expect(table.size).toBe(model.size);
+    }),
+  );
+});
