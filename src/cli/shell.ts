@@ -31,9 +31,13 @@ export function commandIndex(argv: readonly string[]): number {
 
 export interface Shell {
   readonly terminal: Terminal;
-  /** Adapts an action to commander: positional arguments as an array, options as an object. */
+  /**
+   * Adapts an action to commander: positional arguments as an array, options as an object.
+   * `endless`: it goes on until it is interrupted, so nobody is told that it still works.
+   */
   action<Options extends object>(
     run: (context: Context, args: string[], options: Options) => Promise<void>,
+    how?: { readonly endless: boolean },
   ): (...all: unknown[]) => Promise<void>;
 }
 
@@ -80,10 +84,11 @@ export function readGlobals(command: Command, terminal: Terminal): GlobalOptions
 export function createShell(terminal: Terminal): Shell {
   return {
     terminal,
-    action(run) {
+    action(run, how) {
       return async (...all) => {
         const command = all[all.length - 1] as Command;
-        const waiting = patient(terminal, `linkerd ${command.name()}`);
+        const waiting =
+          how?.endless === true ? { terminal, stop: () => {} } : patient(terminal, `linkerd ${command.name()}`);
         try {
           const context: Context = { terminal: waiting.terminal, globals: readGlobals(command, terminal) };
           await run(context, command.args, command.opts());

@@ -1,5 +1,6 @@
 /** Wires the metrics API: pods → scraper → store → query API. */
 import type { Clock } from "#lib/clock.ts";
+import { MeshError } from "#lib/errors.ts";
 import type { Log } from "#lib/log.ts";
 import type { Random } from "#lib/random.ts";
 import type { KubeClient } from "#kube/client.ts";
@@ -13,6 +14,10 @@ import { Scraper } from "./metrics/scraper.ts";
 import { statFamilies } from "./metrics/stat.ts";
 import { SampleStore } from "./metrics/store.ts";
 import { createApi } from "./web/api.ts";
+import type { PageFiles } from "./web/build-pages.ts";
+import { policyFamilies } from "./web/policy-rows.ts";
+import { startDashboard } from "./web/start-dashboard.ts";
+import { makeView } from "./web/views.ts";
 
 export interface MetricsApiDependencies {
   readonly config: MetricsApiConfig;
@@ -20,16 +25,26 @@ export interface MetricsApiDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** The dashboard's pages. */
+  readonly pages: PageFiles;
 }
 
 export interface MetricsApi {
   readonly port: number;
+  readonly dashboardPort: number;
   readonly adminPort: number;
   stop(): Promise<void>;
 }
 
-export function startMetricsApi({ config, client, clock, random, log }: MetricsApiDependencies): MetricsApi {
-  const store = new SampleStore({ families: statFamilies });
+export function startMetricsApi({
+  config,
+  client,
+  clock,
+  random,
+  log,
+  pages: pageFiles,
+}: MetricsApiDependencies): MetricsApi {
+  const store = new SampleStore({ families: new Set([...statFamilies, ...policyFamilies]) });
   const scraper = new Scraper({
     clock,
     random,
@@ -56,6 +71,22 @@ export function startMetricsApi({ config, client, clock, random, log }: MetricsA
   const ready = (): boolean => pods.listed.get();
   const api = createApi({ store, pods: () => scraper.pods(), now: () => clock.now(), ready });
   const server = Bun.serve({ port: config.port, hostname: "0.0.0.0", idleTimeout: 60, fetch: api });
+  const dashboard = startDashboard({
+    config: config.dashboard,
+    pages: pageFiles,
+    clock,
+    log: log.child("dashboard"),
+    view: (query) => {
+      if (!ready()) throw new MeshError("unavailable", "The pods of the cluster are not known yet; this takes seconds");
+      return makeView(query, {
+        pods: () => scraper.pods(),
+        samples: store,
+        now: () => clock.now(),
+        wall: () => clock.wall(),
+        scrapeInterval: config.scrapeInterval,
+      });
+    },
+  });
   const admin = Bun.serve({
     port: config.adminPort,
     hostname: "0.0.0.0",
@@ -76,11 +107,12 @@ export function startMetricsApi({ config, client, clock, random, log }: MetricsA
 
   return {
     port: server.port ?? config.port,
+    dashboardPort: dashboard.port,
     adminPort: admin.port ?? config.adminPort,
     async stop() {
       pods.stop();
       scraper.stop();
-      await Promise.all([server.stop(), admin.stop(), pods.ended]);
+      await Promise.all([dashboard.stop(), server.stop(), admin.stop(), pods.ended]);
     },
   };
 }

@@ -1,6 +1,7 @@
 /** The only reader of the metrics API's flags and environment. */
 import { parseArgs } from "node:util";
 import { MeshError } from "#lib/errors.ts";
+import type { DashboardConfig } from "./web/start-dashboard.ts";
 
 export interface MetricsApiConfig {
   /** Port of the query API. Default 8085. */
@@ -9,6 +10,7 @@ export interface MetricsApiConfig {
   readonly adminPort: number;
   /** ms between two scrapes of a proxy. Default 10,000. */
   readonly scrapeInterval: number;
+  readonly dashboard: DashboardConfig;
   readonly logLevel: string;
   readonly logFormat: "plain" | "json";
 }
@@ -27,6 +29,10 @@ export function readConfig(argv: readonly string[]): MetricsApiConfig {
       options: {
         port: { type: "string", default: "8085" },
         "admin-port": { type: "string", default: "9995" },
+        "dashboard-port": { type: "string", default: "8084" },
+        namespace: { type: "string", default: "linkerd-viz" },
+        "cluster-domain": { type: "string", default: "cluster.local" },
+        "enforced-host": { type: "string", default: "" },
         "scrape-interval-ms": { type: "string", default: "10000" },
         "log-level": { type: "string", default: "info" },
         "log-format": { type: "string", default: "plain" },
@@ -50,6 +56,12 @@ export function readConfig(argv: readonly string[]): MetricsApiConfig {
     port: port(values.port, "port"),
     adminPort: port(values["admin-port"], "admin-port"),
     scrapeInterval,
+    dashboard: {
+      port: port(values["dashboard-port"], "dashboard-port"),
+      namespace: values.namespace,
+      clusterDomain: values["cluster-domain"],
+      enforcedHost: values["enforced-host"],
+    },
     logLevel: values["log-level"],
     logFormat,
   };

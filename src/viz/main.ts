@@ -11,8 +11,9 @@ export async function main(argv: string[]): Promise<number> {
   const config = readConfig(argv);
   const log = createLog(stderrSink(config.logLevel, config.logFormat), "metrics_api");
   const client = new KubeClient(loadClusterAccess({ env: process.env }));
-  const api = startMetricsApi({ config, client, clock: systemClock, random: systemRandom, log });
-  log.info("Serving", { port: api.port, adminPort: api.adminPort });
+  const { pages } = await import("./web/pages.ts");
+  const api = startMetricsApi({ config, client, clock: systemClock, random: systemRandom, log, pages });
+  log.info("Serving", { port: api.port, dashboardPort: api.dashboardPort, adminPort: api.adminPort });
   const signal = await new Promise<string>((resolve) => {
     for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve(name));
   });

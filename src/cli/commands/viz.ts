@@ -14,6 +14,7 @@ import { statJson, statTable } from "../output/stat-table.ts";
 import { cluster, namespaceOr } from "../cluster.ts";
 import { oneOf, type Register } from "../shell.ts";
 import { vizStat } from "../viz-api.ts";
+import { registerDashboard } from "./viz-dashboard.ts";
 import { addCheckOptions, type CheckOptions } from "./check.ts";
 import { printChecks } from "../check/print.ts";
 
@@ -59,6 +60,8 @@ export const register: Register = (parent, shell) => {
         context.terminal.out(toYaml(objects));
       }),
     );
+
+  registerDashboard(viz, shell);
 
   viz
     .command("uninstall")

@@ -11,6 +11,8 @@ export interface VizValues {
   readonly version: string;
   /** ms between two scrapes of a proxy. */
   readonly scrapeInterval: number;
+  /** Further hosts of the dashboard, as a regular expression for the whole Host header. Default none. */
+  readonly enforcedHost?: string;
 }
 
 /** All objects of the extension in the order in which they must be applied. */
@@ -58,6 +60,21 @@ export function renderViz(values: VizValues): JsonObject[] {
       },
     },
     {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: {
+        name: "web",
+        namespace,
+        labels: { ...labels, component: "web" },
+        annotations: { "linkerd.io/created-by": `linkerd ${version}` },
+      },
+      spec: {
+        type: "ClusterIP",
+        selector: { "linkerd.io/extension": "viz", component: "metrics-api" },
+        ports: [{ name: "http", port: 8084, targetPort: 8084 }],
+      },
+    },
+    {
       apiVersion: "apps/v1",
       kind: "Deployment",
       metadata: {
@@ -84,9 +101,15 @@ export function renderViz(values: VizValues): JsonObject[] {
                 name: "metrics-api",
                 image: `${values.image}:${version}`,
                 imagePullPolicy: "IfNotPresent",
-                args: ["metrics-api", `--scrape-interval-ms=${values.scrapeInterval}`],
+                args: [
+                  "metrics-api",
+                  `--scrape-interval-ms=${values.scrapeInterval}`,
+                  `--namespace=${namespace}`,
+                  ...(values.enforcedHost === undefined ? [] : [`--enforced-host=${values.enforcedHost}`]),
+                ],
                 ports: [
                   { name: "http", containerPort: 8085 },
+                  { name: "dashboard", containerPort: 8084 },
                   { name: "admin", containerPort: 9995 },
                 ],
                 livenessProbe: { httpGet: { path: "/live", port: 9995 }, initialDelaySeconds: 10 },

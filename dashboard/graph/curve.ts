@@ -1,0 +1,24 @@
+/** The line of an edge between two placed nodes. Pure. */
+import { nodeHeight, nodeWidth, type Placed } from "./layout.ts";
+
+export interface Curve {
+  /** For the `d` of a path. */
+  readonly path: string;
+  /** Its middle, where the lock stands. */
+  readonly middle: Placed;
+}
+
+/** From the right side of the caller to the left side of the called; around when that lies to the left. */
+export function curve(from: Placed, to: Placed): Curve {
+  const a = { x: from.x + nodeWidth, y: from.y + nodeHeight / 2 };
+  const backward = to.x < from.x + nodeWidth;
+  const sameColumn = Math.abs(to.x - from.x) < nodeWidth;
+  const b = { x: sameColumn ? to.x + nodeWidth : to.x, y: to.y + nodeHeight / 2 };
+  const reach = sameColumn ? 48 : backward ? 90 : Math.max(36, (b.x - a.x) / 2);
+  const c = { x: a.x + reach, y: a.y };
+  const d = { x: sameColumn ? b.x + reach : b.x - reach, y: from === to ? b.y + 40 : b.y };
+  return {
+    path: `M${a.x} ${a.y}C${c.x} ${c.y} ${d.x} ${d.y} ${b.x} ${b.y}`,
+    middle: { x: (a.x + 3 * c.x + 3 * d.x + b.x) / 8, y: (a.y + 3 * c.y + 3 * d.y + b.y) / 8 },
+  };
+}

@@ -1,0 +1,21 @@
+/** Paths of pages. Names are encoded: they may hold anything. */
+import type { WorkloadRef } from "#viz/web/view.ts";
+import { plural } from "./format.ts";
+
+export const overviewPath = "/namespaces";
+
+export function namespacePath(namespace: string): string {
+  return `/namespaces/${encodeURIComponent(namespace)}`;
+}
+
+export function topologyPath(namespace: string | null): string {
+  return namespace === null ? "/topology" : `/topology?namespace=${encodeURIComponent(namespace)}`;
+}
+
+/** Null for what has no page: destinations outside the cluster and Services. */
+export function workloadPath({ namespace, kind, name }: WorkloadRef): string | null {
+  if (namespace === "" || kind === "service" || kind === "authority") return null;
+  return `${namespacePath(namespace)}/${plural(kind)}/${encodeURIComponent(name)}`;
+}
+
+export const refId = ({ namespace, kind, name }: WorkloadRef): string => `${namespace}/${kind}/${name}`;
