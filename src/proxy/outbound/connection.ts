@@ -202,9 +202,10 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
   private serveHttp(initial: Buffer, ended: boolean): void {
     const { target, shared } = this;
     if (target === null) return;
-    const over = (error: MeshError | null): void => this.end(error);
-    const by = this.named?.by ?? null;
-    const session = new OutboundHttpSession(shared, target, this.socket.remote, "http1", over, by);
+    const onOver = (error: MeshError | null): void => this.end(error);
+    const gateway = this.named?.by ?? null;
+    const client = this.socket.remote;
+    const session = new OutboundHttpSession({ shared, target, client, version: "http1", onOver, gateway });
     this.http = new ServerConnection(this.socket, shared.http, session, target.source, this.extra());
     this.http.start(initial, ended);
     if (shared.options.drain.draining) this.http.finish();
@@ -213,10 +214,10 @@ export class OutboundConnection implements DetectionOwner, SocketHandler {
   private serveHttp2(initial: Buffer, ended: boolean): void {
     const { target, shared } = this;
     if (target === null) return;
-    const { remote } = this.socket;
-    const by = this.named?.by ?? null;
-    const handler = (): OutboundHttpSession =>
-      new OutboundHttpSession(shared, target, remote, "http2", nothingToDo, by);
+    const client = this.socket.remote;
+    const gateway = this.named?.by ?? null;
+    const source = { shared, target, client, version: "http2" as const, onOver: nothingToDo, gateway };
+    const handler = (): OutboundHttpSession => new OutboundHttpSession(source);
     const over = (error: MeshError | null): void => this.end(error);
     this.http = new ServerSession(
       this.socket,

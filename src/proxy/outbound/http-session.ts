@@ -32,67 +32,70 @@ import type {
   RouteExtras,
 } from "./ports.ts";
 
+/** Where requests come from, shared by all of one connection. */
+export interface RequestSource {
+  readonly shared: OutboundShared;
+  readonly target: OutboundTarget;
+  readonly client: SocketAddr;
+  /** What the requests came by, and go on by. */
+  readonly version: HttpVersion;
+  /** A connection of HTTP/1 is over. */
+  readonly onOver: (error: MeshError | null) => void;
+  /** Our identity, when they came from a peer to be passed on by name; else null. */
+  readonly gateway: string | null;
+}
+
+/** What only requests of routes with extras need. */
+class ExtraState {
+  /** After the route's changes; null: as it came. */
+  sent: RequestHead | null = null;
+  profile: ProfileCells | null = null;
+  /** Only while a request needs one. */
+  guard: GuardedRequest | null = null;
+  /** Of the clock. */
+  deadline = never;
+  /** Of a fault: until the request goes on, and how fast its response may come, bytes per second; 0: as it comes. */
+  held: Timer | null = null;
+  rate = 0;
+}
+
 /**
  * Requests, one at a time (those of an HTTP/1 connection, or one of an HTTP/2 connection): route, pick an endpoint, send, report the outcome. Holds the
  * state of the request under way itself and is its own waiter, so that nothing is made per request.
+ *
+ * It has 18 fields, for which the runtime takes 160 bytes; one more would make it 256, and there may be ten thousand of them.
  */
 export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwner {
-  private readonly shared: OutboundShared;
-  private readonly target: OutboundTarget;
-  private readonly client: SocketAddr;
-  private readonly version: HttpVersion;
-  private readonly onOver: (error: MeshError | null) => void;
+  private readonly source: RequestSource;
   private connection: RequestControl | null = null;
   private head: RequestHead | null = null;
-  /** After the route's changes; null: as it came. */
-  private sent: RequestHead | null = null;
   private route: HttpRoute | null = null;
   private requests: RouteCells | null = null;
   /** Null: nobody looks. */
   private watch: RequestWatch | null = null;
-  private profile: ProfileCells | null = null;
-  /** Only while a request needs one. */
-  private guard: GuardedRequest | null = null;
+  private extra: ExtraState | null = null;
   /** The answer of ours that waits for the connection to let go. */
   private pending: PendingAnswer | null = null;
   private endpoint: Endpoint | null = null;
   private cells: HttpCells | null = null;
-  private readonly gateway: string | null;
   private counted = false;
   /** By the server. */
   private answered = false;
   /** Why the answer is ours, if it is. */
   private error: RouteError | null = null;
   private startedAt = 0;
-  /** Of the clock; for requests of routes with extras. */
-  private deadline = never;
   private sentAt = 0;
   private attempts = 0;
   private lastError: MeshError | null = null;
   /** Of requests that belong together; a further try of one goes elsewhere. */
   affinityKey = noKey;
-  /** Of a fault: until the request goes on, and how fast its response may come, bytes per second; 0: as it comes. */
-  private held: Timer | null = null;
-  private rate = 0;
 
-  /**
-   * @param version what the requests came by, and go on by
-   * @param gateway our identity, when they came from a peer to be passed on by name
-   */
-  constructor(
-    shared: OutboundShared,
-    target: OutboundTarget,
-    client: SocketAddr,
-    version: HttpVersion,
-    onOver: (error: MeshError | null) => void,
-    gateway: string | null = null,
-  ) {
-    this.gateway = gateway;
-    this.shared = shared;
-    this.target = target;
-    this.client = client;
-    this.version = version;
-    this.onOver = onOver;
+  constructor(source: RequestSource) {
+    this.source = source;
+  }
+
+  private get shared(): OutboundShared {
+    return this.source.shared;
   }
 
   onRequest(connection: RequestControl, received: RequestHead): void {
@@ -108,11 +111,11 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     this.lastError = null;
     this.startedAt = shared.options.clock.now();
     shared.inFlight++;
-    const route = this.target.route(head);
+    const route = this.source.target.route(head);
     this.cells = route.unrouted;
     this.requests = route.requests?.of(head.authority) ?? null;
     if (shared.inFlight > shared.options.maxInFlight) this.fail("load-shed", "Too many requests at a time");
-    else if (this.gateway !== null && hasBeenAt(this.gateway, head))
+    else if (this.source.gateway !== null && hasBeenAt(this.source.gateway, head))
       this.fail("gateway-loop", "The request has been at this gateway before");
     else if (route.extras === null) this.follow(route);
     else this.begin(route, route.extras.overridable ? withOverrides(route.extras, head) : route.extras, head);
@@ -120,7 +123,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
 
   /** The head to go on with. */
   private beginWatch(watcher: RequestWatcher, connection: RequestControl, head: RequestHead): RequestHead {
-    const { client, target } = this;
+    const { client, target } = this.source;
     this.watch = watcher.begin(head, { direction: "outbound", client, target: target.addr, labels: {} });
     return headToGoOn(this.watch, connection, head);
   }
@@ -132,7 +135,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     }
     this.route = route;
     const affinity = route.balancer.affinity ?? null;
-    if (affinity !== null) this.affinityKey = affinityKey(affinity, this.head, this.client.ip);
+    if (affinity !== null) this.affinityKey = affinityKey(affinity, this.head, this.source.client.ip);
     this.pick(route);
   }
 
@@ -144,16 +147,17 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     const grpc = isGrpc(head);
     const own = extras.timeouts.request;
     const asked = grpc && extras.guarded ? grpcTimeout(header(head.headers, "grpc-timeout")) : 0;
-    this.deadline = this.startedAt + Math.min(own > 0 ? own : never, asked > 0 ? asked : never);
-    this.profile = extras.profile;
-    this.profile?.effective.requestStarted();
-    if (!this.filter(extras, head)) return;
+    const extra = (this.extra = new ExtraState());
+    extra.deadline = this.startedAt + Math.min(own > 0 ? own : never, asked > 0 ? asked : never);
+    extra.profile = extras.profile;
+    extra.profile?.effective.requestStarted();
+    if (!this.filter(extra, extras, head)) return;
     if (route.kind === "forward" && extras.guarded) {
       const { replay } = this.shared;
       const { clock, random } = this.shared.options;
       const flush = (): void => this.shared.http.flusher.run();
       extras.budget.deposit();
-      this.guard = new GuardedRequest(this, extras, grpc, this.deadline, {
+      extra.guard = new GuardedRequest(this, extras, grpc, extra.deadline, {
         clock,
         random,
         budget: extras.budget,
@@ -161,20 +165,20 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
         flush,
       });
     }
-    if (extras.faults.length === 0 || !this.holds(route, extras, head)) this.follow(route);
+    if (extras.faults.length === 0 || !this.holds(extra, route, extras, head)) this.follow(route);
   }
 
   /** Whether a fault keeps the request from going on now. */
-  private holds(route: HttpRoute | HttpRefusal, extras: RouteExtras, head: RequestHead): boolean {
+  private holds(extra: ExtraState, route: HttpRoute | HttpRefusal, extras: RouteExtras, head: RequestHead): boolean {
     const { clock, random } = this.shared.options;
     const drawn = draw(extras.faults, head, random);
     if (drawn === null) return false;
     for (const kind of drawn.kinds) extras.faultCells?.injected(kind);
-    this.rate = drawn.rate;
+    extra.rate = drawn.rate;
     const { end, delay } = drawn;
     if (delay > 0) {
-      this.held = clock.after(delay, () => {
-        this.held = null;
+      extra.held = clock.after(delay, () => {
+        extra.held = null;
         if (end === null) this.follow(route);
         else this.faulted(end);
         this.shared.http.flusher.run();
@@ -191,7 +195,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
   }
 
   /** Whether the request goes on; else it was answered. */
-  private filter(extras: RouteExtras, head: RequestHead): boolean {
+  private filter(extra: ExtraState, extras: RouteExtras, head: RequestHead): boolean {
     let sent = head;
     for (const chain of extras.filters) {
       const filtered = chain.apply(sent, "http", this.shared.options.random);
@@ -207,8 +211,9 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
       }
       if (filtered.changes !== null) sent = changeRequest(sent, filtered.changes);
     }
-    this.sent = sent;
-    this.connection?.replace(this.deadline < never && isGrpc(head) ? this.withDeadline(sent) : sent);
+    extra.sent = sent;
+    const { deadline } = extra;
+    this.connection?.replace(deadline < never && isGrpc(head) ? this.withDeadline(sent, deadline) : sent);
     return true;
   }
 
@@ -216,18 +221,19 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
   private inTime(head: RequestHead): boolean {
     const asked = isGrpc(head) ? grpcTimeout(header(head.headers, "grpc-timeout")) : 0;
     if (asked === 0) return true;
-    this.deadline = Math.min(this.deadline, this.startedAt + asked);
-    if (this.deadline <= this.shared.options.clock.now()) {
+    const deadline = Math.min(this.extra?.deadline ?? never, this.startedAt + asked);
+    if (this.extra !== null) this.extra.deadline = deadline;
+    if (deadline <= this.shared.options.clock.now()) {
       this.fail("request-timeout", "The request's deadline is over", null, "REQUEST_TIMEOUT");
       return false;
     }
-    this.connection?.replace(this.withDeadline(this.sent ?? head));
+    this.connection?.replace(this.withDeadline(this.extra?.sent ?? head, deadline));
     return true;
   }
 
   /** What is left of the time, for the server. */
-  private withDeadline(head: RequestHead): RequestHead {
-    const left = Math.max(1, Math.min(99_999_999, Math.floor(this.deadline - this.shared.options.clock.now())));
+  private withDeadline(head: RequestHead, deadline: number): RequestHead {
+    const left = Math.max(1, Math.min(99_999_999, Math.floor(deadline - this.shared.options.clock.now())));
     const changes = { set: ["grpc-timeout", `${left}m`], add: [], remove: new Set<string>() };
     return changeRequest(head, { headers: [changes], path: null, authority: null, known: new WeakMap() });
   }
@@ -251,7 +257,8 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     const again = extras.again();
     this.requests = again.requests?.of(head.authority) ?? null;
     this.cells = again.unrouted;
-    if (again.extras !== null && !this.filter(again.extras, head)) return;
+    const extra = (this.extra ??= new ExtraState());
+    if (again.extras !== null && !this.filter(extra, again.extras, head)) return;
     if (again.kind === "refuse") this.refuse(again);
     else {
       this.route = again;
@@ -267,8 +274,9 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     if (status > 0) this.endpoint?.responded(latency, status);
     this.count();
     this.cells?.responseEnded(status, latency, status > 0, grpcStatus);
-    this.profile?.actual.requestStarted();
-    this.profile?.actual.responseEnded(status, latency, status > 0, grpcStatus);
+    const profile = this.extra?.profile ?? null;
+    profile?.actual.requestStarted();
+    profile?.actual.responseEnded(status, latency, status > 0, grpcStatus);
     this.requests?.tried(status, grpcStatus, latency, status > 0 ? null : "RESPONSE_HEADERS_TIMEOUT");
     this.endpoint?.judged(status === 0 ? "failure" : outcomeOf(status, grpcStatus));
     this.letGo(status === 0);
@@ -309,12 +317,13 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     if (connection === null) return;
     connection.authority = endpoint.authorityOverride;
     let pool = endpointPool(this.shared, endpoint, this.versionFor(endpoint));
-    if (this.rate > 0) {
+    const { extra } = this;
+    if (extra !== null && extra.rate > 0) {
       const { http, options } = this.shared;
-      pool = throttled(pool, this.rate, { clock: options.clock, flush: () => http.flusher.run() });
+      pool = throttled(pool, extra.rate, { clock: options.clock, flush: () => http.flusher.run() });
     }
-    if (this.guard === null) connection.send(pool);
-    else this.guard.send(pool, connection);
+    if (extra === null || extra.guard === null) connection.send(pool);
+    else extra.guard.send(pool, connection);
   }
 
   private tellWhere(watch: RequestWatch, { addr, tls, info }: Endpoint, route: HttpRoute): void {
@@ -324,7 +333,8 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
 
   /** A request that may become a tunnel stays one of HTTP/1. */
   private versionFor({ takesHttp2 }: Endpoint): HttpVersion {
-    const { version, head, shared } = this;
+    const { head } = this;
+    const { version, shared } = this.source;
     if (version === "http2" || shared.options.upgradeHttp1 !== true || !takesHttp2 || head === null) return version;
     return head.upgrade === null && head.method !== "CONNECT" ? "http2" : "http1";
   }
@@ -342,7 +352,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
 
   private refused(cause: "failfast" | "load-shed"): void {
     // Another backend of the route may have what this one has not. A full queue would only be fuller.
-    if (cause === "failfast" && this.guard?.tryElsewhere() === true) {
+    if (cause === "failfast" && this.extra?.guard?.tryElsewhere() === true) {
       this.requests?.tried(0, -1, this.shared.options.clock.now() - this.startedAt, "FAIL_FAST");
       return;
     }
@@ -403,11 +413,12 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
     const latency = this.shared.options.clock.now() - this.startedAt;
     this.cells?.responseEnded(status, latency, end === "complete", grpcStatus);
     this.requests?.ended(status, grpcStatus, latency, this.error ?? errorOfEnd(end));
-    if (this.profile !== null) {
-      this.profile.effective.responseEnded(status, latency, end === "complete", grpcStatus);
-      this.profile.actual.requestStarted();
-      this.profile.actual.responseEnded(status, latency, end === "complete", grpcStatus);
-      this.profile = null;
+    const { extra } = this;
+    const profile = extra === null ? null : extra.profile;
+    if (profile !== null) {
+      profile.effective.responseEnded(status, latency, end === "complete", grpcStatus);
+      profile.actual.requestStarted();
+      profile.actual.responseEnded(status, latency, end === "complete", grpcStatus);
     }
     if (this.answered && end !== "client-gone")
       this.endpoint?.judged(end === "broken" ? "failure" : outcomeOf(status, grpcStatus));
@@ -417,21 +428,15 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
       this.watch = null;
     }
     this.shared.inFlight--;
-    this.held?.cancel();
-    this.held = null;
-    this.rate = 0;
+    extra?.held?.cancel();
+    this.extra = null;
     this.affinityKey = noKey;
-    this.deadline = never;
-    this.sent = null;
     this.head = null;
     this.route = null;
     this.requests = null;
     this.cells = null;
     this.pending = null;
-    if (this.guard !== null) {
-      this.guard.close();
-      this.guard = null;
-    }
+    extra?.guard?.close();
   }
 
   onAbandoned(): void {
@@ -440,7 +445,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
 
   onClosed(error: MeshError | null): void {
     this.connection = null;
-    this.onOver(error);
+    this.source.onOver(error);
   }
 
   /** Counts the request with the cells that it ends with: an endpoint that could not be reached had no request. */
@@ -469,7 +474,7 @@ export class OutboundHttpSession implements RequestHandler, PickWaiter, GuardOwn
 
   /** Answers, as soon as the connection has let go of what serves the request. */
   private letClientGo(pending: PendingAnswer): void {
-    const { guard } = this;
+    const guard = this.extra?.guard ?? null;
     this.pending = pending;
     // It calls `onNoAnswer` or `onUnsent`, where the answer is given.
     if (guard === null || !guard.giveUp(new MeshError("cancelled", "The request is answered by the proxy")))

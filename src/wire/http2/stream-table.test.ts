@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import { array, assert, boolean, constantFrom, integer, property, record } from "fast-check";
 import { StreamTable } from "./stream-table.ts";
 import { Http2Stream, type StreamHandler, type StreamOwner } from "./stream.ts";
 
@@ -8,9 +8,9 @@ const handler = {} as StreamHandler;
 const streamOf = (id: number): Http2Stream => new Http2Stream(owner, id, handler, 0);
 
 test("A table finds what is in it and nothing else, whatever came and went before", () => {
-  const step = fc.record({ add: fc.boolean(), id: fc.integer({ min: 0, max: 40 }), stride: fc.constantFrom(2, 64) });
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+  const step = record({ add: boolean(), id: integer({ min: 0, max: 40 }), stride: constantFrom(2, 64) });
+  assert(
+    property(array(step, { maxLength: 200 }), (steps) => {
       const table = new StreamTable();
       const model = new Map<number, Http2Stream>();
       for (const { add, id: number, stride } of steps) {
