@@ -15,6 +15,7 @@ import { statFamilies } from "./metrics/stat.ts";
 import { SampleStore } from "./metrics/store.ts";
 import { createApi } from "./web/api.ts";
 import type { PageFiles } from "./web/build-pages.ts";
+import { historyLength } from "./web/history.ts";
 import { policyFamilies } from "./web/policy-rows.ts";
 import { startDashboard } from "./web/start-dashboard.ts";
 import { makeView } from "./web/views.ts";
@@ -44,7 +45,10 @@ export function startMetricsApi({
   log,
   pages: pageFiles,
 }: MetricsApiDependencies): MetricsApi {
-  const store = new SampleStore({ families: new Set([...statFamilies, ...policyFamilies]) });
+  const store = new SampleStore({
+    families: new Set([...statFamilies, ...policyFamilies]),
+    ring: Math.max(64, Math.ceil(historyLength / config.scrapeInterval) + 2),
+  });
   const scraper = new Scraper({
     clock,
     random,

@@ -1,5 +1,6 @@
 /** Makes the views of the dashboard from pods and samples. */
 import type { StatPod } from "../metrics/stat.ts";
+import { workloadHistory } from "./history.ts";
 import { authorizationRows, routeRows } from "./policy-rows.ts";
 import { edgeRows, podRows, workloadRows, type Samples } from "./traffic.ts";
 import type { EdgeRow, View, WorkloadRef } from "./view.ts";
@@ -66,7 +67,13 @@ export function makeView(query: ViewQuery, sources: ViewSources): View {
         outbound,
         routes: routeRows({ ...traffic, pods: own }),
         authorizations: authorizationRows({ ...traffic, pods: own }),
-        history: { times: [], succeeded: [], failed: [], p50: [], p95: [], p99: [] },
+        history: workloadHistory({
+          pods: own,
+          samples: sources.samples,
+          now,
+          wall: sources.wall(),
+          scrapeInterval: sources.scrapeInterval,
+        }),
       };
     }
     default:
