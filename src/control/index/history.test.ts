@@ -212,4 +212,4 @@ test("what is followed through 3,000 random changes is what a newcomer sees", ()
     }
   }
   expect(live.index.derivations.failures).toBe(0);
-});
+}, 60_000);

@@ -110,7 +110,7 @@ test("every value of the control plane shows, is refused, or is told to have no 
     if (effect(path, leaf, (change) => seen(layer, change), usual) === "nothing") silent.push(name);
   }
   expect(silent).toEqual([]);
-});
+}, 60_000);
 
 test("every value of the CNI plugin shows or is refused", () => {
   const see = (layer: Json): string =>

@@ -41,9 +41,9 @@ export class Bed {
     return this.started(options).ready();
   }
 
-  /** An application that speaks HTTP/1. */
+  /** An application that speaks HTTP/1. It never ends a connection by itself, however long it is silent. */
   app(handler: (request: Request) => Response | Promise<Response>): SocketAddr {
-    const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: handler });
+    const server = Bun.serve({ hostname: "127.0.0.1", port: 0, idleTimeout: 0, fetch: handler });
     this.after(() => void server.stop(true));
     return { ip: "127.0.0.1", port: server.port ?? 0 };
   }

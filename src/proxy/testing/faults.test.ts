@@ -1,14 +1,15 @@
 /** What goes wrong on purpose for requests of a rule, through a whole proxy. */
 import { describe, expect, test } from "bun:test";
 import type { SocketAddr } from "#lib/net/socket.ts";
+import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { duration } from "#rpc/address.ts";
-import { makeBed } from "./bed.ts";
+import { eventually, makeBed } from "./bed.ts";
 
 const service: SocketAddr = { ip: "10.96.0.31", port: 80 };
 const bed = makeBed();
 
 /** A client's proxy whose Service has this rule, and how often its server was asked. */
-async function through(rule: object, kind: "http1" | "http2" | "grpc" = "http1") {
+async function through(rule: object, kind: "http1" | "http2" | "grpc" = "http1", clock?: FakeClock) {
   let asked = 0;
   const server = bed.app(() => {
     asked++;
@@ -23,7 +24,7 @@ async function through(rule: object, kind: "http1" | "http2" | "grpc" = "http1")
   bed.control.setOutboundPolicy(service, {
     protocol: { kind: { case: kind, value: { routes: [{ rules: [{ matches: [{}], backends, ...rule }] }] } } },
   } as never);
-  const proxy = await bed.proxy({ outboundDst: service });
+  const proxy = await bed.proxy({ outboundDst: service, ...(clock && { clock }) });
   const get = (init: RequestInit = {}): Promise<Response> => fetch(proxy.outboundUrl, init);
   const counted = (fault: string): string => {
     const [series = "none"] = proxy.series("outbound_http_route_faults_total", `fault="${fault}"`);
@@ -73,17 +74,32 @@ describe("a fault", () => {
   });
 
   test("delays nothing for a client that has left", async () => {
-    const { get, asked } = await through({ faults: [{ delay: duration(100) }] });
-    expect(await get({ signal: AbortSignal.timeout(30) }).catch(() => "left")).toBe("left");
-    await Bun.sleep(150);
+    const clock = new FakeClock();
+    const { get, asked, counted, proxy } = await through({ faults: [{ delay: duration(100) }] }, "http1", clock);
+    const leaving = new AbortController();
+    const outcome = get({ signal: leaving.signal }).catch(() => "left");
+    await eventually(() => counted("delay") === "1");
+    clock.advance(30);
+    leaving.abort();
+    expect(await outcome).toBe("left");
+    await eventually(() => proxy.series("tcp_close_total", 'peer="src"').length > 0);
+    clock.advance(150);
+    await Bun.sleep(20);
     expect(asked()).toBe(0);
   });
 
   test("slows a response down", async () => {
-    const { get, counted } = await through({ faults: [{ bytesPerSecond: 10_000 }] });
-    const start = performance.now();
-    expect((await (await get()).text()).length).toBe(2000);
-    expect(performance.now() - start).toBeWithin(100, 1000);
+    const clock = new FakeClock();
+    const { get, counted } = await through({ faults: [{ bytesPerSecond: 10_000 }] }, "http1", clock);
+    let length = 0;
+    void get().then(async (response) => (length = (await response.text()).length));
+    await eventually(() => counted("throttle") === "1");
+    await eventually(() => {
+      clock.advance(5);
+      return length > 0;
+    });
+    expect(length).toBe(2000);
+    expect(clock.now()).toBeWithin(100, 1000);
     expect(counted("throttle")).toBe("1");
   });
 

@@ -10,7 +10,7 @@ import { requestBlock, responseBlock } from "#wire/http2/header-block.ts";
 import { http2Limits } from "#wire/http2/limits.ts";
 import { BufferPool } from "#wire/http2/out-buffer.ts";
 import type { Http2Stream, StreamHandler } from "#wire/http2/stream.ts";
-import { type Headers, makeBed } from "./bed.ts";
+import { eventually, type Headers, makeBed } from "./bed.ts";
 import type { TestProxy } from "./harness.ts";
 
 const name = "web.ns.svc.cluster.local";
@@ -230,7 +230,7 @@ describe("a pair of proxies", () => {
       }),
     );
     const answer = ask(bed.http2Client(from), {});
-    for (let wait = 0; wait < 200 && finish.length === 0; wait++) await Bun.sleep(5);
+    await eventually(() => finish.length > 0);
     const drained = server.proxy.drain();
     await Bun.sleep(20);
     for (const end of finish) end();

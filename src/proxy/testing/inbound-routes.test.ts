@@ -1,9 +1,10 @@
 /** What the policy of a port does with requests, through a whole proxy. */
 import { expect, test } from "bun:test";
+import { FakeClock } from "#lib/testing/fake-clock.ts";
 import type { MessageInitShape } from "#rpc/protobuf/types.ts";
 import type { ServerSchema } from "#rpc/gen/inbound_pb.ts";
 import { ipMessage } from "#rpc/address.ts";
-import { makeBed } from "./bed.ts";
+import { eventually, makeBed } from "./bed.ts";
 import type { TestProxy } from "./harness.ts";
 
 const bed = makeBed();
@@ -15,11 +16,15 @@ const everybody = {
 };
 
 /** A proxy before an application that echoes its headers, with this policy. */
-async function inbound(policy: MessageInitShape<typeof ServerSchema>): Promise<TestProxy> {
+async function inbound(policy: MessageInitShape<typeof ServerSchema>, clock?: FakeClock): Promise<TestProxy> {
   const { port } = bed.app((request) => Response.json(Object.fromEntries(request.headers)));
   bed.control.setPolicy(port, policy);
-  const proxy = await bed.proxy({ inboundDst: { ip: "127.0.0.1", port }, env: { INBOUND_PORTS: String(port) } });
-  for (let i = 0; i < 200 && !bed.control.calls.some((call) => call.includes(String(port))); i++) await Bun.sleep(5);
+  const proxy = await bed.proxy({
+    inboundDst: { ip: "127.0.0.1", port },
+    env: { INBOUND_PORTS: String(port) },
+    ...(clock && { clock }),
+  });
+  await eventually(() => bed.control.calls.some((call) => call.includes(String(port))));
   await Bun.sleep(20);
   return proxy;
 }
@@ -35,23 +40,26 @@ const statuses = async (proxy: TestProxy, paths: readonly string[]): Promise<num
 };
 
 test("requests over the limit get 429 with Retry-After, and are counted", async () => {
-  const proxy = await inbound({
-    protocol: {
-      kind: {
-        case: "http1",
-        value: {
-          localRateLimit: {
-            metadata: {
-              kind: { case: "resource", value: { group: "policy.linkerd.io", kind: "l", name: "web-limit" } },
+  const proxy = await inbound(
+    {
+      protocol: {
+        kind: {
+          case: "http1",
+          value: {
+            localRateLimit: {
+              metadata: {
+                kind: { case: "resource", value: { group: "policy.linkerd.io", kind: "l", name: "web-limit" } },
+              },
+              total: { requestsPerSecond: 3 },
             },
-            total: { requestsPerSecond: 3 },
           },
         },
       },
+      authorizations: [everybody] as never,
+      labels: { group: "policy.linkerd.io", kind: "server", name: "web" },
     },
-    authorizations: [everybody] as never,
-    labels: { group: "policy.linkerd.io", kind: "server", name: "web" },
-  });
+    /* No time passes that would allow more. */ new FakeClock(),
+  );
   expect(await statuses(proxy, ["/", "/", "/"])).toEqual([200, 200, 200]);
   const refused = await fetch(proxy.inboundUrl);
   expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "1"]);

@@ -7,7 +7,7 @@ import { FakeClock } from "#lib/testing/fake-clock.ts";
 import { duration } from "#rpc/address.ts";
 import { DestinationProfileSchema } from "#rpc/gen/destination_pb.ts";
 import { create } from "#rpc/protobuf/create.ts";
-import { makeBed } from "./bed.ts";
+import { eventually, makeBed } from "./bed.ts";
 import type { TestProxy } from "./harness.ts";
 
 const service: SocketAddr = { ip: "10.96.0.30", port: 80 };
@@ -194,7 +194,7 @@ describe("our own filters", () => {
       const response = await get(proxy, "/m", init);
       expect([response.status, await response.text()]).toEqual([200, `real ${size}`]);
     }
-    for (let i = 0; i < 200 && copies.length < 3; i++) await Bun.sleep(5);
+    await eventually(() => copies.length >= 3);
     expect(copies.toSorted()).toEqual(["GET /m 0", "POST /m 10", "POST /m 30000"]);
   });
 });
@@ -269,15 +269,13 @@ describe("retries", () => {
   test("follow a try that is too slow, and a connection that breaks", async () => {
     let count = 0;
     const slow = bed.app(async () => {
-      if (++count === 1) await Bun.sleep(2000);
+      if (++count === 1) await new Promise(() => {});
       return new Response("fast");
     });
     const proxy = await through([{ backends: to(share("a")), retry: retry(1, { timeout: duration(80) }) }], {
       a: [slow],
     });
-    const start = performance.now();
     expect(await (await get(proxy)).text()).toBe("fast");
-    expect(performance.now() - start).toBeLessThan(1500);
     let broken = 0;
     const breaking = Bun.listen({
       hostname: "127.0.0.1",
@@ -329,11 +327,11 @@ describe("timeouts", () => {
         new Response(
           new ReadableStream({
             async start(controller) {
-              for (let i = 0; i < 40; i++) {
+              for (let i = 0; !request.signal.aborted; i++) {
                 controller.enqueue("x");
-                await Bun.sleep(request.url.endsWith("/silent") && i === 1 ? 2000 : 20);
+                if (request.url.endsWith("/silent") && i === 1) await new Promise(() => {});
+                await Bun.sleep(20);
               }
-              controller.close();
             },
           }),
         ),
@@ -346,7 +344,6 @@ describe("timeouts", () => {
       { a: [dripping] },
     );
     for (const path of ["/", "/silent"]) {
-      const start = performance.now();
       const response = await get(proxy, path);
       expect(response.status).toBe(200);
       expect(
@@ -355,7 +352,6 @@ describe("timeouts", () => {
           () => "cut",
         ),
       ).toBe("cut");
-      expect(performance.now() - start).toBeLessThan(700);
     }
     const family = "outbound_http_route_request_statuses_total";
     expect(proxy.series(family, 'error="RESPONSE_STREAM_TIMEOUT"')[0]).toEndWith(" 1");
@@ -458,7 +454,7 @@ describe("gRPC", () => {
     });
     expect(head["x-served-by"]).toBe("mesh");
     stream.resume();
-    for (let i = 0; i < 200 && copies.length < 1; i++) await Bun.sleep(5);
+    await eventually(() => copies.length >= 1);
     expect(copies).toEqual(["/s/Changed"]);
   });
 

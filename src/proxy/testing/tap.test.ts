@@ -7,7 +7,7 @@ import { certificatePem } from "#lib/x509/certificate.ts";
 import { createLeaf, validFor } from "#lib/x509/sign.ts";
 import { RpcClient } from "#rpc/client.ts";
 import { Tap, type TapEvent } from "#rpc/gen/tap_pb.ts";
-import { makeBed } from "./bed.ts";
+import { eventually, makeBed } from "./bed.ts";
 import type { TestProxy } from "./harness.ts";
 
 const service: SocketAddr = { ip: "10.96.0.10", port: 80 };
@@ -146,8 +146,7 @@ describe("Tap", () => {
     expect(http(events[1])?.value).toMatchObject({ httpStatus: 503 });
     expect(none.events).toEqual([]);
     none.cancel();
-    for (let at = 0; at < 400 && !server.metrics().includes("tap_observers 0\n"); at++)
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually(() => server.metrics().includes("tap_observers 0\n"));
     await fetch(`${client.outboundUrl}/c`);
     expect(none.events).toEqual([]);
     expect(server.metrics()).toContain("tap_observers 0\n");
@@ -182,8 +181,7 @@ describe("Tap", () => {
     expect(Number(left?.split(" ")[1])).toBeGreaterThan(100);
     sockets[0]?.resume();
     await (await fetch(client.outboundUrl)).text();
-    for (let at = 0; at < 400 && http(seen.events.at(-1))?.case !== "responseEnd"; at++)
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually(() => http(seen.events.at(-1))?.case === "responseEnd");
     expect(http(seen.events.at(-1))?.case).toBe("responseEnd");
     seen.cancel();
   });

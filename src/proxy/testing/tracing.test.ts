@@ -11,7 +11,7 @@ import type { SocketAddr } from "#lib/net/socket.ts";
 import { TraceService, type ExportTraceServiceRequest, type KeyValue, type Span } from "#rpc/gen/otlp_trace_pb.ts";
 import { createRpcServer } from "#rpc/server.ts";
 import { implement } from "#rpc/service.ts";
-import { makeBed } from "./bed.ts";
+import { eventually, makeBed } from "./bed.ts";
 
 const service: SocketAddr = { ip: "10.96.0.10", port: 80 };
 const name = "web.ns.svc.cluster.local";
@@ -38,7 +38,7 @@ function collector() {
   const spans = (): Span[] =>
     requests.flatMap((r) => r.resourceSpans).flatMap((r) => r.scopeSpans.flatMap((s) => s.spans));
   const wait = async (count: number): Promise<Span[]> => {
-    for (let at = 0; at < 600 && spans().length < count; at++) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually(() => spans().length >= count);
     return spans();
   };
   return { requests, spans, wait, addr: `localhost:${listener.addr.port}` };

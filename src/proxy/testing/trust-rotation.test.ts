@@ -25,7 +25,7 @@ const issuerOf = (authority: Authority): Authority =>
   createIssuer(authority, "issuer.test", validFor(Date.now(), hour, 60_000));
 
 async function eventually(what: () => boolean, message: string): Promise<void> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 20_000;
   while (!what()) {
     if (Date.now() > end) throw new Error(`In vain: ${message}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
