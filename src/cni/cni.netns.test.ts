@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { TestNamespace } from "#lib/testing/test-namespace.ts";
 import { FakeApi } from "#kube/testing/fake-api.ts";
 import { resources } from "#kube/resource.ts";
 import { kubeconfigText } from "./installer/kubeconfig.ts";
@@ -29,17 +30,10 @@ const rules: RedirectSettings = {
   ipv6: false,
 };
 
+let pod: TestNamespace;
 let api: FakeApi;
 let folder: string;
 let config: object;
-
-function sh(...argv: string[]): string {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(argv);
-  if (exitCode !== 0) throw new Error(`${argv.join(" ")}: ${stderr.toString()}`);
-  return stdout.toString();
-}
-
-const inside = (...argv: string[]): string => sh("ip", "netns", "exec", name, ...argv);
 
 beforeAll(() => {
   if (!root) return;
@@ -60,18 +54,17 @@ beforeAll(() => {
       initContainers: [{ name: "linkerd-network-validator" }, { name: "linkerd-proxy" }],
     },
   } as object as { metadata: { name: string } });
-  sh("ip", "netns", "add", name);
-  inside("ip", "link", "set", "lo", "up");
-  inside("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "far");
-  inside("ip", "address", "add", `${ip}/24`, "dev", "eth0");
-  inside("ip", "link", "set", "eth0", "up");
-  inside("ip", "link", "set", "far", "up");
-  inside("ip", "route", "add", "default", "via", "10.77.0.1");
+  pod = new TestNamespace(name);
+  pod.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "far");
+  pod.run("ip", "address", "add", `${ip}/24`, "dev", "eth0");
+  pod.run("ip", "link", "set", "eth0", "up");
+  pod.run("ip", "link", "set", "far", "up");
+  pod.run("ip", "route", "add", "default", "via", "10.77.0.1");
 });
 
 afterAll(async () => {
   if (!root) return;
-  sh("ip", "netns", "del", name);
+  await pod.remove();
   rmSync(folder, { recursive: true });
   await api.stop();
 });
@@ -95,10 +88,10 @@ async function plugin(command: string, more: Record<string, string> = {}): Promi
   return { code: await child.exited, output: text === "" ? null : (JSON.parse(text) as unknown) };
 }
 
-async function validator(): Promise<number> {
-  const words = ["network-validator", "--timeout", "3s"];
+async function validator(timeout = "3s"): Promise<number> {
+  const words = ["network-validator", "--timeout", timeout];
   const user = ["setpriv", "--reuid=65534", "--clear-groups"];
-  return await Bun.spawn(["ip", "netns", "exec", name, ...user, process.execPath, program, ...words], {
+  return await Bun.spawn(pod.command([...user, process.execPath, program, ...words]), {
     stderr: "ignore",
   }).exited;
 }
@@ -110,7 +103,7 @@ test.skipIf(!root)("Without the plugin the validator fails the pod with 95", asy
 test.skipIf(!root)("A runtime that runs the plugin gets the earlier result, and the pod is redirected", async () => {
   expect((await plugin("CHECK")).code).toBe(1);
   expect(await plugin("ADD")).toEqual({ code: 0, output: { cniVersion: "1.0.0", ips: [{ address: `${ip}/24` }] } });
-  expect(inside("nft", "list", "ruleset")).toContain("redirect to :4140");
+  expect(pod.run("nft", "list", "ruleset")).toContain("redirect to :4140");
   expect(await plugin("CHECK")).toEqual({ code: 0, output: null });
   expect(await validator()).toBe(0);
   expect(await plugin("DEL")).toEqual({ code: 0, output: null });
@@ -126,11 +119,11 @@ test.skipIf(!root)("A proxy for the runtime's image pulls is not asked for pods"
 });
 
 test.skipIf(!root)("Rules that come while the validator looks are soon enough", async () => {
-  inside("nft", "flush", "ruleset");
+  pod.run("nft", "flush", "ruleset");
   const found = findNamespace("/run/netns", [ip]);
   expect(found).toBe(netns);
   expect(findNamespace("/run/netns", ["10.77.0.10"])).toBeNull();
-  const outcome = validator();
+  const outcome = validator("30s");
   await Bun.sleep(1000);
   expect((await plugin("ADD")).code).toBe(0);
   expect(await outcome).toBe(0);

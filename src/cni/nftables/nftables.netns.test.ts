@@ -1,6 +1,7 @@
 /** Our rules in a real network namespace, beside what nft makes of their text, and with real connections. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { inNetworkNamespace } from "#lib/net/network-namespace.ts";
+import { sh, TestNamespace } from "#lib/testing/test-namespace.ts";
 import { parsePorts, redirectTable, type RedirectSettings, tableName } from "../rules.ts";
 import { existingTables, installTable, removeTable } from "./apply.ts";
 import { tableText } from "./text.ts";
@@ -9,14 +10,8 @@ const name = `cni-rules-${process.pid}`;
 const path = `/run/netns/${name}`;
 const root = process.getuid?.() === 0;
 
-function run(argv: readonly string[], input = ""): string {
-  const { exitCode, stdout, stderr } = Bun.spawnSync([...argv], { stdin: Buffer.from(input) });
-  if (exitCode !== 0) throw new Error(`${argv.join(" ")}: ${stderr.toString()}`);
-  return stdout.toString();
-}
-
-const inside = (...argv: string[]): string => run(["ip", "netns", "exec", name, ...argv]);
-const ruleset = (): string => inside("nft", "list", "ruleset");
+let pod: TestNamespace;
+const ruleset = (): string => pod.run("nft", "list", "ruleset");
 
 const settings: RedirectSettings = {
   inboundPort: 4143,
@@ -33,12 +28,11 @@ const settings: RedirectSettings = {
 
 beforeAll(() => {
   if (!root) return;
-  run(["ip", "netns", "add", name]);
-  inside("ip", "link", "set", "lo", "up");
+  pod = new TestNamespace(name);
 });
 
-afterAll(() => {
-  if (root) run(["ip", "netns", "del", name]);
+afterAll(async () => {
+  if (root) await pod.remove();
 });
 
 const cases: [string, RedirectSettings][] = [
@@ -53,8 +47,8 @@ test.skipIf(!root).each(cases)("The rules %s are listed as nft lists those of th
   const table = redirectTable(wanted);
   inNetworkNamespace(path, () => installTable(table));
   const ours = ruleset();
-  inside("nft", "flush", "ruleset");
-  run(["ip", "netns", "exec", name, "nft", "-f", "-"], tableText(table));
+  pod.run("nft", "flush", "ruleset");
+  sh(pod.command(["nft", "-f", "-"]), tableText(table));
   expect(ours).toBe(ruleset());
   expect(ours).toContain("proxy-init/");
 });
@@ -91,11 +85,11 @@ test.skipIf(!root)("Rules that the kernel refuses leave the earlier ones in plac
 });
 
 test.skipIf(!root)("An application's connection arrives at the proxy, the proxy's own does not", async () => {
-  inside("ip", "route", "replace", "unreachable", "default");
-  inside("ip", "link", "add", "d0", "type", "veth", "peer", "name", "d1");
-  inside("ip", "address", "add", "10.9.9.1/24", "dev", "d0");
-  inside("ip", "link", "set", "d0", "up");
-  inside("ip", "link", "set", "d1", "up");
+  pod.run("ip", "route", "replace", "unreachable", "default");
+  pod.run("ip", "link", "add", "d0", "type", "veth", "peer", "name", "d1");
+  pod.run("ip", "address", "add", "10.9.9.1/24", "dev", "d0");
+  pod.run("ip", "link", "set", "d0", "up");
+  pod.run("ip", "link", "set", "d1", "up");
   inNetworkNamespace(path, () => installTable(redirectTable(settings)));
   const listener = inNetworkNamespace(path, () =>
     Bun.listen({
@@ -104,20 +98,35 @@ test.skipIf(!root)("An application's connection arrives at the proxy, the proxy'
       socket: { open: (socket) => void socket.end("proxy"), data() {} },
     }),
   );
-  const connect = `require("net").connect(20001, "10.9.9.2").on("data", (d) => process.stdout.write(d)).on("error", (e) => process.stdout.write(e.code)).setTimeout(700, () => process.exit())`;
-  const as = async (uid: number): Promise<string> => {
+  const connect = `require("net").connect(20001, "10.9.9.2").on("data", (d) => process.stdout.write(d)).on("error", (e) => process.stdout.write(e.code)).setTimeout(Number(process.argv[1]), () => process.exit())`;
+  /** What a user's connection hears within so many ms. */
+  const as = async (uid: number, limit: number): Promise<string> => {
     const user = ["setpriv", `--reuid=${uid}`, "--clear-groups"];
-    const argv = ["ip", "netns", "exec", name, ...user, process.execPath, "-e", connect];
+    const argv = pod.command([...user, process.execPath, "-e", connect, String(limit)]);
     return await new Response(Bun.spawn(argv, { stdout: "pipe", stderr: "inherit" }).stdout).text();
   };
   try {
-    expect(await as(1000)).toBe("proxy");
-    expect(await as(2102)).not.toBe("proxy");
+    expect(await as(1000, 20_000)).toBe("proxy");
+    expect(await as(2102, 700)).not.toBe("proxy");
     if (Bun.which("iptables-legacy") === null) return;
     // Another tool's rules in the older tables of the same namespace.
-    inside("iptables-legacy", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", "--dport", "9", "-j", "REDIRECT", "--to", "10");
-    expect(await as(1000)).toBe("proxy");
-    expect(await as(2102)).not.toBe("proxy");
+    pod.run(
+      "iptables-legacy",
+      "-t",
+      "nat",
+      "-A",
+      "OUTPUT",
+      "-p",
+      "tcp",
+      "--dport",
+      "9",
+      "-j",
+      "REDIRECT",
+      "--to",
+      "10",
+    );
+    expect(await as(1000, 20_000)).toBe("proxy");
+    expect(await as(2102, 700)).not.toBe("proxy");
   } finally {
     listener.stop(true);
   }

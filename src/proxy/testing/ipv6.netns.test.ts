@@ -3,71 +3,22 @@
  * rules of `linkerd proxy-init`. A request is captured on its way out and on its way in, over either family.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { type Output, sh, TestNamespace } from "#lib/testing/test-namespace.ts";
 
 const root = process.getuid?.() === 0;
 const possible = root && ["ip", "nft", "setpriv"].every((tool) => Bun.which(tool) !== null);
 const entry = new URL("../../cli/main.ts", import.meta.url).pathname;
-const pods = {
-  client: { ns: `proxy6-c-${process.pid}`, v4: "10.98.0.1", v6: "fd00:98::1", end: `p6c${process.pid}` },
-  server: { ns: `proxy6-s-${process.pid}`, v4: "10.98.0.2", v6: "fd00:98::2", end: `p6s${process.pid}` },
-};
-type Pod = (typeof pods)[keyof typeof pods];
-const children: Bun.Subprocess[] = [];
 
-function run(...argv: string[]): string {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(argv);
-  if (exitCode !== 0) throw new Error(`${argv.join(" ")}: ${stderr.toString()}`);
-  return stdout.toString();
+interface Pod {
+  readonly net: TestNamespace;
+  readonly v4: string;
+  readonly v6: string;
+  readonly end: string;
 }
-
-const inside = ({ ns }: Pod, ...argv: string[]): string[] => ["ip", "netns", "exec", ns, ...argv];
-
-function start(pod: Pod, argv: string[], env: Record<string, string> = {}) {
-  const child = Bun.spawn(inside(pod, ...argv), {
-    env: { PATH: process.env["PATH"], ...env },
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  children.push(child);
-  return child;
-}
-
-async function script(pod: Pod, code: string): Promise<string> {
-  const child = start(pod, [process.execPath, "-e", code]);
-  const [text, errors] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  if ((await child.exited) !== 0) throw new Error(errors);
-  return text.trim();
-}
-
-/** What a process says, from one word to the next. */
-class Output {
-  private readonly reader: { read(): Promise<{ readonly value?: Uint8Array | undefined; readonly done: boolean }> };
-  private seen = "";
-
-  constructor(stream: ReadableStream<Uint8Array>) {
-    this.reader = stream.getReader();
-  }
-
-  async until(text: string): Promise<void> {
-    while (!this.seen.includes(text)) {
-      const { value, done } = await this.reader.read();
-      if (done || value === undefined) throw new Error(`The process ended without "${text}":\n${this.seen}`);
-      this.seen += Buffer.from(value).toString();
-    }
-    this.seen = this.seen.slice(this.seen.indexOf(text) + text.length);
-  }
-}
+let client: Pod;
+let server: Pod;
 
 let output: Output | null = null;
-
-async function waitFor(stream: ReadableStream<Uint8Array>, text: string): Promise<string> {
-  let seen = "";
-  for await (const chunk of stream) {
-    seen += Buffer.from(chunk).toString();
-    if (seen.includes(text)) return seen;
-  }
-  throw new Error(`The process ended without "${text}":\n${seen}`);
-}
 
 /** Nothing of TCP arrives from elsewhere. */
 const silence = `table inet silence {
@@ -90,38 +41,38 @@ const settings = {
 
 beforeAll(async () => {
   if (!possible) return;
-  const { client, server } = pods;
-  for (const { ns } of [client, server]) run("ip", "netns", "add", ns);
-  run(
+  const net = (side: "c" | "s"): TestNamespace => new TestNamespace(`proxy6-${side}-${process.pid}`);
+  client = { net: net("c"), v4: "10.98.0.1", v6: "fd00:98::1", end: `p6c${process.pid}` };
+  server = { net: net("s"), v4: "10.98.0.2", v6: "fd00:98::2", end: `p6s${process.pid}` };
+  sh([
     "ip",
     "link",
     "add",
     client.end,
     "netns",
-    client.ns,
+    client.net.name,
     "type",
     "veth",
     "peer",
     "name",
     server.end,
     "netns",
-    server.ns,
-  );
+    server.net.name,
+  ]);
   for (const pod of [client, server]) {
-    run(...inside(pod, "ip", "link", "set", "lo", "up"));
-    run(...inside(pod, "ip", "address", "add", `${pod.v4}/24`, "dev", pod.end));
-    run(...inside(pod, "ip", "address", "add", `${pod.v6}/64`, "dev", pod.end, "nodad"));
-    run(...inside(pod, "ip", "link", "set", pod.end, "up"));
+    pod.net.run("ip", "address", "add", `${pod.v4}/24`, "dev", pod.end);
+    pod.net.run("ip", "address", "add", `${pod.v6}/64`, "dev", pod.end, "nodad");
+    pod.net.run("ip", "link", "set", pod.end, "up");
     const flags = ["--incoming-proxy-port", "4143", "--outgoing-proxy-port", "4140", "--proxy-uid", "2102"];
     const init = [process.execPath, entry, "proxy-init", ...flags, "--inbound-ports-to-ignore", "4190,4191", "--ipv6"];
-    run(...inside(pod, ...init));
+    pod.net.run(...init);
     const env = Object.fromEntries(Object.entries(settings).map(([key, value]) => [`LINKERD2_PROXY_${key}`, value]));
     const ips = { LINKERD2_PROXY_INBOUND_IPS: `${pod.v4},FD00:98:0::${pod === client ? 1 : 2}` };
     const user = ["setpriv", "--reuid=2102", "--regid=2102", "--clear-groups"];
-    const proxy = start(pod, [...user, process.execPath, entry, "proxy"], { ...env, ...ips, HOME: "/tmp" });
-    await waitFor(proxy.stderr, "Proxy started");
+    const proxy = pod.net.start([...user, process.execPath, entry, "proxy"], { ...env, ...ips, HOME: "/tmp" });
+    await proxy.err.until("Proxy started");
   }
-  const app = start(server, [
+  const app = server.net.start([
     process.execPath,
     "-e",
     `Bun.serve({ hostname: "::", port: 8080, fetch: (request, server) => new Response(server.requestIP(request).address) });
@@ -129,27 +80,24 @@ beforeAll(async () => {
        open(socket) { socket.write("220 ready"); }, data() {}, end() {}, close() { console.log("client gone"); } } });
      console.log("serving");`,
   ]);
-  output = new Output(app.stdout);
+  output = app.out;
   await output.until("serving");
 }, 30_000);
 
 afterAll(async () => {
-  for (const child of children) child.kill("SIGKILL");
-  await Promise.all(children.map((child) => child.exited));
-  if (possible) for (const { ns } of [pods.client, pods.server]) run("ip", "netns", "del", ns);
+  if (possible) for (const pod of [client, server]) await pod.net.remove();
 });
 
 const metricsOf = async (pod: Pod): Promise<string[]> =>
-  (await script(pod, `console.log(await (await fetch("http://[::1]:4191/metrics")).text());`)).split("\n");
+  (await pod.net.script(`console.log(await (await fetch("http://[::1]:4191/metrics")).text());`)).split("\n");
 
 test.skipIf(!possible)(
   "requests are captured on both sides over either family, and metrics name the address with brackets",
   async () => {
-    const { client, server } = pods;
     const get = (host: string): string => `console.log(await (await fetch("http://${host}:8080/")).text());`;
     // The application hears from its own proxy, over the family that the client used.
-    expect(await script(client, get(`[${server.v6}]`))).toBe("::1");
-    expect(await script(client, get(server.v4))).toBe("::ffff:127.0.0.1");
+    expect(await client.net.script(get(`[${server.v6}]`))).toBe("::1");
+    expect(await client.net.script(get(server.v4))).toBe("::ffff:127.0.0.1");
     for (const pod of [client, server]) {
       const opened = (await metricsOf(pod)).filter((line) => /^tcp_open_total\{.*peer="src"/.test(line));
       const direction = pod === client ? "outbound" : "inbound";
@@ -167,13 +115,12 @@ test.skipIf(!possible)(
 test.skipIf(!possible)(
   "a server that speaks first is heard over IPv6, and nobody reaches the proxy of another pod by its own port",
   async () => {
-    const { client, server } = pods;
     const hear = (port: number): string =>
       `Bun.connect({ hostname: "${server.v6}", port: ${port}, socket: {
          data(socket, data) { console.log(data.toString()); process.exit(0); }, close() { console.log("closed"); process.exit(0); } } });`;
-    expect(await script(client, hear(3307))).toBe("220 ready");
+    expect(await client.net.script(hear(3307))).toBe("220 ready");
     // To its outbound port: listens on the loopback address only. To its inbound port: only with the mesh's TLS.
-    expect(await script(client, hear(4140))).toBe("closed");
+    expect(await client.net.script(hear(4140))).toBe("closed");
   },
   20_000,
 );
@@ -181,18 +128,17 @@ test.skipIf(!possible)(
 test.skipIf(!possible)(
   "a peer that is gone without a word is found on both sides by the kernel's timeouts, on a silent connection too",
   async () => {
-    const { client, server } = pods;
     await output?.until("client gone");
-    const silent = start(client, [
+    const silent = client.net.start([
       process.execPath,
       "-e",
       `Bun.connect({ hostname: "${server.v6}", port: 3307, socket: {
          data() { console.log("open"); }, close() { console.log("cut"); process.exit(0); } } });`,
     ]);
-    const heard = new Output(silent.stdout);
+    const heard = silent.out;
     await heard.until("open");
     // Not by taking the link down: unreachable neighbours and routes would be told as errors of their own.
-    for (const pod of [client, server]) run(...inside(pod, "nft", silence));
+    for (const pod of [client, server]) pod.net.run("nft", silence);
     const before = performance.now();
     await Promise.all([heard.until("cut"), output?.until("client gone")]);
     expect(performance.now() - before).toBeLessThan(8_000);

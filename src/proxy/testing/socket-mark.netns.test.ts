@@ -4,73 +4,36 @@
  * endpoint or towards the control plane, would get its own connections back.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { TestNamespace } from "#lib/testing/test-namespace.ts";
 
 const ns = `proxy-mark-${process.pid}`;
 const possible = process.getuid?.() === 0 && Bun.which("ip") !== null && Bun.which("nft") !== null;
 const entry = new URL("../../cli/main.ts", import.meta.url).pathname;
 const address = "10.99.0.1";
 const mark = 0x539;
-const children: Bun.Subprocess[] = [];
-
-function run(...argv: string[]): string {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(argv);
-  if (exitCode !== 0) throw new Error(`${argv.join(" ")}: ${stderr.toString()}`);
-  return stdout.toString();
-}
-
-const inside = (...argv: string[]): string[] => ["ip", "netns", "exec", ns, ...argv];
-
-function start(argv: string[], env: Record<string, string> = {}) {
-  const child = Bun.spawn(inside(...argv), {
-    env: { PATH: process.env["PATH"], ...env },
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  children.push(child);
-  return child;
-}
-
-/** Runs a script in the namespace to its end. */
-async function script(code: string): Promise<string> {
-  const child = start([process.execPath, "-e", code]);
-  const [text, errors] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  if ((await child.exited) !== 0) throw new Error(errors);
-  return text.trim();
-}
-
-async function waitFor(stream: ReadableStream<Uint8Array>, text: string): Promise<void> {
-  let seen = "";
-  for await (const chunk of stream) {
-    seen += Buffer.from(chunk).toString();
-    if (seen.includes(text)) return;
-  }
-  throw new Error(`The process ended without "${text}":\n${seen}`);
-}
+let pod: TestNamespace;
 
 beforeAll(() => {
   if (!possible) return;
-  run("ip", "netns", "add", ns);
-  run(...inside("ip", "link", "set", "lo", "up"));
-  run(...inside("ip", "address", "add", `${address}/32`, "dev", "lo"));
+  pod = new TestNamespace(ns);
+  pod.run("ip", "address", "add", `${address}/32`, "dev", "lo");
   const rules = [
     "add table ip nat",
     "add chain ip nat output { type nat hook output priority -100; }",
     `add rule ip nat output meta mark & 0xfff == ${mark} return`,
     `add rule ip nat output ip daddr ${address} tcp dport 1-65535 redirect to :4140`,
   ];
-  run(...inside("nft", rules.join("\n")));
+  pod.run("nft", rules.join("\n"));
 });
 
 afterAll(async () => {
-  for (const child of children) child.kill("SIGKILL");
-  await Promise.all(children.map((child) => child.exited));
-  if (possible) run("ip", "netns", "del", ns);
+  if (possible) await pod.remove();
 });
 
 test.skipIf(!possible)(
   "a marked proxy reaches endpoints and its control plane past the rules that capture all others",
   async () => {
-    const servers = start([
+    const servers = pod.start([
       process.execPath,
       "-e",
       `Bun.serve({ hostname: "${address}", port: 8080, fetch: () => new Response("app") });
@@ -79,7 +42,7 @@ test.skipIf(!possible)(
      Bun.serve({ hostname: "127.0.0.1", port: 9000, fetch: () => new Response(String(asked)) });
      console.log("serving");`,
     ]);
-    await waitFor(servers.stdout, "serving");
+    await servers.out.until("serving");
     const settings = {
       SOCKET_MARK: String(mark),
       OUTBOUND_LISTEN_ADDR: "127.0.0.1:4140",
@@ -87,15 +50,15 @@ test.skipIf(!possible)(
       DESTINATION_PROFILE_INITIAL_TIMEOUT: "100ms",
     };
     const env = Object.fromEntries(Object.entries(settings).map(([key, value]) => [`LINKERD2_PROXY_${key}`, value]));
-    const proxy = start([process.execPath, entry, "proxy"], env);
-    await waitFor(proxy.stderr, "Proxy started");
+    const proxy = pod.start([process.execPath, entry, "proxy"], env);
+    await proxy.err.until("Proxy started");
 
-    expect(await script(`console.log(await (await fetch("http://${address}:8080/")).text());`)).toBe("app");
-    expect(Number(await script(`console.log(await (await fetch("http://127.0.0.1:9000/")).text());`))).toBeGreaterThan(
-      0,
-    );
+    expect(await pod.script(`console.log(await (await fetch("http://${address}:8080/")).text());`)).toBe("app");
+    expect(
+      Number(await pod.script(`console.log(await (await fetch("http://127.0.0.1:9000/")).text());`)),
+    ).toBeGreaterThan(0);
     // One connection came in, the application's: none of the proxy's own did.
-    const metrics = await script(`console.log(await (await fetch("http://127.0.0.1:4191/metrics")).text());`);
+    const metrics = await pod.script(`console.log(await (await fetch("http://127.0.0.1:4191/metrics")).text());`);
     const accepted = metrics.split("\n").filter((line) => /^tcp_open_total\{.*peer="src"/.test(line));
     expect(accepted).toEqual([expect.stringContaining(`target_addr="${address}:8080"`)]);
     expect(accepted[0]).toEndWith(" 1");
