@@ -6,7 +6,10 @@ import { processTerminal } from "#cli/globals.ts";
 import { reportFailure } from "#cli/exit-code.ts";
 import { step } from "#cli/output/progress.ts";
 import { percent } from "#cli/output/format.ts";
+import { forwardDashboard, type DashboardForward } from "#cli/viz-dashboard.ts";
+import type { KubeClient } from "#kube/client.ts";
 import { sleep, systemClock } from "#lib/clock.ts";
+import { MeshError } from "#lib/errors.ts";
 import { vizStat } from "#cli/viz-api.ts";
 import { startLocalCluster, type LocalCluster } from "#local/launcher.ts";
 import type { StatRow } from "#viz/client/stat-row.ts";
@@ -15,6 +18,7 @@ import { applyFile, clientOf, emojivotoFile, installControlPlane, installViz, wa
 const terminal = processTerminal();
 let stopping = false;
 let cluster: LocalCluster | null = null;
+let dashboard: DashboardForward | null = null;
 
 /** Runs one step with progress; its failure ends the demo. */
 async function stage<T>(title: string, run: (note: (text: string) => void) => Promise<T>): Promise<T> {
@@ -32,6 +36,7 @@ async function stage<T>(title: string, run: (note: (text: string) => void) => Pr
 async function stop(): Promise<void> {
   if (stopping) return;
   stopping = true;
+  dashboard?.close();
   if (cluster !== null) await stage("Stopping, cleaning up", () => cluster!.stop());
 }
 
@@ -67,8 +72,20 @@ async function up(): Promise<void> {
       await sleep(systemClock, 250);
     }
   });
+  dashboard = await openDashboard(client);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  terminal.out(`\nThe mesh runs (${seconds} s).${votingLine(rows)}\n${help(kubeconfigPath)}`);
+  terminal.out(`\nThe mesh runs (${seconds} s).${votingLine(rows)}\n${help(kubeconfigPath, dashboard.port)}`);
+}
+
+/** On the port of `linkerd viz dashboard`, or on another where that is taken. */
+async function openDashboard(client: KubeClient): Promise<DashboardForward> {
+  const options = { client, vizNamespace: "linkerd-viz", ip: "127.0.0.1", wait: 30_000, onNote: () => {} };
+  try {
+    return await forwardDashboard({ ...options, port: 50_750 });
+  } catch (error) {
+    if (!(error instanceof MeshError) || error.code !== "address-in-use") throw error;
+    return await forwardDashboard({ ...options, port: 0 });
+  }
 }
 
 function votingLine(rows: readonly StatRow[]): string {
@@ -78,8 +95,10 @@ function votingLine(rows: readonly StatRow[]): string {
     : ` Votes succeed at ${percent(voting.success)}: one emoji fails on purpose.`;
 }
 
-function help(kubeconfigPath: string): string {
+function help(kubeconfigPath: string, dashboardPort: number): string {
   return `
+Dashboard: http://localhost:${dashboardPort}
+
 In a second terminal, in this folder:
 
   export KUBECONFIG=${kubeconfigPath}

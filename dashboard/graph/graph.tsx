@@ -241,8 +241,8 @@ function useCamera(layout: Layout) {
     x: -margin,
     y: -margin,
     // A small graph is not blown up to the width of the page.
-    width: Math.max(layout.width + 2 * margin + loops, 900),
-    height: Math.max(layout.height + 2 * margin, 240),
+    width: Math.max(layout.width + 2 * margin + loops, 1180),
+    height: layout.height + 2 * margin,
   };
   const [moved, setMoved] = useState<Camera | null>(null);
   const drag = useRef<{ x: number; y: number; camera: Camera; moved: boolean } | null>(null);

@@ -10,7 +10,7 @@ import { EdgeTable } from "../parts/edge-table.tsx";
 import { goldenColumns } from "../parts/golden-columns.tsx";
 import { Message } from "../parts/message.tsx";
 import { Page } from "../parts/page.tsx";
-import { plainReason } from "../parts/secured.tsx";
+import { Client } from "../parts/client.tsx";
 import { Section } from "../parts/section.tsx";
 import { Table, type Column } from "../parts/table.tsx";
 import { Tiles } from "../parts/tiles.tsx";
@@ -172,7 +172,7 @@ const authorizationColumns: readonly Column<AuthorizationRow>[] = [
     id: "client",
     title: "Client",
     value: (row) => row.client,
-    cell: (row) => <span class="identity">{row.client.includes(".") ? row.client : plainReason(row.client)}</span>,
+    cell: (row) => <Client client={row.client} />,
   },
   { id: "server", title: "Server", value: (row) => row.server, cell: (row) => resource(row.serverKind, row.server) },
   { id: "port", title: "Port", numeric: true, value: (row) => Number(row.port), cell: (row) => row.port },

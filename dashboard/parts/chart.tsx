@@ -36,7 +36,7 @@ function options(host: HTMLElement, { lines, format }: ChartProps): UPlot.Option
     cursor: { y: false, points: { size: 6 } },
     scales: { y: { range: (_self, _low, high) => [0, high > 0 ? high * 1.12 : 1] } },
     axes: [
-      { ...axis, space: 70, values: timeLabels },
+      { ...axis, size: 28, space: 70, values: timeLabels },
       { ...axis, size: 62, space: 36, values: (_self, splits) => splits.map((value) => format(value)) },
     ],
     series: [

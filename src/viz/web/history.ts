@@ -5,7 +5,7 @@
  * scrapes. Steps that no proxy has told about are gaps; steps at the end that are not complete yet are left out.
  */
 import { quantile } from "../metrics/quantile.ts";
-import type { Series } from "../metrics/store.ts";
+import { samples as samplesOf, type Series } from "../metrics/store.ts";
 import { round } from "./golden-sum.ts";
 import type { TrafficQuery } from "./traffic.ts";
 import type { History } from "./view.ts";
@@ -55,6 +55,7 @@ export function workloadHistory({ pods, samples, now, wall, scrapeInterval }: Hi
         newest,
         spread(
           series,
+          now,
           (time) => (time + offset) / length - first,
           (step, increase) => {
             const entry = steps[step];
@@ -68,7 +69,12 @@ export function workloadHistory({ pods, samples, now, wall, scrapeInterval }: Hi
     if (newest > 0) told.push(newest);
   }
   const complete = Math.min(...told.filter((newest) => newest >= current), count);
-  const shown = told.length === 0 ? [] : steps.slice(0, Math.floor(complete));
+  // Nothing is known of the time before the first scrape: a chart begins there.
+  const begin = Math.max(
+    0,
+    steps.findIndex(({ known }) => known),
+  );
+  const shown = told.length === 0 ? [] : steps.slice(begin, Math.floor(complete));
   const perSecond = (value: number): number => round((value * 1000) / length, 100);
   const percentile = (share: number) =>
     shown.map(({ buckets }) => {
@@ -76,7 +82,7 @@ export function workloadHistory({ pods, samples, now, wall, scrapeInterval }: Hi
       return value === null ? null : round(value, 10);
     });
   return {
-    times: shown.map((_step, index) => (first + index + 1) * length),
+    times: shown.map((_step, index) => (first + begin + index + 1) * length),
     succeeded: shown.map(({ known, success }) => (known ? perSecond(success) : null)),
     failed: shown.map(({ known, failure }) => (known ? perSecond(failure) : null)),
     p50: percentile(0.5),
@@ -111,24 +117,23 @@ function adderOf(series: Series): ((step: Step, increase: number) => void) | nul
 /** Calls `add` for each step with its part of what the counter grew by. @returns the position of the newest sample. */
 function spread(
   series: Series,
+  now: number,
   positionOf: (time: number) => number,
   add: (step: number, increase: number) => void,
 ): number {
-  const ring = series.times.length;
   let from = 0;
   let previous = 0;
   let to = 0;
-  for (let i = 0; i < series.length; i++) {
-    const index = (series.head + i) % ring;
-    const value = series.values[index]!;
-    to = positionOf(series.times[index]!);
-    if (i > 0 && to > from) {
-      // A counter that is lower than before began anew at 0.
-      const perStep = (value >= previous ? value - previous : value) / (to - from);
+  let first = true;
+  for (const [time, value] of samplesOf(series, now - historyLength - shortestStep, now)) {
+    to = positionOf(time);
+    if (!first && to > from) {
+      const perStep = (value - previous) / (to - from);
       for (let step = Math.max(0, Math.floor(from)); step < to; step++) {
         add(step, perStep * (Math.min(to, step + 1) - Math.max(from, step)));
       }
     }
+    first = false;
     from = to;
     previous = value;
   }

@@ -1,5 +1,6 @@
 /** Which workload a pod or a destination belongs to: the outermost owner that users name. */
 import type { StatPod } from "../metrics/stat.ts";
+import type { LabelReader } from "../metrics/series-labels.ts";
 import type { ResourceKind } from "../metrics/resource.ts";
 import type { WorkloadRef } from "./view.ts";
 
@@ -27,7 +28,7 @@ export function workloadOfPod(pod: StatPod): WorkloadRef {
  * Where a client's series went: a workload, else a Service, else the authority (outside the cluster, namespace "").
  * Null for series without a destination, such as the client's own side of a connection.
  */
-export function destinationOfSeries(labels: ReadonlyMap<string, string>): WorkloadRef | null {
+export function destinationOfSeries(labels: LabelReader): WorkloadRef | null {
   const namespace = labels.get("dst_namespace") ?? "";
   if (namespace !== "") {
     for (const kind of [...ownerKinds, "pod", "service"] as const) {
