@@ -3,7 +3,7 @@
  * candidates are sorted (https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule, `matches`, and hostnames of the route).
  */
 import { header } from "#wire/http1/head.ts";
-import type { HostMatch, PathMatch, RequestMatch, RouteMatchers } from "#proxy/route/match.ts";
+import type { HostMatch, PathMatch, RequestMatch, RouteMatchers, ValueMatch } from "#proxy/route/match.ts";
 
 export interface ReferenceRequest {
   readonly method: string;
@@ -83,13 +83,20 @@ function pathMatches(match: PathMatch, path: string): boolean {
     case "rpc": {
       const parts = path.split("/");
       const [, service, method] = parts;
-      return (
-        parts.length === 3 &&
-        (match.service === null || match.service === service) &&
-        (match.method === null || match.method === method)
-      );
+      return parts.length === 3 && nameMatches(match.service, service ?? "") && nameMatches(match.method, method ?? "");
     }
   }
+}
+
+function nameMatches(match: ValueMatch | null, name: string): boolean {
+  if (match === null) return true;
+  return match.kind === "exact" ? match.value === name : match.pattern.test(name);
+}
+
+/** An expression is more than none, and less than a name of one character. */
+function nameMerit(match: ValueMatch | null): number {
+  if (match === null) return 0;
+  return match.kind === "exact" ? match.value.length : 0.5;
 }
 
 /** An exact path, then regular expressions, then more characters of a prefix; a method; more headers; more query parameters. */
@@ -98,6 +105,6 @@ function meritsOf({ path, method, headers, query }: RequestMatch): number[] {
   if (path?.kind === "exact") merits = [3, path.path.length];
   else if (path?.kind === "regex") merits = [2, 0];
   else if (path?.kind === "prefix") merits = [1, path.path.replace(/\/$/, "").length];
-  else if (path?.kind === "rpc") merits = [path.service?.length ?? 0, path.method?.length ?? 0];
+  else if (path?.kind === "rpc") merits = [nameMerit(path.service), nameMerit(path.method)];
   return [...merits, method === null ? 0 : 1, headers.length, query.length];
 }

@@ -2,7 +2,7 @@
  * Routes: the one found is the one that a plain reading of the Gateway API finds, also through the memory for repeated heads. An
  * input is numbers that choose routes and a request.
  */
-import type { HostMatch, NamedMatch, PathMatch, RequestMatch, RouteMatchers } from "#proxy/route/match.ts";
+import type { HostMatch, NamedMatch, PathMatch, RequestMatch, RouteMatchers, ValueMatch } from "#proxy/route/match.ts";
 import { findRoute, RouteFinder } from "#proxy/route/match.ts";
 import { wholeText } from "#proxy/route/pattern.ts";
 import { otherReadings } from "#proxy/route/readings.ts";
@@ -29,7 +29,7 @@ const paths = [
 const methods = ["GET", "POST", "get"];
 const headerNames = ["x-user", "x-debug", "accept"];
 const values = ["1", "2", "", "a b"];
-const patterns = ["/a.*", "/[ab]+", "1|2", ".*", "/a/(b|c)"].map(wholeText);
+const patterns = ["/a.*", "/[ab]+", "1|2", ".*", "/a/(b|c)", "s.*", "(G|P)[eu]t"].map(wholeText);
 
 /** Numbers from the input, zeros at its end. */
 class Choices {
@@ -57,7 +57,13 @@ function choosePath(choices: Choices, rpc: boolean): PathMatch | null {
   const kind = choices.below(4);
   if (kind === 0) return null;
   if (rpc) {
-    return { kind: "rpc", service: choices.pick(["svc", "x", null]), method: choices.pick(["Get", "Put", null]) };
+    const name = (of: readonly string[]): ValueMatch | null => {
+      const at = choices.below(of.length + 2);
+      if (at === of.length) return null;
+      const value = of[at];
+      return value === undefined ? { kind: "regex", pattern: choices.pick(patterns) } : { kind: "exact", value };
+    };
+    return { kind: "rpc", service: name(["svc", "x"]), method: name(["Get", "Put"]) };
   }
   if (kind === 3) return { kind: "regex", pattern: choices.pick(patterns) };
   return { kind: kind === 1 ? "exact" : "prefix", path: choices.pick(paths) };

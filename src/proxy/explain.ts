@@ -15,7 +15,7 @@ import type { ClientTls } from "./inbound/ports.ts";
 import { findAuthorization, isDenied } from "./policy/authorize.ts";
 import type { Authorization } from "./policy/server-policy.ts";
 import type { Filter } from "./route/filter.ts";
-import { findRoute, type RequestMatch, type RouteMatchers } from "./route/match.ts";
+import { findRoute, type RequestMatch, type RouteMatchers, type ValueMatch } from "./route/match.ts";
 
 export interface Question {
   readonly method: string;
@@ -92,7 +92,8 @@ function targetsOf(choice: Choice): { readonly targets: readonly PlannedTarget[]
     const answer = filters.map(answerOf).find((text) => text !== null) ?? null;
     if (plan.kind === "refuse") return { to: "", weight, fails: plan.message };
     const to = plan.kind === "balancer" ? plan.path : `${plan.info.addr.ip}:${plan.info.addr.port}`;
-    return { to, weight, fails: answer };
+    const refusal = plan.kind === "forward" ? (plan.info.refusal ?? null) : null;
+    return { to, weight, fails: answer ?? (refusal === null ? null : `${refusal} (502)`) };
   });
   const [first] = targets;
   return { targets, fails: first !== undefined && targets.every(({ fails }) => fails !== null) ? first.fails : null };
@@ -177,7 +178,12 @@ function whyNot(match: RouteMatchers, head: RequestHead): string {
 function pathText({ path }: RequestMatch): string {
   if (path === null) return "";
   if (path.kind === "regex") return "expression";
-  return path.kind === "rpc" ? `/${path.service ?? "*"}/${path.method ?? "*"}` : `${path.kind} "${path.path}"`;
+  return path.kind === "rpc" ? `/${nameText(path.service)}/${nameText(path.method)}` : `${path.kind} "${path.path}"`;
+}
+
+function nameText(name: ValueMatch | null): string {
+  if (name === null) return "*";
+  return name.kind === "exact" ? name.value : "expression";
 }
 
 export interface InboundJudgement {

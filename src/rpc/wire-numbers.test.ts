@@ -51,6 +51,7 @@ const numbers: Record<string, string> = {
   "io.linkerd.proxy.outbound.GrpcRoute.Filter":
     "failure_injector=1 request_header_modifier=2 response_header_modifier=1001 request_mirror=1002",
   "io.linkerd.proxy.http_route.Timeouts": "response=1 request=2 idle=3",
+  "io.linkerd.proxy.grpc_route.GrpcRpcMatch": "service=1 method=2 regex=1001",
   "io.linkerd.proxy.grpc_route.GrpcFailureInjector": "code=1 message=2 ratio=3",
   "io.linkerd.proxy.inbound.PortSpec": "workload=1 port=2",
   "io.linkerd.proxy.inbound.Server": "protocol=1 server_ips=2 authorizations=3 labels=4 denials=1001",

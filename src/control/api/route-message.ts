@@ -52,11 +52,11 @@ export function httpMatchMessage({ path, method, headers, query }: HttpMatch): H
   });
 }
 
-export function grpcMatchMessage({ service, method, headers }: GrpcMatch): GrpcRouteMatch {
+export function grpcMatchMessage({ kind, service, method, headers }: GrpcMatch): GrpcRouteMatch {
   return create(GrpcRouteMatchSchema, {
     ...(service === null && method === null
       ? {}
-      : { rpc: create(GrpcRpcMatchSchema, { service: service ?? "", method: method ?? "" }) }),
+      : { rpc: create(GrpcRpcMatchSchema, { service: service ?? "", method: method ?? "", regex: kind === "regex" }) }),
     headers: headers.map(headerMessage),
   });
 }

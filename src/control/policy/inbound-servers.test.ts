@@ -353,6 +353,14 @@ describe("Routes of a Server", () => {
     expect(routesOf(world(server(spec), grpc))).toMatchObject([
       { origin: { kind: "GRPCRoute" }, rules: [{ matches: [{ service: "emoji.v1.Emoji", method: "List" }] }] },
     ]);
+    const like = policyObject(
+      "GRPCRoute",
+      "rpc",
+      `{${parent}, rules: [{matches: [{method: {type: RegularExpression, service: "emoji.*"}}]}]}`,
+    );
+    expect(routesOf(world(server(spec), like))).toMatchObject([
+      { rules: [{ matches: [{ kind: "regex", service: "emoji.*", method: null }] }] },
+    ]);
     expect(routesOf(world(server(spec)))).toMatchObject([{ origin: { name: "default" } }]);
   });
 });

@@ -178,7 +178,7 @@ const defaultGrpcRoute: InboundRoute<GrpcMatch> = {
   origin: builtIn("default"),
   hosts: [],
   authorizations: [],
-  rules: [{ matches: [{ service: null, method: null, headers: [] }], filters: [] }],
+  rules: [{ matches: [{ kind: "exact", service: null, method: null, headers: [] }], filters: [] }],
 };
 
 const everyRequest: HttpMatch = { path: { kind: "prefix", value: "/" }, method: null, headers: [], query: [] };

@@ -341,6 +341,10 @@ describe("OutboundDiscovery", () => {
                 rules: [
                   { matches: rpc("Vote", "Cat"), backends: to("cats.ns.svc.cluster.local:80") },
                   { matches: rpc("Vote", "Dog"), filters: [denied], backends: to("x.ns.svc.cluster.local:80") },
+                  {
+                    matches: [{ rpc: { service: "V.*", method: "D[io]g|Bird", regex: true } }],
+                    backends: to("cats.ns.svc.cluster.local:80"),
+                  },
                   { matches: rpc("Vote", ""), backends: to("votes.ns.svc.cluster.local:80") },
                 ],
               },
@@ -367,15 +371,12 @@ describe("OutboundDiscovery", () => {
       route.requests.ended(200, 0, 1, null);
       return route.balancer.pick()?.addr.ip;
     };
-    expect(["/Vote/Cat", "/Vote/Dog", "/Vote/Other", "/Else/Cat"].map(where)).toEqual([
-      "10.1.0.1",
-      "failure 7",
-      "10.1.0.2",
-      "route-not-found",
-    ]);
+    expect(
+      ["/Vote/Cat", "/Vote/Dog", "/Vote/Other", "/Else/Cat", "/Vet/Dig", "/Vet/Birds", "/V.*/Bird"].map(where),
+    ).toEqual(["10.1.0.1", "failure 7", "10.1.0.2", "route-not-found", "10.1.0.1", "route-not-found", "10.1.0.1"]);
     expect(text(registry)).toContain('outbound_grpc_route_backend_requests_total{backend_group="core"');
     expect(text(registry)).toMatch(
-      /outbound_grpc_route_request_statuses_total\{.*grpc_status="OK".*route_name="votes".*\} 2/,
+      /outbound_grpc_route_request_statuses_total\{.*grpc_status="OK".*route_name="votes".*\} 4/,
     );
   });
 

@@ -52,9 +52,11 @@ export function requestMatch(message: HttpRouteMatch): RequestMatch {
 
 /** A gRPC method is the path /package.Service/Method. */
 export function rpcMatch({ rpc, headers }: GrpcRouteMatch): RequestMatch {
-  const { service = "", method = "" } = rpc ?? {};
+  const { service = "", method = "", regex: patterns = false } = rpc ?? {};
+  const name = (text: string): ValueMatch | null =>
+    text === "" ? null : patterns ? regex(text) : { kind: "exact", value: text };
   const path: PathMatch | null =
-    service === "" && method === "" ? null : { kind: "rpc", service: service || null, method: method || null };
+    service === "" && method === "" ? null : { kind: "rpc", service: name(service), method: name(method) };
   return { path, method: null, headers: headerMatches(headers), query: [] };
 }
 

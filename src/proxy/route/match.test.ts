@@ -9,7 +9,9 @@ import {
   RouteFinder,
   type RequestMatch,
   type RouteMatchers,
+  type ValueMatch,
 } from "./match.ts";
+import { wholeText } from "./pattern.ts";
 
 const head = (more: {
   path?: string;
@@ -116,8 +118,9 @@ describe("headers and hosts", () => {
 });
 
 describe("gRPC methods", () => {
+  const exactly = (value: string | null): ValueMatch | null => (value === null ? null : { kind: "exact", value });
   const rpc = (name: string, service: string | null, method: string | null) =>
-    route(name, { requests: [request({ path: { kind: "rpc", service, method } })] });
+    route(name, { requests: [request({ path: { kind: "rpc", service: exactly(service), method: exactly(method) } })] });
   const routes = [
     rpc("any", null, null),
     rpc("method", null, "Get"),
@@ -137,6 +140,35 @@ describe("gRPC methods", () => {
     ];
     for (const [path, name] of rows)
       expect([path, findRoute(routes, head({ path, method: "POST" }))?.name ?? null]).toEqual([path, name]);
+  });
+});
+
+describe("gRPC methods by expression", () => {
+  const like = (source: string): ValueMatch => ({ kind: "regex", pattern: wholeText(source) });
+  const rpc = (name: string, service: ValueMatch | null, method: ValueMatch | null) =>
+    route(name, { requests: [request({ path: { kind: "rpc", service, method } })] });
+  test("are about whole names, after every exact name and before any", () => {
+    const routes = [
+      rpc("any", null, null),
+      rpc("like", like("a\\.(Books|Films)"), like("(Get|List).*")),
+      rpc("exact", { kind: "exact", value: "a.Books" }, { kind: "exact", value: "Get" }),
+    ];
+    const rows: Array<[string, string | null]> = [
+      ["/a.Books/Get", "exact"],
+      ["/a.Films/GetAll", "like"],
+      ["/a.Films/Forget", "any"],
+      ["/xa.Films/Get", "any"],
+      ["/aXFilms/Get", "any"],
+      ["/a.Films/Get/x", null],
+    ];
+    for (const [path, name] of rows)
+      expect([path, findRoute(routes, head({ path, method: "POST" }))?.name ?? null]).toEqual([path, name]);
+  });
+  test("that are bad match nothing, and those that backtrack elsewhere take no time", () => {
+    expect(findRoute([rpc("bad", like("(?=a)"), null)], head({ path: "/a/Get" }))).toBeNull();
+    const slow = [rpc("slow", like("(a+)+"), null)];
+    expect(findRoute(slow, head({ path: `/${"a".repeat(5000)}!/Get` }))).toBeNull();
+    expect(findRoute(slow, head({ path: `/${"a".repeat(5000)}/Get` }))?.name).toBe("slow");
   });
 });
 
@@ -186,7 +218,11 @@ test("a finder that remembers paths gives every request the route that comparing
         null,
         { kind: "prefix", path: one(["/", "/a", "/a/", "/a/b"]) },
         { kind: "exact", path: one(["/a", "/b"]) },
-        { kind: "rpc", service: one([null, "x.Y"]), method: one([null, "Z"]) },
+        {
+          kind: "rpc",
+          service: one([null, { kind: "exact", value: "x.Y" }]),
+          method: one([null, { kind: "exact", value: "Z" }]),
+        },
       ]),
       method: one([null, null, "GET"]),
       headers: one([[], [], header("x-a"), [...header("x-a"), ...header("x-b")]]),

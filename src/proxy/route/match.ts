@@ -22,7 +22,7 @@ export type PathMatch =
   /** The whole path. */
   | { readonly kind: "regex"; readonly pattern: Pattern }
   /** "/service/method" of gRPC; null: any. */
-  | { readonly kind: "rpc"; readonly service: string | null; readonly method: string | null };
+  | { readonly kind: "rpc"; readonly service: ValueMatch | null; readonly method: ValueMatch | null };
 
 export type ValueMatch =
   | { readonly kind: "exact"; readonly value: string }
@@ -288,13 +288,18 @@ function rankPath(match: PathMatch, path: string): Rank | null {
   }
 }
 
-/** As GRPCRoute ranks: more characters of the service, then of the method. */
+/** As GRPCRoute ranks: more characters of the service, then of the method; a regular expression before none, after any name. */
 function rankRpc({ service, method }: Extract<PathMatch, { kind: "rpc" }>, path: string): Rank | null {
   const slash = path.indexOf("/", 1);
   if (!path.startsWith("/") || slash < 0 || path.includes("/", slash + 1)) return null;
-  if (service !== null && path.slice(1, slash) !== service) return null;
-  if (method !== null && path.slice(slash + 1) !== method) return null;
-  return [service?.length ?? 0, method?.length ?? 0];
+  if (service !== null && !matchesValue(service, path.slice(1, slash))) return null;
+  if (method !== null && !matchesValue(method, path.slice(slash + 1))) return null;
+  return [nameRank(service), nameRank(method)];
+}
+
+function nameRank(name: ValueMatch | null): number {
+  if (name === null) return 0;
+  return name.kind === "exact" ? name.value.length : 0.5;
 }
 
 /** Whether all of them hold. */

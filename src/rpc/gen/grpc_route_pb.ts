@@ -14,7 +14,7 @@ import type { Message } from "#rpc/protobuf/types.ts";
  * Describes the file grpc_route.proto.
  */
 export const file_grpc_route: GenFile = /*@__PURE__*/
-  fileDesc("ChBncnBjX3JvdXRlLnByb3RvEhtpby5saW5rZXJkLnByb3h5LmdycGNfcm91dGUigwEKDkdycGNSb3V0ZU1hdGNoEjYKA3JwYxgBIAEoCzIpLmlvLmxpbmtlcmQucHJveHkuZ3JwY19yb3V0ZS5HcnBjUnBjTWF0Y2gSOQoHaGVhZGVycxgCIAMoCzIoLmlvLmxpbmtlcmQucHJveHkuaHR0cF9yb3V0ZS5IZWFkZXJNYXRjaCIvCgxHcnBjUnBjTWF0Y2gSDwoHc2VydmljZRgBIAEoCRIOCgZtZXRob2QYAiABKAkiZwoTR3JwY0ZhaWx1cmVJbmplY3RvchIMCgRjb2RlGAEgASgNEg8KB21lc3NhZ2UYAiABKAkSMQoFcmF0aW8YAyABKAsyIi5pby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUuUmF0aW9iBnByb3RvMw", [file_http_route]);
+  fileDesc("ChBncnBjX3JvdXRlLnByb3RvEhtpby5saW5rZXJkLnByb3h5LmdycGNfcm91dGUigwEKDkdycGNSb3V0ZU1hdGNoEjYKA3JwYxgBIAEoCzIpLmlvLmxpbmtlcmQucHJveHkuZ3JwY19yb3V0ZS5HcnBjUnBjTWF0Y2gSOQoHaGVhZGVycxgCIAMoCzIoLmlvLmxpbmtlcmQucHJveHkuaHR0cF9yb3V0ZS5IZWFkZXJNYXRjaCI/CgxHcnBjUnBjTWF0Y2gSDwoHc2VydmljZRgBIAEoCRIOCgZtZXRob2QYAiABKAkSDgoFcmVnZXgY6QcgASgIImcKE0dycGNGYWlsdXJlSW5qZWN0b3ISDAoEY29kZRgBIAEoDRIPCgdtZXNzYWdlGAIgASgJEjEKBXJhdGlvGAMgASgLMiIuaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLlJhdGlvYgZwcm90bzM", [file_http_route]);
 
 /**
  * Everything given must hold.
@@ -57,6 +57,13 @@ export type GrpcRpcMatch = Message<"io.linkerd.proxy.grpc_route.GrpcRpcMatch"> &
    * @generated from field: string method = 2;
    */
   method: string;
+
+  /**
+   * Ours alone: both are regular expressions for the whole of a name. Who does not know this field compares literally.
+   *
+   * @generated from field: bool regex = 1001;
+   */
+  regex: boolean;
 };
 
 /**

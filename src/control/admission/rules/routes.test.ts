@@ -106,6 +106,12 @@ describe("GRPCRoute", () => {
   test.each([
     [http("matches: [{method: {service: helloworld.Greeter, method: SayHello}}]"), []],
     [http("matches: [{method: {type: RegularExpression, service: 'hello.*'}}]"), []],
+    [
+      http("matches: [{method: {type: RegularExpression, method: '(?=a)'}}]"),
+      [
+        'spec.rules[0].matches[0].method.method: "(?=a)" is not a regular expression of RE2 syntax: invalid or unsupported Perl syntax: "(?="',
+      ],
+    ],
     [http("matches: [{method: {}}]"), ['spec.rules[0].matches[0].method: "service" or "method" is needed']],
     [
       http("matches: [{method: {service: 'a/b'}}]"),

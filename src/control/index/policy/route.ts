@@ -40,8 +40,10 @@ export interface HttpMatch {
   readonly query: readonly NamedMatch[];
 }
 
-/** Exact names; null: any. */
 export interface GrpcMatch {
+  /** Whether the names are written as they are or as regular expressions. */
+  readonly kind: TextMatch["kind"];
+  /** Null: any. */
   readonly service: string | null;
   readonly method: string | null;
   readonly headers: readonly NamedMatch[];
@@ -315,7 +317,7 @@ function objectRef(
 }
 
 const anyHttp: HttpMatch = { path: { kind: "prefix", value: "/" }, method: null, headers: [], query: [] };
-const anyGrpc: GrpcMatch = { service: null, method: null, headers: [] };
+const anyGrpc: GrpcMatch = { kind: "exact", service: null, method: null, headers: [] };
 
 function httpMatch({ path, method, headers = [], queryParams = [] }: HttpMatchSpec): HttpMatch {
   const kind = { Exact: "exact", PathPrefix: "prefix", RegularExpression: "regex" } as const;
@@ -332,6 +334,7 @@ function httpMatch({ path, method, headers = [], queryParams = [] }: HttpMatchSp
 
 function grpcMatch({ method, headers = [] }: GrpcMatchSpec): GrpcMatch {
   return {
+    kind: method?.type === "RegularExpression" ? "regex" : "exact",
     service: method?.service ?? null,
     method: method?.method ?? null,
     headers: namedMatches(headers, (name) => name.toLowerCase()),
