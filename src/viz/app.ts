@@ -12,7 +12,7 @@ import { fetchText } from "./metrics/fetch-text.ts";
 import { scrapedPod } from "./metrics/pods.ts";
 import { Scraper } from "./metrics/scraper.ts";
 import { statFamilies } from "./metrics/stat.ts";
-import { SampleStore } from "./metrics/store.ts";
+import { fineLength, SampleStore } from "./metrics/store.ts";
 import { createApi } from "./web/api.ts";
 import type { PageFiles } from "./web/build-pages.ts";
 import { historyLength } from "./web/history.ts";
@@ -47,7 +47,7 @@ export function startMetricsApi({
 }: MetricsApiDependencies): MetricsApi {
   const store = new SampleStore({
     families: new Set([...statFamilies, ...policyFamilies]),
-    ring: Math.max(64, Math.ceil(historyLength / config.scrapeInterval) + 2),
+    fine: Math.max(fineLength, Math.ceil(historyLength / config.scrapeInterval) + 2),
   });
   const scraper = new Scraper({
     clock,

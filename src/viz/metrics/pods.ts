@@ -81,3 +81,14 @@ function statusOf(pod: Pod): string {
   }
   return pod.status?.reason ?? pod.status?.phase ?? "Unknown";
 }
+
+/** Whose proxy it is, with the labels by which a Prometheus that scrapes by the PodMonitor of proxies knows it. */
+export function targetLabels(pod: StatPod): ReadonlyMap<string, string> {
+  const labels = new Map([
+    ["namespace", pod.namespace],
+    ["pod", pod.name],
+  ]);
+  // "job" is Prometheus' own word.
+  for (const [kind, name] of pod.owners) labels.set(kind === "job" ? "k8s_job" : kind, name);
+  return labels;
+}

@@ -2,7 +2,7 @@
 import type { Clock, Timer } from "#lib/clock.ts";
 import type { Log } from "#lib/log.ts";
 import type { Random } from "#lib/random.ts";
-import type { ScrapedPod } from "./pods.ts";
+import { targetLabels, type ScrapedPod } from "./pods.ts";
 import type { SampleStore } from "./store.ts";
 
 export interface ScraperOptions {
@@ -46,6 +46,7 @@ export class Scraper {
   }
 
   apply(pod: ScrapedPod): void {
+    if (pod.meshed) this.options.store.describe(pod.target, targetLabels(pod));
     const known = this.entries.get(pod.target);
     if (known === undefined) {
       const entry: Entry = { pod, timer: null, failing: false };
@@ -60,7 +61,7 @@ export class Scraper {
   remove(target: string): void {
     this.entries.get(target)?.timer?.cancel();
     this.entries.delete(target);
-    this.options.store.drop(target);
+    this.options.store.retire(target, this.options.clock.now());
   }
 
   stop(): void {

@@ -1,41 +1,91 @@
 /**
- * The samples of the last minutes, kept in memory: a ring per series, nothing on disk.
+ * The samples of the last hours, in memory: nothing on disk.
  *
- * A series belongs to one target (a pod). Memory is bounded: `maxSeries` series (about 1 KiB each with the default
- * ring); what comes beyond that is counted in `rejected` and left out.
+ * Each series has a fine tier (the last 64 scrapes: ten minutes with a scrape each 10 s) and a coarse one (72 steps of
+ * five minutes: six hours). Counters are kept as what they grew by, so that 4 bytes are exact enough however large they
+ * are, and a restart of the target is no gap. A sample costs 4 bytes and a series about 700.
+ *
+ * Bounds: `maxSeries` in all and `maxPerTarget`. When they are reached, series that their target no longer has go first,
+ * then targets that are gone, oldest first; what still does not fit is counted in `rejected` and left out.
  */
 import { parseExposition, parseLabels } from "./exposition.ts";
+import { SampleRows } from "./sample-rows.ts";
+import { BucketLabels, splitBucket, type LabelReader } from "./series-labels.ts";
+
+/** Scrapes in the fine tier, unless the store is told otherwise. */
+export const fineLength = 64;
+/** Steps in the coarse tier, and their length in ms. */
+export const coarseLength = 72;
+export const coarseStep = 300_000;
+/** How far back the store knows, ms. */
+export const retention = coarseLength * coarseStep;
 
 export interface StoreOptions {
-  /** Samples kept per series, at least 2. With a scrape each 10 s the default of 64 covers 10 minutes. */
-  readonly ring?: number;
-  /** Default 100,000. */
+  /** Scrapes in the fine tier, at least 2. Default 64. */
+  readonly fine?: number;
+  /** Default 80,000: 400 for each of 200 pods. */
   readonly maxSeries?: number;
-  /** Which metrics to keep. */
+  /** Default 5,000. */
+  readonly maxPerTarget?: number;
+  /** Which metrics to keep; histograms by the name of their buckets. */
   readonly families: ReadonlySet<string>;
 }
 
 export interface Series {
   readonly name: string;
-  readonly labels: ReadonlyMap<string, string>;
-  /** Ring of times (ms) and values, oldest at `head` once full. */
-  readonly times: Float64Array;
-  readonly values: Float64Array;
-  head: number;
-  length: number;
+  readonly labels: LabelReader;
+  readonly target: Target;
+  readonly rows: SampleRows;
+  readonly row: number;
+  readonly gauge: boolean;
+  /** All that the counter grew by since it is known, and what it stood at then; a gauge's newest value. */
+  total: number;
+  /** The value as the target gave it last. */
+  raw: number;
+  /** Number of the scrape that had it last, and the coarse step in which that was. */
+  seen: number;
+  step: number;
 }
 
-interface Target {
-  readonly series: Map<string, Series>;
-  /** When the target was last scraped with success, ms; -1 before the first time. */
-  scraped: number;
+/** Series with the same labels (but `le`). */
+interface Group {
+  readonly labels: LabelReader;
+  readonly plain: Map<string, Series>;
+  readonly buckets: Map<string, Map<string, Series>>;
 }
+
+/** Whose proxy it is, as labels: namespace, pod, deployment and so on. */
+export type TargetLabels = ReadonlyMap<string, string>;
+
+export interface Target {
+  labels: TargetLabels;
+  readonly groups: Map<string, Group>;
+  /** When the scrapes of the fine tier were made, ms, by number modulo the length; and their count. */
+  readonly times: Float64Array;
+  scrapes: number;
+  /** When the newest scrape of each coarse step was made; and the newest step, counted since 1970 of the clock. */
+  readonly stepTimes: Float64Array;
+  step: number;
+  size: number;
+  /** Since when the pod is gone, ms; null while it is there. */
+  gone: number | null;
+  /** Makes room at most once per scrape. */
+  swept: number;
+}
+
+/** How the proxy, as all who follow Prometheus' advice, names what only grows. */
+const counterName = /_(total|bucket|sum|count)$/;
+
+const noLabels: TargetLabels = new Map();
 
 export class SampleStore {
-  private readonly targets = new Map<string, Target>();
-  private readonly ring: number;
+  private readonly byName = new Map<string, Target>();
+  private readonly rows: SampleRows;
+  private readonly fine: number;
   private readonly maxSeries: number;
+  private readonly maxPerTarget: number;
   private readonly families: ReadonlySet<string>;
+  private readonly interned = new Map<string, string>();
   private count = 0;
   /** Series left out because the store was full. */
   rejected = 0;
@@ -43,8 +93,10 @@ export class SampleStore {
   malformed = 0;
 
   constructor(options: StoreOptions) {
-    this.ring = Math.max(2, options.ring ?? 64);
-    this.maxSeries = options.maxSeries ?? 100_000;
+    this.fine = options.fine ?? fineLength;
+    this.rows = new SampleRows(this.fine + coarseLength);
+    this.maxSeries = options.maxSeries ?? 80_000;
+    this.maxPerTarget = options.maxPerTarget ?? 5000;
     this.families = options.families;
   }
 
@@ -52,91 +104,311 @@ export class SampleStore {
     return this.count;
   }
 
-  /** Takes one scrape of `target` made at `now` (ms). */
-  add(target: string, now: number, text: string): void {
-    let entry = this.targets.get(target);
-    if (entry === undefined) {
-      entry = { series: new Map(), scraped: -1 };
-      this.targets.set(target, entry);
-    }
-    const { series: known, scraped } = entry;
-    this.malformed += parseExposition(text, ({ name, labelText, value }) => {
-      if (!this.families.has(name)) return;
-      const key = `${name}{${labelText}`;
-      let series = known.get(key);
-      if (series === undefined) {
-        if (this.count >= this.maxSeries) {
-          this.rejected++;
-          return;
-        }
-        series = {
-          name,
-          labels: parseLabels(labelText),
-          times: new Float64Array(this.ring),
-          values: new Float64Array(this.ring),
-          head: 0,
-          length: 0,
-        };
-        known.set(key, series);
-        this.count++;
-        // A series that was absent from the scrape before stood at 0 then: its first events are not lost.
-        if (scraped >= 0) push(series, this.ring, scraped, 0);
-      }
-      push(series, this.ring, now, value);
-    });
-    entry.scraped = now;
+  /** Says whose proxy a target is. */
+  describe(name: string, labels: TargetLabels): void {
+    const target = this.targetOf(name);
+    target.labels = labels;
+    target.gone = null;
   }
 
-  /** Forgets a target that is gone. */
-  drop(target: string): void {
-    const entry = this.targets.get(target);
-    if (entry === undefined) return;
-    this.count -= entry.series.size;
-    this.targets.delete(target);
+  /** Takes one scrape of a target made at `now` (ms). */
+  add(name: string, now: number, text: string): void {
+    const target = this.targetOf(name);
+    const before = target.scrapes - 1;
+    const number = target.scrapes++;
+    target.times[number % target.times.length] = now;
+    const step = Math.floor(now / coarseStep);
+    target.step = step;
+    target.stepTimes[step % coarseLength] = now;
+    this.malformed += parseExposition(text, ({ name: family, labelText, value }) => {
+      if (!this.families.has(family) || !Number.isFinite(value)) return;
+      const series = this.find(target, family, labelText) ?? this.create(target, family, labelText, value, before);
+      if (series !== null) write(series, number, value);
+    });
+    for (const series of allSeries(target)) if (series.seen !== number) markAbsent(series, number);
+  }
+
+  /** The target's pod is gone: its samples stay until they are too old, or until there is no room for them. */
+  retire(name: string, now: number): void {
+    const target = this.byName.get(name);
+    if (target === undefined) return;
+    if (target.size === 0) this.byName.delete(name);
+    target.gone ??= now;
+    for (const [other, { gone }] of this.byName) if (gone !== null && gone < now - retention) this.drop(other);
+  }
+
+  /** Forgets a target. */
+  drop(name: string): void {
+    const target = this.byName.get(name);
+    if (target === undefined) return;
+    for (const series of allSeries(target)) this.rows.release(series.row);
+    this.count -= target.size;
+    this.byName.delete(name);
+  }
+
+  /** Targets with what they are, gone ones too. */
+  targets(): Iterable<Target> {
+    return this.byName.values();
   }
 
   /** Every series of a target. */
-  seriesOf(target: string): Iterable<Series> {
-    return this.targets.get(target)?.series.values() ?? [];
+  seriesOf(name: string): Iterable<Series> {
+    const target = this.byName.get(name);
+    return target === undefined ? [] : allSeries(target);
   }
 
-  /** When `target` was last scraped with success, ms; -1 if never. */
-  scrapedAt(target: string): number {
-    return this.targets.get(target)?.scraped ?? -1;
+  /** When a target was last scraped with success, ms; -1 if never. */
+  scrapedAt(name: string): number {
+    const target = this.byName.get(name);
+    return target === undefined || target.scrapes === 0
+      ? -1
+      : target.times[(target.scrapes - 1) % target.times.length]!;
+  }
+
+  private targetOf(name: string): Target {
+    let target = this.byName.get(name);
+    if (target === undefined) {
+      target = {
+        labels: noLabels,
+        groups: new Map(),
+        times: new Float64Array(this.fine),
+        scrapes: 0,
+        stepTimes: new Float64Array(coarseLength).fill(Number.NEGATIVE_INFINITY),
+        step: -1,
+        size: 0,
+        gone: null,
+        swept: -1,
+      };
+      this.byName.set(name, target);
+    }
+    return target;
+  }
+
+  private find(target: Target, family: string, labelText: string): Series | undefined {
+    const bucket = family.endsWith("_bucket") ? splitBucket(labelText) : null;
+    if (bucket === null) return target.groups.get(labelText)?.plain.get(family);
+    return target.groups.get(bucket.shared)?.buckets.get(family)?.get(bucket.le);
+  }
+
+  /** Null: there is no room. */
+  private create(target: Target, family: string, labelText: string, value: number, before: number): Series | null {
+    if (this.isFull(target)) this.makeRoom(target);
+    if (this.isFull(target)) {
+      this.rejected++;
+      return null;
+    }
+    const bucket = family.endsWith("_bucket") ? splitBucket(labelText) : null;
+    const key = bucket?.shared ?? labelText;
+    let group = target.groups.get(key);
+    if (group === undefined) {
+      const labels = new Map<string, string>();
+      for (const [name, text] of parseLabels(key)) labels.set(this.intern(name), this.intern(text));
+      group = { labels, plain: new Map(), buckets: new Map() };
+      target.groups.set(copyOf(key), group);
+    }
+    const name = this.intern(family);
+    const gauge = !counterName.test(name);
+    const le = bucket === null ? null : this.intern(bucket.le);
+    const series: Series = {
+      name,
+      labels: le === null ? group.labels : new BucketLabels(group.labels, le),
+      target,
+      rows: this.rows,
+      row: this.rows.take(),
+      gauge,
+      total: gauge || before < 0 ? value : 0,
+      raw: gauge || before < 0 ? value : 0,
+      seen: -1,
+      step: -1,
+    };
+    // A counter that was absent from the scrape before stood at 0 then: its first events are not lost.
+    if (before >= 0 && !gauge) {
+      this.rows.set(series.row, before % target.times.length, 0);
+    }
+    if (le === null) group.plain.set(name, series);
+    else {
+      let siblings = group.buckets.get(name);
+      if (siblings === undefined) group.buckets.set(name, (siblings = new Map()));
+      siblings.set(le, series);
+    }
+    target.size++;
+    this.count++;
+    return series;
+  }
+
+  private isFull(target: Target): boolean {
+    return this.count >= this.maxSeries || target.size >= this.maxPerTarget;
+  }
+
+  private makeRoom(target: Target): void {
+    if (target.swept !== target.scrapes) {
+      target.swept = target.scrapes;
+      // This scrape is not read to its end: what the one before did not have either is gone.
+      this.sweep(target, (series) => series.seen < target.scrapes - 2);
+    }
+    if (this.count < this.maxSeries) return;
+    let oldest: string | null = null;
+    let since = Number.POSITIVE_INFINITY;
+    for (const [name, { gone }] of this.byName) {
+      if (gone !== null && gone < since) {
+        since = gone;
+        oldest = name;
+      }
+    }
+    if (oldest !== null) this.drop(oldest);
+  }
+
+  private sweep(target: Target, isGone: (series: Series) => boolean): void {
+    const release = (series: Series): boolean => {
+      if (!isGone(series)) return false;
+      this.rows.release(series.row);
+      target.size--;
+      this.count--;
+      return true;
+    };
+    for (const [key, group] of target.groups) {
+      for (const [name, series] of group.plain) if (release(series)) group.plain.delete(name);
+      for (const [name, siblings] of group.buckets) {
+        for (const [le, series] of siblings) if (release(series)) siblings.delete(le);
+        if (siblings.size === 0) group.buckets.delete(name);
+      }
+      if (group.plain.size === 0 && group.buckets.size === 0) target.groups.delete(key);
+    }
+  }
+
+  /** One copy of each text that labels have in common. Starts anew when it holds too many. */
+  private intern(text: string): string {
+    const known = this.interned.get(text);
+    if (known !== undefined) return known;
+    if (this.interned.size >= 20_000) this.interned.clear();
+    const copy = copyOf(text);
+    this.interned.set(copy, copy);
+    return copy;
   }
 }
 
-function push(series: Series, ring: number, time: number, value: number): void {
-  const index = (series.head + series.length) % ring;
-  series.times[index] = time;
-  series.values[index] = value;
-  if (series.length < ring) series.length++;
-  else series.head = (series.head + 1) % ring;
+/** A text of its own: a slice would keep all of the scrape that it was cut out of. */
+function copyOf(text: string): string {
+  return Buffer.from(text).toString();
+}
+
+function* allSeries(target: Target): Iterable<Series> {
+  for (const group of target.groups.values()) {
+    yield* group.plain.values();
+    for (const siblings of group.buckets.values()) yield* siblings.values();
+  }
+}
+
+function write(series: Series, number: number, value: number): void {
+  const { rows, row, target, gauge } = series;
+  const coarse = target.times.length + (target.step % coarseLength);
+  openStep(series);
+  if (gauge) {
+    series.total = value;
+    rows.set(row, number % target.times.length, value);
+    rows.set(row, coarse, value);
+  } else {
+    // A counter that is lower than before began anew at 0.
+    const grown = value >= series.raw ? value - series.raw : value;
+    series.total += grown;
+    rows.set(row, number % target.times.length, grown);
+    const known = rows.get(row, coarse);
+    rows.set(row, coarse, Number.isNaN(known) ? grown : known + grown);
+  }
+  series.raw = value;
+  series.seen = number;
+}
+
+function markAbsent(series: Series, number: number): void {
+  openStep(series);
+  series.rows.set(series.row, number % series.target.times.length, Number.NaN);
+}
+
+/** Empties the coarse steps that have begun since the series was written last. */
+function openStep(series: Series): void {
+  const { target, rows, row } = series;
+  if (series.step === target.step) return;
+  const from = series.step < 0 ? target.step : Math.max(series.step + 1, target.step - coarseLength + 1);
+  for (let step = from; step <= target.step; step++)
+    rows.set(row, target.times.length + (step % coarseLength), Number.NaN);
+  series.step = target.step;
 }
 
 /** A counter's increase per second over the last `window` ms; 0 with fewer than two samples in it. Resets count from 0. */
 export function rate(series: Series, now: number, window: number): number {
-  const ring = series.times.length;
-  let total = 0;
+  const { target, rows, row } = series;
+  const oldest = Math.max(0, target.scrapes - target.times.length);
+  const from = now - window;
   let first = -1;
   let last = 0;
-  let previous = 0;
-  for (let i = 0; i < series.length; i++) {
-    const index = (series.head + i) % ring;
-    const time = series.times[index]!;
-    if (time < now - window) continue;
-    const value = series.values[index]!;
-    if (first < 0) first = time;
-    else total += value >= previous ? value - previous : value;
-    previous = value;
-    last = time;
+  let total = 0;
+  if (oldest === 0 || target.times[oldest % target.times.length]! <= from) {
+    for (let number = oldest; number < target.scrapes; number++) {
+      const time = target.times[number % target.times.length]!;
+      if (time < from || time > now) continue;
+      const value = rows.get(row, number % target.times.length);
+      if (Number.isNaN(value)) continue;
+      if (first < 0) first = time;
+      else total += value;
+      last = time;
+    }
+  } else {
+    let start = 0;
+    for (const [time, value] of samples(series, from, now)) {
+      if (first < 0) {
+        first = time;
+        start = value;
+      }
+      total = value - start;
+      last = time;
+    }
   }
   return first < 0 || last <= first ? 0 : (total / (last - first)) * 1000;
 }
 
 /** A gauge's newest value if it is no older than `window` ms, else 0. */
 export function latest(series: Series, now: number, window: number): number {
-  if (series.length === 0) return 0;
-  const index = (series.head + series.length - 1) % series.times.length;
-  return series.times[index]! < now - window ? 0 : series.values[index]!;
+  if (series.seen < 0) return 0;
+  const { target } = series;
+  // What the newest scrape no longer has is gone.
+  if (series.seen !== target.scrapes - 1) return 0;
+  return target.times[series.seen % target.times.length]! < now - window ? 0 : series.total;
+}
+
+/**
+ * Times (ms) and values from `from` to `to`, both included, oldest first: each scrape of the last minutes, before that
+ * the last of every five minutes. Counters never fall: what they grew by is added up.
+ */
+export function samples(series: Series, from: number, to: number): Array<readonly [time: number, value: number]> {
+  const { target, rows, row, gauge } = series;
+  const found: Array<readonly [number, number]> = [];
+  let value = series.total;
+  let oldest = Number.POSITIVE_INFINITY;
+  const firstNumber = Math.max(0, target.scrapes - target.times.length);
+  for (let number = target.scrapes - 1; number >= firstNumber; number--) {
+    const grown = rows.get(row, number % target.times.length);
+    const time = target.times[number % target.times.length]!;
+    oldest = time;
+    if (Number.isNaN(grown)) continue;
+    if (gauge) value = grown;
+    if (time >= from && time <= to) found.push([time, value]);
+    if (!gauge) value -= grown;
+  }
+  if (oldest > from) {
+    let coarse = series.total;
+    let above = found.at(-1)?.[1] ?? Number.POSITIVE_INFINITY;
+    for (let step = series.step; step > Math.max(0, series.step - coarseLength); step--) {
+      const grown = rows.get(row, target.times.length + (step % coarseLength));
+      if (Number.isNaN(grown)) continue;
+      const time = target.stepTimes[step % coarseLength]!;
+      if (gauge) coarse = grown;
+      else if (time < oldest) coarse = Math.min(coarse, above);
+      if (time < oldest && time >= from && time <= to) found.push([time, coarse]);
+      if (!gauge) {
+        if (time < oldest) above = coarse;
+        coarse -= grown;
+      }
+    }
+  }
+  return found.toReversed();
 }
