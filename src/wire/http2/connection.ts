@@ -171,6 +171,11 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
     );
   }
 
+  /** The peer has said how many streams it takes; until then a hundred are assumed. */
+  get settled(): boolean {
+    return this.peerSettingsSeen;
+  }
+
   /** The peer takes no streams at all for now (RFC 9113 §6.5.2), which another connection would not change. */
   get takesNone(): boolean {
     return this.sender.peer.maxConcurrentStreams === 0;

@@ -77,6 +77,11 @@ export class ClientSession implements Http2SocketHandler {
     return !this.gone && this.http2.connection.canOpen;
   }
 
+  /** The server has said how many requests it takes. */
+  get settled(): boolean {
+    return this.http2.connection.settled;
+  }
+
   /** The server takes no requests for now, on any connection. */
   get takesNone(): boolean {
     return this.http2.connection.takesNone;

@@ -130,6 +130,15 @@ describe("The HTTP/2 pool", () => {
     expect([t.servers[1]?.streams.length, t.cells.open]).toEqual([1, 2]);
   });
 
+  test("makes no second connection before the first one has said how many requests it takes", async () => {
+    const t = setUp(300);
+    for (let count = 0; count < 300; count++) t.pool.acquire(t.request("a"));
+    await t.open();
+    expect([t.pool.size, t.dials.length, t.servers[0]?.streams.length]).toEqual([1, 0, 300]);
+    t.pool.acquire(t.request("b"));
+    expect(t.dials.length).toBe(1);
+  });
+
   test("gives a waiting request the room that another one leaves", async () => {
     const t = setUp(1);
     t.pool.acquire(t.request("a"));

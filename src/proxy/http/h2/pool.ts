@@ -88,6 +88,7 @@ export class Http2Pool implements UpstreamPool, ClientSessionOwner {
       session.begin(downstream);
     }
     this.stopWaiting();
+    if (this.waiting.size > 0 && !this.retired) this.dial();
   }
 
   onLeaving(session: ClientSession): void {
@@ -105,8 +106,8 @@ export class Http2Pool implements UpstreamPool, ClientSessionOwner {
 
   private dial(): void {
     if (this.dialing || this.all.size >= maxConnections) return;
-    // The next connection of a server that takes nothing would be no better.
-    for (const session of this.sessions) if (session.takesNone) return;
+    // The next connection of a server that takes nothing would be no better, and one that has just begun may have room for thousands.
+    for (const session of this.sessions) if (session.takesNone || !session.settled) return;
     this.dialing = true;
     this.options.dial({
       onOpen: (socket) => this.opened(socket),
@@ -124,8 +125,6 @@ export class Http2Pool implements UpstreamPool, ClientSessionOwner {
     if (!this.retired) this.sessions.push(session);
     this.onRoom(session);
     if (this.retired) session.retire();
-    // More wait than one connection may carry.
-    else if (this.waiting.size > 0) this.dial();
   }
 
   private failed(error: MeshError): void {
