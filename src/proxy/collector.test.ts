@@ -46,6 +46,23 @@ test("large chunks don't count", () => {
   expect(done).toEqual([]);
 });
 
+test("after 2000 of many requests at a time all is collected, of very many after a fifth of them", () => {
+  const { pace, done, read } = setUp();
+  const requests = (open: number, times: number): string[] => {
+    for (let i = 0; i < open; i++) pace.onStreamOpened();
+    for (let i = 0; i < times; i++) {
+      pace.onStreamEnded();
+      pace.onStreamOpened();
+      if (i % 100 === 0) read(1);
+    }
+    for (let i = 0; i < open; i++) pace.onStreamEnded();
+    return done.splice(0);
+  };
+  expect(requests(900, 10_000)).toEqual([]);
+  expect(requests(1100, 10_000)).toEqual(["all", "all", "all", "all", "all"]);
+  expect(requests(20_000, 20_000).length).toBe(5);
+});
+
 test("each new connection is followed by a collection for 250 ms of them in ten seconds, then one counts for 150 reads", () => {
   const { pace, clock, done } = setUp(3_000_000, 1);
   const open = (times: number): number => {

@@ -51,6 +51,14 @@ const freeOpenings = 48;
  */
 const settleOpenings = 100;
 const settleDelay = 1000;
+/**
+ * So many requests at a time, which only HTTP/2 brings, are what fills the heap, and outlive a few collections: what is left of them is
+ * taken for old. So all is collected after so many of them, or after this part of those that there were at a time. 10,000 at a
+ * time take 20 MB instead of 50.
+ */
+const manyAtATime = 1000;
+const leastStreams = 2000;
+const partOfStreams = 0.2;
 /** Longer chunks are not counted, bytes. */
 const largeChunk = 16_384;
 /** Every so many collections are full ones, … */
@@ -79,6 +87,10 @@ export class CollectorPace implements SocketActivity {
   private openings = 0;
   private openingTime = 0;
   private settled = false;
+  /** Requests now, at most and altogether since all was collected. */
+  private streams = 0;
+  private mostStreams = 0;
+  private streamsOpened = 0;
   private sinceLook = 0;
   private grown = false;
 
@@ -110,9 +122,27 @@ export class CollectorPace implements SocketActivity {
     this.openingTime += this.clock.now() - start;
   }
 
+  onStreamOpened(): void {
+    this.streamsOpened++;
+    if (++this.streams > this.mostStreams) this.mostStreams = this.streams;
+  }
+
+  onStreamEnded(): void {
+    this.streams--;
+  }
+
   onRead(bytes: number): void {
+    if (this.mostStreams >= manyAtATime && this.streamsOpened >= leastStreams) this.crowded();
     if (bytes < largeChunk) this.add(1);
     else this.grown = true;
+  }
+
+  private crowded(): void {
+    if (this.streamsOpened < this.mostStreams * partOfStreams) return;
+    const now = this.clock.now();
+    if (now < this.restUntil) return;
+    this.towardsFull = calmFullEvery;
+    this.collect(now);
   }
 
   private add(units: number): void {
@@ -129,6 +159,8 @@ export class CollectorPace implements SocketActivity {
     this.collectedAt = now;
     if (this.towardsFull >= calmFullEvery) {
       this.towardsFull = 0;
+      this.mostStreams = this.streams;
+      this.streamsOpened = 0;
       this.collector.all();
     } else this.collector.young();
     this.budget = Math.max(leastUnits, (this.collector.size() - smallHeap) / bytesPerUnit);

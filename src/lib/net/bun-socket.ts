@@ -35,6 +35,9 @@ export interface SocketActivity {
   /** A connection was opened, or its handshake ended. */
   onOpened(): void;
   onRead(bytes: number): void;
+  /** One of many requests that a connection carries at a time began, or ended. */
+  onStreamOpened(): void;
+  onStreamEnded(): void;
 }
 
 /**
@@ -136,6 +139,11 @@ export class BunSocket implements Socket, NativeOwner {
     this.remote = addresses.remote;
     this.tls = tls;
     this.clock = clock;
+  }
+
+  /** The certificate that the peer sent, DER; null without one, or when the socket is closed. Not cheap: for rare uses. */
+  peerCertificate(): Uint8Array | null {
+    return this.closed ? null : (this.native.getPeerX509Certificate()?.raw ?? null);
   }
 
   get fd(): number {

@@ -1,4 +1,5 @@
 import { MeshError } from "#lib/errors.ts";
+import { activity } from "#lib/net/bun-socket.ts";
 import type { Socket } from "#lib/net/socket.ts";
 import type { BodyKind, FlatHeaders, RequestHead, ResponseHead } from "#wire/http1/head.ts";
 import { http2Code } from "#wire/http2/errors.ts";
@@ -71,6 +72,7 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
     this.handler = handler;
     this.request = context.heads.request(block, fin);
     this.requestEnd = fin ? noTrailers : null;
+    activity.observer?.onStreamOpened();
   }
 
   /** Begins. */
@@ -269,6 +271,7 @@ export class ServerStream implements Downstream, RequestControl, StreamHandler {
     this.over = true;
     this.early = null;
     this.pool = null;
+    activity.observer?.onStreamEnded();
     this.handler.onExchangeEnd(this.status, end, this.grpcStatus);
   }
 }
