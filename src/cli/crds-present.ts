@@ -14,6 +14,7 @@ const optional = new Set([
   "trafficsplits.split.smi-spec.io",
   "faultinjections.policy.linkerd-ts.dev",
   "denypolicies.policy.linkerd-ts.dev",
+  "meshtlsrequirements.policy.linkerd-ts.dev",
 ]);
 
 /** What is missing, in words: whole definitions, or versions of them that this executable's manifests have. */

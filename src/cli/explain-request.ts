@@ -89,7 +89,23 @@ export async function explainRequest(world: World, question: ExplainQuestion): P
       why = `${to} has no ready endpoint (503)`;
       continue;
     }
-    const groups = Map.groupBy(endpoints.slice(0, perBackend), (endpoint) =>
+    // A client's proxy sends these nothing; it fails requests only where there is nobody else.
+    const unfit = meshed
+      ? endpoints.filter(({ identity, tlsRequiredBy }) => identity === null && tlsRequiredBy !== undefined)
+      : [];
+    const [barred] = unfit;
+    if (barred !== undefined) {
+      const more = unfit.length > 1 ? `, and ${unfit.length - 1} like it` : "";
+      const rule = `MeshTLSRequirement "${barred.tlsRequiredBy ?? ""}" asks for a mesh identity`;
+      step("endpoint", `${endpointText(barred)}${more}: gets nothing, ${rule}`);
+      if (unfit.length === endpoints.length) {
+        refused++;
+        why = `no endpoint has a mesh identity, for which MeshTLSRequirement "${barred.tlsRequiredBy ?? ""}" asks (502)`;
+        continue;
+      }
+    }
+    const fit = endpoints.filter((endpoint) => !unfit.includes(endpoint));
+    const groups = Map.groupBy(fit.slice(0, perBackend), (endpoint) =>
       JSON.stringify(inboundSteps(engine, proxy, world, endpoint, client, meshed, head).key),
     );
     for (const members of groups.values()) {
@@ -141,6 +157,7 @@ function inboundSteps(
     },
     { step: "server", result: `${judged.policy}, protocol ${judged.protocol}`, others: facts.otherServers },
   ];
+  for (const { name, why } of facts.mistakes) steps.push({ step: "mistake", result: `${name}: ${why}`, others: [] });
   if (judged.routes.length > 0) {
     const decides = judged.routes.find(({ why }) => why === null);
     steps.push({ step: "inbound route", result: decides?.name ?? "none", others: others(judged.routes) });

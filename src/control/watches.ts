@@ -15,6 +15,7 @@ import { decodeEgressNetwork } from "./index/policy/egress-network.ts";
 import { decodeDenyPolicy } from "./index/policy/deny-policy.ts";
 import { decodeFaultInjection } from "./index/policy/fault-injection.ts";
 import { decodeMeshTlsAuthentication } from "./index/policy/mesh-tls-authentication.ts";
+import { decodeMeshTlsRequirement } from "./index/policy/mesh-tls-requirement.ts";
 import { decodeNetworkAuthentication } from "./index/policy/network-authentication.ts";
 import { decodeRateLimit } from "./index/policy/rate-limit.ts";
 import { decodeGrpcRoute, decodeHttpRoute, decodeStreamRoute } from "./index/policy/route.ts";
@@ -100,6 +101,12 @@ export function indexSources(index: ClusterIndex): readonly IndexSource[] {
       older: ["v1alpha1"],
     }),
     source(resources.servers, custom(decodeServer), index.policy.servers, restricting),
+    source(
+      resources.meshTlsRequirements,
+      custom(decodeMeshTlsRequirement),
+      index.policy.meshTlsRequirements,
+      restricting,
+    ),
   ];
 }
 

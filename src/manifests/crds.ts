@@ -4,6 +4,7 @@ import { plain } from "./template/expression.ts";
 import { authorizationPolicy, meshTlsAuthentication, networkAuthentication } from "./crds/authorization.ts";
 import type { Crd, CrdContext } from "./crds/definition.ts";
 import { denyPolicy } from "./crds/deny-policy.ts";
+import { meshTlsRequirement } from "./crds/mesh-tls-requirement.ts";
 import { externalWorkload } from "./crds/external-workload.ts";
 import { faultInjection } from "./crds/fault-injection.ts";
 import { httpRoute } from "./crds/http-route.ts";
@@ -26,6 +27,7 @@ export const allCrds: readonly Crd[] = [
   trafficSplit,
   faultInjection,
   denyPolicy,
+  meshTlsRequirement,
 ];
 
 /** Link, which is part of the multicluster extension. */

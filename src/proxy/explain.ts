@@ -13,7 +13,7 @@ import { serverPolicy } from "./discovery/server-policy-message.ts";
 import { draw } from "./faults/fault.ts";
 import type { ClientTls } from "./inbound/ports.ts";
 import { findAuthorization, isDenied } from "./policy/authorize.ts";
-import type { Authorization } from "./policy/server-policy.ts";
+import type { Authorization, InboundRoute } from "./policy/server-policy.ts";
 import type { Filter } from "./route/filter.ts";
 import { findRoute, type RequestMatch, type RouteMatchers, type ValueMatch } from "./route/match.ts";
 
@@ -233,11 +233,20 @@ export function judgeInbound(
   }));
   const refused =
     permitting !== null
-      ? null
+      ? answeredBy(found, head)
       : all.length === 0
         ? "nothing permits anybody (403)"
         : "nothing permits this client (403)";
   return { ...base, routes: list, authorizations, refused };
+}
+
+/** Routes of a Server answer by themselves when they redirect, or when they are not valid. */
+function answeredBy(route: InboundRoute | null, head: RequestHead): string | null {
+  const done = route?.filters?.apply(head, "http", { next: () => 1 - Number.EPSILON });
+  if (done === undefined || done.kind === "pass") return null;
+  return done.kind === "redirect"
+    ? `answered with a redirect to ${done.location} (${done.status})`
+    : `answered with ${done.status}: ${done.message}`;
 }
 
 function whyNotPermitted(

@@ -23,6 +23,10 @@ const world = `
 ---
 {apiVersion: policy.linkerd-ts.dev/v1alpha1, kind: FaultInjection, metadata: {namespace: shop, name: slow}, spec: {targetRef: {kind: Service, name: machines}, delay: 1s}}
 ---
+{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: legacy}, spec: {clusterIP: 10.96.0.23, ports: [{name: http, port: 80}]}}
+---
+{apiVersion: policy.linkerd-ts.dev/v1alpha1, kind: MeshTLSRequirement, metadata: {namespace: shop, name: mesh-only}, spec: {targetRef: {kind: Service, name: legacy}}}
+---
 {apiVersion: v1, kind: Service, metadata: {namespace: shop, name: api}, spec: {clusterIP: 10.96.0.20, ports: [{name: http, port: 80}]}}
 ---
 {apiVersion: v1, kind: Service, metadata: {namespace: shop, name: canary}, spec: {clusterIP: 10.96.0.21, ports: [{name: http, port: 80}]}}
@@ -111,6 +115,7 @@ function shop(): FakeApi {
     api.put(resources.pods, object);
   }
   api.put(resources.endpointSlices, slice("api", "api-1", "10.244.1.4"));
+  api.put(resources.endpointSlices, slice("legacy", "old-1", "10.244.1.3"));
   api.put(resources.externalWorkloads, vm as KubeObject);
   api.put(resources.endpointSlices, vmSlice as KubeObject);
   api.put(resources.endpointSlices, slice("canary", "canary-1", "10.244.1.5"));
@@ -127,6 +132,7 @@ describe("linkerd explain", () => {
     ["unmeshed", 2, ["--from", "pod/old-1", ...toApi]],
     ["canary", 0, ["--from", "pod/web-1", ...toApi, "--path", "/v2/x", "-H", "X-Canary: 1"]],
     ["machine", 2, ["--from", "pod/web-1", "--to", "svc/machines:80"]],
+    ["plaintext", 2, ["--from", "pod/web-1", "--to", "svc/legacy:80"]],
     ["fault", 2, ["--from", "pod/web-1", "--to", "svc/canary:80"]],
     ["json", 0, ["--from", "pod/web-1", ...toApi, "-o", "json"]],
     ["yaml", 2, ["--from", "pod/bot-1", ...toApi, "-o", "yaml"]],
@@ -135,6 +141,30 @@ describe("linkerd explain", () => {
     const result = await explain(shop(), ...args);
     expect([result.err, result.code]).toEqual(["", code]);
     expectGolden(`explain/${name}.txt`, result.out);
+  });
+
+  test.each([
+    [
+      "mistake-deny",
+      `{apiVersion: policy.linkerd-ts.dev/v1alpha1, kind: DenyPolicy, metadata: {namespace: shop, name: half},
+        spec: {targetRef: {group: policy.linkerd.io, kind: Server, name: api-http}, clients: [{identities: ["*.*"]}]}}`,
+    ],
+    [
+      "mistake-route",
+      `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {namespace: shop, name: half},
+        spec: {parentRefs: [{group: policy.linkerd.io, kind: Server, name: api-http}],
+          rules: [{matches: [{path: {type: RegularExpression, value: "/(?=a)"}}]}]}}`,
+    ],
+    [
+      "mistake-fault",
+      `{apiVersion: policy.linkerd-ts.dev/v1alpha1, kind: FaultInjection, metadata: {namespace: shop, name: half},
+        spec: {targetRef: {kind: Service, name: api}, abort: {httpStatus: 500}, percent: 200}}`,
+    ],
+  ])("says which policy with a mistake got past the webhook and what it does: %s", async (name, object) => {
+    const api = shop();
+    const parsed = parse(object) as KubeObject & { readonly apiVersion: string; readonly kind: string };
+    api.put(resourceOf(parsed.apiVersion, parsed.kind) ?? resources.pods, parsed);
+    expectGolden(`explain/${name}.txt`, (await explain(api, "--from", "pod/web-1", ...toApi)).out);
   });
 
   test.each([

@@ -8,6 +8,7 @@ import { checkGrpcRoute } from "./rules/grpc-route.ts";
 import { checkHttpLocalRateLimitPolicy } from "./rules/http-local-rate-limit-policy.ts";
 import { checkHttpRoute } from "./rules/http-route.ts";
 import { checkMeshTlsAuthentication } from "./rules/mesh-tls-authentication.ts";
+import { checkMeshTlsRequirement } from "./rules/mesh-tls-requirement.ts";
 import { checkNetworkAuthentication } from "./rules/network-authentication.ts";
 import { checkServerAuthorization } from "./rules/server-authorization.ts";
 import { checkServer } from "./rules/server.ts";
@@ -33,6 +34,7 @@ export const policyRules: Rules = {
   "policy.linkerd.io/ServerAuthorization": checkServerAuthorization,
   "policy.linkerd-ts.dev/DenyPolicy": checkDenyPolicy,
   "policy.linkerd-ts.dev/FaultInjection": checkFaultInjection,
+  "policy.linkerd-ts.dev/MeshTLSRequirement": checkMeshTlsRequirement,
   "gateway.networking.k8s.io/HTTPRoute": checkHttpRoute,
   "gateway.networking.k8s.io/GRPCRoute": checkGrpcRoute,
   "gateway.networking.k8s.io/TCPRoute": checkStreamRoute,

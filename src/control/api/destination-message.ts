@@ -96,6 +96,7 @@ export function weightedAddr(
     ...(endpoint.identity === null ? {} : { tlsIdentity: tlsIdentity(endpoint.identity, endpoint.serverName) }),
     ...(endpoint.hint === null ? {} : { protocolHint: protocolHint(endpoint.hint) }),
     ...(http2 !== null && endpoint.hint?.protocol === "h2" ? { http2 } : {}),
+    ...(endpoint.tlsRequiredBy === undefined ? {} : { tlsRequiredBy: endpoint.tlsRequiredBy }),
     ...(endpoint.pod === null ? {} : { resourceRef: resourceMetadata("Pod", endpoint.pod) }),
     ...(endpoint.external === undefined
       ? {}

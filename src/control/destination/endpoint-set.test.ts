@@ -177,6 +177,7 @@ describe("watchEndpoints", () => {
       pod: { namespace: "web", name: "other" },
       external: { namespace: "web", name: "vm" },
       serverName: "x",
+      tlsRequiredBy: "x",
       hostname: "x",
       node: "x",
       zone: "x",

@@ -4,7 +4,7 @@ import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { Lease, Track } from "../index/derivations.ts";
 import type { ServiceRecord } from "../index/service.ts";
 import type { SliceAddress, SliceRecord } from "../index/slice.ts";
-import { describeEndpoint, describeExternal, type Endpoint, sameEndpoint } from "./endpoint.ts";
+import { describeEndpoint, describeExternal, type Endpoint, type EndpointPlace, sameEndpoint } from "./endpoint.ts";
 import type { DestinationSettings } from "./settings.ts";
 
 /** The endpoints of a Service's port, for all clients alike. */
@@ -68,7 +68,7 @@ export function computeEndpoints(
       if (port === null) continue;
       for (const address of slice.ready) {
         if (query.hostname !== null && address.hostname !== query.hostname) continue;
-        const endpoint = endpointAt(index, settings, address, port, track);
+        const endpoint = endpointAt(index, settings, { ...address, port, service: { namespace, name } }, track);
         if (endpoint === null) continue;
         const key = `${endpoint.ip}:${endpoint.port}`;
         const known = before?.endpoints.get(key);
@@ -92,24 +92,22 @@ export function computeEndpoints(
 function endpointAt(
   index: ClusterIndex,
   settings: DestinationSettings,
-  address: SliceAddress,
-  port: number,
+  address: SliceAddress & EndpointPlace,
   track: Track,
 ): Endpoint | null {
-  const place = { ...address, port };
   if (address.external !== undefined) {
     const { namespace, name, uid } = address.external;
     const machine = index.externalWorkload(namespace, name, track);
     if (machine === undefined || !machine.ready || !machine.ips.includes(address.ip)) return null;
     if (uid !== "" && uid !== machine.uid) return null;
-    return describeExternal(index, settings, place, machine, track);
+    return describeExternal(index, settings, address, machine, track);
   }
-  if (address.pod === null) return describeEndpoint(index, settings, place, null, track);
+  if (address.pod === null) return describeEndpoint(index, settings, address, null, track);
   const pod = index.pod(address.pod.namespace, address.pod.name, track);
   if (pod === undefined || pod.terminating || pod.finished) return null;
   if (address.pod.uid !== "" && address.pod.uid !== pod.uid) return null;
   if (!pod.hostNetwork && !pod.ips.includes(address.ip)) return null;
-  return describeEndpoint(index, settings, place, pod, track);
+  return describeEndpoint(index, settings, address, pod, track);
 }
 
 /** A dual-stack Service has slices of both families for the same pods: one family must be chosen. */

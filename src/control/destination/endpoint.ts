@@ -8,6 +8,7 @@ import { serverOfPort } from "../index/policy/server-of-port.ts";
 import type { ExternalWorkload } from "../index/external-workload.ts";
 import { opaquePortsAnnotation, skipInboundPortsAnnotation, type Workload } from "../index/workload.ts";
 import type { DestinationSettings } from "./settings.ts";
+import { tlsRequiredBy } from "./tls-requirement.ts";
 
 export interface Endpoint {
   readonly ip: string;
@@ -35,6 +36,8 @@ export interface Endpoint {
   } | null;
   /** Bytes must not be interpreted. */
   readonly opaque: boolean;
+  /** "NAMESPACE/NAME" of the MeshTLSRequirement by which nothing may be sent there without mutual TLS; absent: there is none. */
+  readonly tlsRequiredBy?: string;
 }
 
 /** Where an address was found. */
@@ -45,6 +48,8 @@ export interface EndpointPlace {
   readonly node: string | null;
   readonly zone: string | null;
   readonly forZones: readonly string[];
+  /** The Service that it was found by; absent: it is meant itself. */
+  readonly service?: { readonly namespace: string; readonly name: string };
 }
 
 /** Describes an address, with the pod behind it if there is one. */
@@ -64,6 +69,7 @@ export function describeEndpoint(
     node,
     zone,
     forZones: place.forZones,
+    ...requirement(index, place, pod?.namespace ?? null, track),
   };
   if (pod === null) {
     const opaque = includesPort(settings.defaultOpaquePorts, place.port);
@@ -121,7 +127,18 @@ export function describeExternal(
     ...(through ? { serverName: external.serverName } : {}),
     hint: through ? { protocol, transportPort: viaHeader ? externalInboundPort : null } : null,
     opaque,
+    ...requirement(index, place, namespace, track),
   };
+}
+
+function requirement(
+  index: ClusterIndex,
+  { ip, service }: EndpointPlace,
+  namespace: string | null,
+  track: Track,
+): Pick<Endpoint, "tlsRequiredBy"> {
+  const name = tlsRequiredBy(index, { ip, service: service ?? null, namespace }, track);
+  return name === null ? {} : { tlsRequiredBy: name };
 }
 
 /** Where proxies of machines outside take connections: nothing in an ExternalWorkload says otherwise. */
@@ -180,6 +197,7 @@ export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
     a.external?.namespace === b.external?.namespace &&
     a.external?.name === b.external?.name &&
     a.opaque === b.opaque &&
+    a.tlsRequiredBy === b.tlsRequiredBy &&
     a.hint?.protocol === b.hint?.protocol &&
     a.hint?.transportPort === b.hint?.transportPort &&
     sameList(a.forZones, b.forZones) &&

@@ -40,7 +40,7 @@ const policyKinds = [
   "serverauthorizations",
   "egressnetworks",
 ];
-const extensionKinds = ["faultinjections", "denypolicies"];
+const extensionKinds = ["faultinjections", "denypolicies", "meshtlsrequirements"];
 const gatewayRoutes = ["httproutes", "grpcroutes", "tlsroutes", "tcproutes"];
 
 export function destinationManifests(context: InstallContext): readonly Tree[] {

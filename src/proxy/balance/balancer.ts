@@ -195,7 +195,13 @@ export class P2cBalancer implements Balancer {
   update(infos: Iterable<EndpointInfo>): void {
     const wanted = new Map<string, EndpointInfo>();
     let removed = false;
-    for (const info of infos) wanted.set(`${info.addr.ip}:${info.addr.port}`, info);
+    const refused: EndpointInfo[] = [];
+    for (const info of infos) {
+      if (info.refusal === undefined) wanted.set(`${info.addr.ip}:${info.addr.port}`, info);
+      else refused.push(info);
+    }
+    // Those that nothing may be sent to say why, where there is nobody else.
+    if (wanted.size === 0) for (const info of refused) wanted.set(`${info.addr.ip}:${info.addr.port}`, info);
     for (const [key, endpoint] of this.endpoints) {
       const info = wanted.get(key);
       if (info !== undefined && same(info, endpoint.info)) wanted.delete(key);
@@ -320,6 +326,7 @@ function same(a: EndpointInfo, b: EndpointInfo): boolean {
     a.tls?.identity === b.tls?.identity &&
     a.tls?.serverName === b.tls?.serverName &&
     a.transportPort === b.transportPort &&
+    a.refusal === b.refusal &&
     a.authorityOverride === b.authorityOverride &&
     a.weight === b.weight &&
     sameLabels(a.labels, b.labels)

@@ -17,6 +17,8 @@ export interface EndpointInfo {
   readonly tls: EndpointTls | null;
   readonly transportPort: number | null;
   readonly authorityOverride: string | null;
+  /** Why nothing may be sent there; absent: it may. */
+  readonly refusal?: string;
   /** protocol_hint h2; default: no. */
   readonly http2?: boolean;
   /** Relative; 10,000 is usual. */
@@ -57,6 +59,7 @@ export class BalancedEndpoint implements Endpoint {
   readonly transportPort: number | null;
   readonly authorityOverride: string | null;
   readonly takesHttp2: boolean;
+  readonly refusal: string | null;
   readonly transport: TransportCells;
   readonly info: EndpointInfo;
   connections: EndpointConnections | null = null;
@@ -106,6 +109,7 @@ export class BalancedEndpoint implements Endpoint {
     this.transportPort = info.transportPort;
     this.authorityOverride = info.authorityOverride;
     this.takesHttp2 = info.http2 === true && info.tls !== null;
+    this.refusal = info.refusal ?? null;
     this.transport = transport;
     this.clock = context.clock;
     const { accrual, bias, rtt, decay, slowStart } = context.balancing;
@@ -211,6 +215,8 @@ export class BalancedEndpoint implements Endpoint {
   }
 
   connectFailed(_error: MeshError): void {
+    // Nothing was attempted, and waiting changes nothing: everybody is to hear why at once.
+    if (this.refusal !== null) return;
     // Attempts that were started together fail together: they count once.
     if (this.state === "backoff") return;
     this.pauseFor(this.backoff.next());

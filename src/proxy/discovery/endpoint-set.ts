@@ -1,5 +1,6 @@
 /** What a Destination.Get stream adds up to. */
 import type { Labels } from "#lib/metrics/registry.ts";
+import type { SocketAddr } from "#lib/net/socket.ts";
 import { formatSocketAddr } from "#lib/net-addr.ts";
 import { socketAddr } from "#rpc/address.ts";
 import type { TlsIdentity, Update, WeightedAddr } from "#rpc/gen/destination_pb.ts";
@@ -19,16 +20,22 @@ export function endpointInfo(message: WeightedAddr, setLabels: Labels, options: 
   const addr = socketAddr(message.addr);
   if (addr === null) return null;
   const transportPort = message.protocolHint?.opaqueTransport?.inboundPort ?? 0;
+  const tls = options.identityEnabled ? endpointTls(message.tlsIdentity) : null;
   const authority = message.authorityOverride?.authorityOverride ?? "";
   return {
     addr,
-    tls: options.identityEnabled ? endpointTls(message.tlsIdentity) : null,
+    tls,
     transportPort: transportPort > 0 && transportPort < 65536 ? transportPort : null,
     authorityOverride: authority === "" ? null : authority,
     ...(message.protocolHint?.protocol.case === "h2" ? { http2: true } : {}),
+    ...(message.tlsRequiredBy === "" || tls !== null ? {} : { refusal: plaintextRefusal(addr, message.tlsRequiredBy) }),
     weight: message.weight,
     labels: { ...setLabels, ...message.metricLabels },
   };
+}
+
+function plaintextRefusal(addr: SocketAddr, requiredBy: string): string {
+  return `Connect: "${formatSocketAddr(addr)}" has no mesh identity, and MeshTLSRequirement "${requiredBy}" asks for one`;
 }
 
 function endpointTls(message: TlsIdentity | undefined): EndpointTls | null {

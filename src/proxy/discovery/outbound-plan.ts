@@ -528,6 +528,6 @@ export function backendKey(plan: BackendPlan, parent: ResourceRef): string {
     const chosen = Bun.deepEquals(how, plainBalancing) ? "" : JSON.stringify(how);
     return `${path} ${queue?.capacity ?? ""} ${queue?.failfastTimeout ?? ""} ${chosen} ${Object.values(parent).join("/")}`;
   }
-  const { addr, tls, transportPort, authorityOverride } = plan.info;
-  return `=${formatSocketAddr(addr)} ${tls?.identity ?? ""} ${transportPort ?? ""} ${authorityOverride ?? ""} ${plan.authority}`;
+  const { addr, tls, transportPort, authorityOverride, refusal } = plan.info;
+  return `=${formatSocketAddr(addr)} ${tls?.identity ?? ""} ${transportPort ?? ""} ${authorityOverride ?? ""} ${refusal ?? ""} ${plan.authority}`;
 }

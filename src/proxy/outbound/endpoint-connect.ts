@@ -41,6 +41,11 @@ const nothingPending: PendingConnect = { cancel() {} };
 /** Starts one attempt. It may fail before this returns. */
 export function connectEndpoint(shared: OutboundShared, endpoint: Endpoint, handler: ConnectHandler): PendingConnect {
   const { options } = shared;
+  const { refusal = null } = endpoint;
+  if (refusal !== null) {
+    handler.onFail(new MeshError("tls-identity", refusal));
+    return nothingPending;
+  }
   const header = usesHeader(shared, endpoint);
   const target = {
     ip: endpoint.addr.ip,

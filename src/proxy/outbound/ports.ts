@@ -212,6 +212,8 @@ export interface Endpoint {
   readonly authorityOverride: string | null;
   /** Its proxy takes requests of HTTP/1 by HTTP/2 (protocol_hint h2). */
   readonly takesHttp2: boolean;
+  /** Why nothing may be sent there; null or absent: it may. */
+  readonly refusal?: string | null;
   /** What the control plane says about it, without the dst_ prefix. */
   readonly info?: { readonly labels: Readonly<Record<string, string>> };
   /** Cells of connections to it (peer="dst"). */

@@ -39,6 +39,8 @@ export interface FakeEndpoint extends SocketAddr {
   /** It is a gateway: what to ask it for, "name:port". */
   readonly authority?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** The MeshTLSRequirement about it. */
+  readonly tlsRequiredBy?: string;
 }
 
 type Writer<M> = { write(message: M): void };
@@ -270,13 +272,14 @@ function addUpdate(endpoints: readonly FakeEndpoint[]): Update {
 }
 
 function weightedAddr(endpoint: FakeEndpoint): MessageInitShape<typeof WeightedAddrSchema> {
-  const { identity, transportPort, authority } = endpoint;
+  const { identity, transportPort, authority, tlsRequiredBy } = endpoint;
   const addr = tcpAddress(endpoint);
   if (addr === null) throw new MeshError("invalid-argument", `"${endpoint.ip}" is no address`);
   return {
     addr,
     weight: 10_000,
     metricLabels: { ...endpoint.labels },
+    ...(tlsRequiredBy === undefined ? {} : { tlsRequiredBy }),
     ...(authority === undefined ? {} : { authorityOverride: { authorityOverride: authority } }),
     ...(identity === undefined
       ? {}

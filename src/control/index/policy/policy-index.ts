@@ -9,6 +9,7 @@ import type { DenyPolicyRecord } from "./deny-policy.ts";
 import type { EgressNetworkRecord } from "./egress-network.ts";
 import type { FaultInjectionRecord } from "./fault-injection.ts";
 import type { MeshTlsAuthenticationRecord } from "./mesh-tls-authentication.ts";
+import type { MeshTlsRequirementRecord } from "./mesh-tls-requirement.ts";
 import type { NetworkAuthenticationRecord } from "./network-authentication.ts";
 import { byAge, type PolicyRecord } from "./policy-record.ts";
 import type { RateLimitRecord } from "./rate-limit.ts";
@@ -33,6 +34,7 @@ export class PolicyIndex {
   readonly tcpRoutes: ObjectIndex<StreamRouteRecord>;
   readonly egressNetworks: ObjectIndex<EgressNetworkRecord>;
   readonly denyPolicies: ObjectIndex<DenyPolicyRecord>;
+  readonly meshTlsRequirements: ObjectIndex<MeshTlsRequirementRecord>;
   readonly faultInjections: ObjectIndex<FaultInjectionRecord>;
   readonly profiles: ObjectIndex<ServiceProfileRecord>;
   readonly splits: ObjectIndex<TrafficSplitRecord>;
@@ -50,6 +52,7 @@ export class PolicyIndex {
     this.authorizationPolicies = inOneNamespace("authorization-policies", touch);
     this.rateLimits = inOneNamespace("rate-limits", touch);
     this.denyPolicies = inOneNamespace("deny-policies", touch);
+    this.meshTlsRequirements = inOneNamespace("mesh-tls-requirements", touch);
     this.faultInjections = inOneNamespace("fault-injections", touch);
     this.egressNetworks = inOneNamespace("egress-networks", touch);
     this.meshTls = byName("mesh-tls", touch);
@@ -83,6 +86,10 @@ export class PolicyIndex {
 
   denyPoliciesIn(namespace: string, track: Track): readonly DenyPolicyRecord[] {
     return this.inNamespace(this.denyPolicies, `deny-policies:${namespace}`, track);
+  }
+
+  meshTlsRequirementsIn(namespace: string, track: Track): readonly MeshTlsRequirementRecord[] {
+    return this.inNamespace(this.meshTlsRequirements, `mesh-tls-requirements:${namespace}`, track);
   }
 
   faultInjectionsIn(namespace: string, track: Track): readonly FaultInjectionRecord[] {
