@@ -7,6 +7,9 @@ import type { OutboundPolicySchema } from "#rpc/gen/outbound_pb.ts";
 /** `policy`: a Server with routes and authorizations by identity. `routes`: routes with headers and methods. `retries`: on each route. */
 export type Feature = "policy" | "routes" | "retries";
 
+/** `http2` is what appProtocol kubernetes.io/h2c says of a Service. */
+export type Protocol = "detect" | "opaque" | "http2";
+
 type ServerMessage = MessageInitShape<typeof ServerSchema>;
 type OutboundMessage = MessageInitShape<typeof OutboundPolicySchema>;
 
@@ -17,9 +20,9 @@ const resource = (kind: string, name: string): object => ({
 const path = (value: string): object => ({ path: { kind: { case: "prefix", value } } });
 
 /** Anybody may, as the default policy of an installation says. */
-export function openServer(opaque: boolean): ServerMessage {
+export function openServer(protocol: Protocol): ServerMessage {
   return {
-    protocol: { kind: opaque ? { case: "opaque", value: {} } : { case: "detect", value: {} } },
+    protocol: { kind: { case: protocol, value: {} } },
     authorizations: [
       {
         networks,
@@ -31,7 +34,7 @@ export function openServer(opaque: boolean): ServerMessage {
 }
 
 /** Three routes, of which the last one takes the bench's requests, each for two sets of identities; ours is the last. */
-export function guardedServer(opaque: boolean, identity: string): ServerMessage {
+export function guardedServer(protocol: Protocol, identity: string): ServerMessage {
   const permit = (...names: readonly string[]): object => ({
     networks,
     authentication: {
@@ -51,16 +54,20 @@ export function guardedServer(opaque: boolean, identity: string): ServerMessage 
   });
   const routes = [route("admin", "/admin"), route("api", "/api/v1"), route("rest", "/")];
   return {
-    protocol: { kind: opaque ? { case: "opaque", value: {} } : { case: "detect", value: { httpRoutes: routes } } },
+    protocol: { kind: { case: protocol, value: protocol === "detect" ? { httpRoutes: routes } : {} } },
     authorizations,
     labels: { group: "policy.linkerd.io", kind: "server", name: "app" },
   } as ServerMessage;
 }
 
 /** Of a Service with routes; null: it has none of its own, and its profile says all. */
-export function outboundPolicy(authority: string, features: readonly Feature[]): OutboundMessage | null {
+export function outboundPolicy(
+  authority: string,
+  protocol: Protocol,
+  features: readonly Feature[],
+): OutboundMessage | null {
   const retries = features.includes("retries");
-  if (!retries && !features.includes("routes")) return null;
+  if (protocol === "opaque" || (protocol === "detect" && !retries && !features.includes("routes"))) return null;
   const backend = {
     kind: { case: "balancer", value: { discovery: { kind: { case: "dst", value: { path: authority } } } } },
   };
@@ -75,10 +82,13 @@ export function outboundPolicy(authority: string, features: readonly Feature[]):
   return {
     metadata: resource("Service", "app"),
     protocol: {
-      kind: {
-        case: "detect",
-        value: { opaque: { routes: [{ rules: [{ backends }] }] }, http1: { routes }, http2: { routes } },
-      },
+      kind:
+        protocol === "http2"
+          ? { case: "http2", value: { routes } }
+          : {
+              case: "detect",
+              value: { opaque: { routes: [{ rules: [{ backends }] }] }, http1: { routes }, http2: { routes } },
+            },
     },
   } as unknown as OutboundMessage;
 }

@@ -1,8 +1,9 @@
 /** Two hosts on one machine: a client and a server namespace joined by a cable, with the mesh's redirect rules. */
+import { joinHosts, ownHost, removeHosts } from "./hosts.ts";
 import { run } from "./process.ts";
 
-export const client = { namespace: "lbench-client", ip: "10.201.7.1" } as const;
-export const server = { namespace: "lbench-server", ip: "10.201.7.2" } as const;
+export const client = { namespace: ownHost("lbench-client"), ip: "10.201.7.1" } as const;
+export const server = { namespace: ownHost("lbench-server"), ip: "10.201.7.2" } as const;
 /** The application's port, which the client's traffic is redirected from. */
 export const appPort = 8080;
 /** The port of the application that echoes bytes and keeps idle connections, or sends them without end. */
@@ -16,49 +17,14 @@ export const proxyUid = 2102;
 /** Makes the namespaces; what an earlier run left is removed first. */
 export async function createWorld(): Promise<void> {
   await destroyWorld();
-  for (const { namespace } of [client, server]) {
-    await run(["ip", "netns", "add", namespace]);
-    await run(["ip", "-n", namespace, "link", "set", "lo", "up"]);
-  }
-  await run([
-    "ip",
-    "link",
-    "add",
-    "lbench-c",
-    "netns",
-    client.namespace,
-    "type",
-    "veth",
-    "peer",
-    "name",
-    "lbench-s",
-    "netns",
-    server.namespace,
-  ]);
-  for (const [host, link] of [
-    [client, "lbench-c"],
-    [server, "lbench-s"],
-  ] as const) {
-    await run(["ip", "-n", host.namespace, "addr", "add", `${host.ip}/24`, "dev", link]);
-    await run(["ip", "-n", host.namespace, "link", "set", link, "up"]);
-  }
+  await joinHosts(
+    { namespace: client.namespace, link: "lbench-c", ips: [client.ip] },
+    { namespace: server.namespace, link: "lbench-s", ips: [server.ip] },
+  );
 }
 
-/** Removes the namespaces and whatever still runs in them. */
-export async function destroyWorld(): Promise<void> {
-  const existing = await run(["ip", "netns", "list"]);
-  for (const { namespace } of [client, server]) {
-    if (!new RegExp(`^${namespace}\\b`, "m").test(existing)) continue;
-    for (const pid of (await run(["ip", "netns", "pids", namespace])).split("\n").filter((line) => line !== "")) {
-      try {
-        process.kill(Number(pid), "SIGKILL");
-      } catch {
-        // It ended by itself meanwhile.
-      }
-    }
-    await run(["ip", "netns", "del", namespace]);
-  }
-}
+/** Removes the namespaces and whatever still runs in them, also those of a run that was killed. */
+export const destroyWorld = (): Promise<void> => removeHosts("lbench-client", "lbench-server");
 
 /** Redirects the client's connections to the applications into a proxy's port, or into none. */
 export async function redirect(outbound: number | null): Promise<void> {

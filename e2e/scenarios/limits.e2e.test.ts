@@ -84,7 +84,7 @@ describe.skipIf(reason !== null)(`limits of a proxy process${reason === null ? "
     expect(each).toBeLessThan(40);
     await serves();
     await holders.stop();
-  }, 60_000);
+  });
 
   test("1,000 readers that stop reading cost a bounded amount of memory", async () => {
     const before = memory();
@@ -95,7 +95,7 @@ describe.skipIf(reason !== null)(`limits of a proxy process${reason === null ? "
     expect(each).toBeLessThan(600);
     await serves();
     await readers.stop();
-  }, 40_000);
+  });
 
   test("garbage at every port, and a ClientHello split at every byte, do no harm", async () => {
     const before = memory();
@@ -114,7 +114,7 @@ describe.skipIf(reason !== null)(`limits of a proxy process${reason === null ? "
     console.log(`memory grew by ${(memory() - before).toFixed(0)} MiB`);
     expect(memory() - before).toBeLessThan(64);
     await serves();
-  }, 60_000);
+  });
 
   function client_(role: "hold" | "stall", count: number): Started {
     const port = role === "hold" ? echoPort : appPort;
@@ -123,7 +123,7 @@ describe.skipIf(reason !== null)(`limits of a proxy process${reason === null ? "
   }
 
   async function ready(program: Started): Promise<Started> {
-    for (let i = 0; i < 900 && !program.output().includes("failed"); i++) {
+    for (const end = performance.now() + 150_000; performance.now() < end && !program.output().includes("failed");) {
       if (program.output().includes("ready")) return program;
       await Bun.sleep(50);
     }
