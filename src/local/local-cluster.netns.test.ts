@@ -87,7 +87,7 @@ describe.skipIf(permitted === null)("a local cluster", () => {
     await api.until<PodObject>(`${pods}/web`, ready);
     const output = await run(
       "client",
-      "for i in 1 2 3 4 5 6 7 8 9 10; do curl -sf -m 2 http://web:8080/ && break; sleep 0.1; done; echo; hostname -i",
+      "for i in $(seq 100); do curl -sf -m 2 http://web:8080/ && break; sleep 0.1; done; echo; hostname -i",
     );
     const [answer = "", own = ""] = output.trim().split("\n");
     expect(answer).toBe(`::ffff:${own} web`);
@@ -98,7 +98,11 @@ describe.skipIf(permitted === null)("a local cluster", () => {
       metadata: { name: "empty" },
       spec: { selector: { app: "none" }, ports: [{ port: 80 }] },
     });
-    const output = await run("refused", "sleep 0.3; curl -sS -m 5 http://empty/ 2>&1; echo rc=$?");
+    // Its name and its rule are there a moment after it; until then an attempt ends otherwise.
+    const output = await run(
+      "refused",
+      "for i in $(seq 10); do curl -sS -m 1 http://empty/ 2>&1; rc=$?; echo rc=$rc; [ $rc = 7 ] && break; sleep 0.3; done",
+    );
     expect(output).toContain("rc=7");
   });
 

@@ -28,9 +28,9 @@ export class Api {
     if (!response.ok) throw new Error(await response.text());
   }
 
-  /** Asks until the answer is good, at most 20 s. */
+  /** Asks until the answer is good, at most 50 s. */
   async until<T>(path: string, good: (object: T) => boolean): Promise<T> {
-    for (const end = performance.now() + 20_000; ; await Bun.sleep(50)) {
+    for (const end = performance.now() + 50_000; ; await Bun.sleep(50)) {
       const response = await this.request("GET", path);
       const object = (await response.json()) as T;
       if (response.ok && good(object)) return object;
