@@ -25,6 +25,7 @@ import { decodeServiceProfile } from "./index/policy/service-profile.ts";
 import { decodeTrafficSplit } from "./index/policy/traffic-split.ts";
 import { decodeNamespace, decodeNode, decodeOwner } from "./index/scope.ts";
 import { decodeService } from "./index/service.ts";
+import { Shared } from "./index/shared.ts";
 import { decodeSlice } from "./index/slice.ts";
 import { decodeWorkload } from "./index/workload.ts";
 import { withoutNulls } from "./index/without-nulls.ts";
@@ -86,15 +87,20 @@ const optional = { optional: "always" } as const;
 const restricting = { optional: "absent" } as const;
 
 export function indexSources(index: ClusterIndex): readonly IndexSource[] {
+  const shared = new Shared();
+  const sharing =
+    <T>(decode: (object: KubeObject, shared: Shared) => T) =>
+    (object: KubeObject): T =>
+      decode(object, shared);
   return [
     // Linkerd's own roles leave namespaces out: its injector copies their annotations to pods and Services.
     source(resources.namespaces, decodeNamespace, index.namespaces, { optional: "always", metadataOnly: true }),
     source(resources.nodes, decodeNode, index.nodes, { metadataOnly: true }),
-    source(resources.replicaSets, decodeOwner, index.replicaSets, { metadataOnly: true }),
-    source(resources.jobs, decodeOwner, index.jobs, { optional: "always", metadataOnly: true }),
-    source(resources.pods, decodeWorkload, index.pods),
-    source(resources.services, decodeService, index.services),
-    source(resources.endpointSlices, decodeSlice, index.slices),
+    source(resources.replicaSets, sharing(decodeOwner), index.replicaSets, { metadataOnly: true }),
+    source(resources.jobs, sharing(decodeOwner), index.jobs, { optional: "always", metadataOnly: true }),
+    source(resources.pods, sharing(decodeWorkload), index.pods),
+    source(resources.services, sharing(decodeService), index.services),
+    source(resources.endpointSlices, sharing(decodeSlice), index.slices),
     // Linkerd's own roles let both programs read them; without, only pods are known.
     source(resources.externalWorkloads, custom(decodeExternalWorkload), index.externalWorkloads, {
       ...optional,

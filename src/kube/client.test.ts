@@ -53,7 +53,10 @@ describe("KubeClient", () => {
     for (let i = 0; i < 600; i++) api.put(pods, { metadata: { name: `p${i}`, namespace: "web" } });
     let pages = 0;
     api.intercept = () => {
-      if (pages++ === 1) api.compact();
+      if (pages++ === 1) {
+        api.put(pods, { metadata: { name: "p0", namespace: "web" } });
+        api.compact();
+      }
       return null;
     };
     expect((await client.list(pods)).items.length).toBe(600);

@@ -34,32 +34,24 @@ export class ClusterIndex {
     this.derivations = new Derivations(schedule, log);
     const touch = (topic: string): void => this.derivations.touch(topic);
     this.policy = new PolicyIndex(touch);
-    this.pods = new ObjectIndex(
-      (pod) => [`pod:${objectKey(pod.namespace, pod.name)}`, ...pod.ips.map((ip) => `pod-ip:${ip}`)],
-      touch,
-    );
+    this.pods = new ObjectIndex({ named: "pod", topicsOf: ({ ips }) => ips.map((ip) => `pod-ip:${ip}`) }, touch);
     this.externalWorkloads = new ObjectIndex(
-      ({ namespace, name, ips }) => [
-        `external-workload:${objectKey(namespace, name)}`,
-        ...ips.map((ip) => `external-ip:${ip}`),
-      ],
+      { named: "external-workload", topicsOf: ({ ips }) => ips.map((ip) => `external-ip:${ip}`) },
       touch,
     );
     this.services = new ObjectIndex(
-      (service) => [
-        `service:${objectKey(service.namespace, service.name)}`,
-        ...service.clusterIps.map((ip) => `service-ip:${ip}`),
-      ],
+      { named: "service", topicsOf: ({ clusterIps }) => clusterIps.map((ip) => `service-ip:${ip}`) },
       touch,
     );
-    this.slices = new ObjectIndex((slice) => [`slices:${objectKey(slice.namespace, slice.service)}`], touch);
-    this.namespaces = new ObjectIndex(({ metadata }) => [`namespace:${metadata.name}`], touch);
-    this.nodes = new ObjectIndex(({ metadata }) => [`node:${metadata.name}`], touch);
-    this.replicaSets = new ObjectIndex(
-      ({ metadata }) => [`replicaset:${objectKey(metadata.namespace ?? "", metadata.name)}`],
+    this.slices = new ObjectIndex(
+      { topicsOf: ({ namespace, service }) => [`slices:${objectKey(namespace, service)}`] },
       touch,
     );
-    this.jobs = new ObjectIndex(({ metadata }) => [`job:${objectKey(metadata.namespace ?? "", metadata.name)}`], touch);
+    // What belongs to no namespace has none in its name.
+    this.namespaces = new ObjectIndex({ named: "namespace" }, touch);
+    this.nodes = new ObjectIndex({ named: "node" }, touch);
+    this.replicaSets = new ObjectIndex({ named: "replicaset" }, touch);
+    this.jobs = new ObjectIndex({ named: "job" }, touch);
   }
 
   pod(namespace: string, name: string, track: Track): Workload | undefined {
@@ -102,14 +94,14 @@ export class ClusterIndex {
   }
 
   namespaceAnnotation(namespace: string, key: string, track: Track): string | undefined {
-    track(`namespace:${namespace}`);
+    track(`namespace:${objectKey("", namespace)}`);
     return this.namespaces.get("", namespace)?.annotations[key];
   }
 
   /** "" when unknown. */
   zoneOfNode(node: string, track: Track): string {
     if (node === "") return "";
-    track(`node:${node}`);
+    track(`node:${objectKey("", node)}`);
     return this.nodes.get("", node)?.zone ?? "";
   }
 

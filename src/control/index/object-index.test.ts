@@ -12,9 +12,8 @@ const thing = (name: string, ip: string, version = "1"): Thing => ({
 
 function setup() {
   const touched: string[] = [];
-  const index = new ObjectIndex<Thing>(
-    ({ metadata, ip }) => [`name:${metadata.name}`, `ip:${ip}`],
-    (topic) => touched.push(topic),
+  const index = new ObjectIndex<Thing>({ named: "thing", topicsOf: ({ ip }) => [`ip:${ip}`] }, (topic) =>
+    touched.push(topic),
   );
   return { index, touched, take: () => touched.splice(0).toSorted() };
 }
@@ -23,11 +22,11 @@ describe("ObjectIndex", () => {
   test("touches the topics of the old and of the new object", () => {
     const { index, take } = setup();
     index.apply(thing("a", "1"));
-    expect(take()).toEqual(["ip:1", "name:a"]);
+    expect(take()).toEqual(["ip:1", "thing:web/a"]);
     index.apply(thing("a", "2"));
-    expect(take()).toEqual(["ip:1", "ip:2", "name:a"]);
+    expect(take()).toEqual(["ip:1", "ip:2", "thing:web/a"]);
     index.delete("web", "a");
-    expect(take()).toEqual(["ip:2", "name:a"]);
+    expect(take()).toEqual(["ip:2", "thing:web/a"]);
     index.delete("web", "a");
     expect(take()).toEqual([]);
   });

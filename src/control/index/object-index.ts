@@ -9,6 +9,14 @@ export function objectKey(namespace: string, name: string): string {
   return `${namespace}/${name}`;
 }
 
+/** How an index calls its objects. */
+export interface Naming<T> {
+  /** The topic of an object by its name is "NAMED:namespace/name"; it is announced and not looked for, so it is not kept. */
+  readonly named?: string;
+  /** Its other topics. */
+  readonly topicsOf?: (object: T) => readonly string[];
+}
+
 /**
  * The objects of one kind, by name and by topic. A topic is a string under which an object is looked for and changes of it
  * are announced, e.g. "ip:10.0.0.1"; an object may have several.
@@ -17,13 +25,15 @@ export class ObjectIndex<T extends IndexedObject> implements WatchHandler<T> {
   private readonly objects = new Map<string, T>();
   /** Of most topics there is one object: a set for each would take more than the objects. */
   private readonly topics = new Map<string, string | Set<string>>();
+  private readonly named: string | undefined;
   private readonly topicsOf: (object: T) => readonly string[];
   private readonly touch: (topic: string) => void;
 
   /** Whether a list has come in: before, the index says nothing about what exists. */
   fed = false;
 
-  constructor(topicsOf: (object: T) => readonly string[], touch: (topic: string) => void) {
+  constructor({ named, topicsOf = () => [] }: Naming<T>, touch: (topic: string) => void) {
+    this.named = named;
     this.topicsOf = topicsOf;
     this.touch = touch;
   }
@@ -70,16 +80,24 @@ export class ObjectIndex<T extends IndexedObject> implements WatchHandler<T> {
       else keys.add(key);
     }
     for (const topic of touched) this.touch(topic);
+    this.touchName(key);
   }
 
   delete(namespace: string, name: string): void {
-    for (const topic of this.drop(objectKey(namespace, name))) this.touch(topic);
+    const key = objectKey(namespace, name);
+    if (!this.objects.has(key)) return;
+    for (const topic of this.drop(key)) this.touch(topic);
+    this.touchName(key);
   }
 
   reset(all: readonly T[], removed: ReadonlyArray<{ readonly namespace: string; readonly name: string }>): void {
     this.fed = true;
     for (const { namespace, name } of removed) this.delete(namespace, name);
     for (const object of all) this.apply(object);
+  }
+
+  private touchName(key: string): void {
+    if (this.named !== undefined) this.touch(`${this.named}:${key}`);
   }
 
   private drop(key: string): readonly string[] {

@@ -1,6 +1,7 @@
 /** Small records of the objects around workloads: namespaces, nodes, and what owns a pod's owner. */
 import type { KubeObject } from "#kube/types/meta.ts";
 import type { IndexedObject } from "./object-index.ts";
+import { Shared } from "./shared.ts";
 import type { Owner } from "./workload.ts";
 
 export interface NamespaceRecord extends IndexedObject {
@@ -31,11 +32,11 @@ export interface OwnerRecord extends IndexedObject {
   readonly owner: Owner | null;
 }
 
-export function decodeOwner(object: KubeObject): OwnerRecord {
+export function decodeOwner(object: KubeObject, shared = new Shared()): OwnerRecord {
   const { namespace = "", name, resourceVersion = "" } = object.metadata;
   const owner = object.metadata.ownerReferences?.find((reference) => reference.controller === true);
   return {
-    metadata: { namespace, name, resourceVersion },
-    owner: owner === undefined ? null : { kind: owner.kind, name: owner.name },
+    metadata: { namespace: shared.text(namespace), name, resourceVersion },
+    owner: owner === undefined ? null : { kind: shared.text(owner.kind), name: owner.name },
   };
 }

@@ -2,6 +2,7 @@ import { MeshError } from "#lib/errors.ts";
 import type { Service } from "#kube/types/core.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
 import type { IndexedObject } from "./object-index.ts";
+import { Shared } from "./shared.ts";
 
 export interface ServicePortRecord {
   /** "" for the only, unnamed port. */
@@ -29,9 +30,10 @@ export interface ServiceRecord extends IndexedObject {
 }
 
 /** Keeps of a Service what the mesh needs. */
-export function decodeService(object: KubeObject): ServiceRecord {
+export function decodeService(object: KubeObject, shared = new Shared()): ServiceRecord {
   const service = object as Service;
-  const { namespace = "", name } = service.metadata;
+  const { name } = service.metadata;
+  const namespace = shared.text(service.metadata.namespace ?? "");
   if (typeof service.spec !== "object" || service.spec === null) {
     throw new MeshError("invalid-argument", `Service "${name}" has no spec`);
   }
@@ -47,17 +49,19 @@ export function decodeService(object: KubeObject): ServiceRecord {
     name,
     kind: spec.type === "ExternalName" ? "external-name" : ips.size === 0 ? "headless" : "cluster-ip",
     clusterIps: [...ips],
-    ports: (spec.ports ?? [])
-      .filter(({ protocol }) => protocol === undefined || protocol === "TCP")
-      .map((port) => ({
-        name: port.name ?? "",
-        port: port.port,
-        appProtocol: port.appProtocol ?? null,
-        targetPort: port.targetPort ?? port.port,
-      })),
-    annotations,
-    labels: service.metadata.labels ?? {},
+    ports: shared.value(
+      (spec.ports ?? [])
+        .filter(({ protocol }) => protocol === undefined || protocol === "TCP")
+        .map((port) => ({
+          name: port.name ?? "",
+          port: port.port,
+          appProtocol: port.appProtocol ?? null,
+          targetPort: port.targetPort ?? port.port,
+        })),
+    ),
+    annotations: shared.value(annotations),
+    labels: shared.value(service.metadata.labels ?? {}),
     nodeLocal: spec.internalTrafficPolicy === "Local",
-    selector: spec.selector !== undefined && Object.keys(spec.selector).length > 0 ? spec.selector : null,
+    selector: spec.selector !== undefined && Object.keys(spec.selector).length > 0 ? shared.value(spec.selector) : null,
   };
 }

@@ -2,6 +2,7 @@ import { MeshError } from "#lib/errors.ts";
 import type { EndpointSlice, SliceEndpoint } from "#kube/types/discovery.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
 import type { IndexedObject } from "./object-index.ts";
+import { Shared } from "./shared.ts";
 
 /** `uid` "" matches any. */
 export interface SliceTarget {
@@ -35,9 +36,10 @@ export interface SliceRecord extends IndexedObject {
 }
 
 /** Keeps of an EndpointSlice what the mesh needs; null for those of no Service or of host names. */
-export function decodeSlice(object: KubeObject): SliceRecord | null {
+export function decodeSlice(object: KubeObject, shared = new Shared()): SliceRecord | null {
   const slice = object as EndpointSlice;
-  const { namespace = "", name } = slice.metadata;
+  const { name } = slice.metadata;
+  const namespace = shared.text(slice.metadata.namespace ?? "");
   const service = slice.metadata.labels?.["kubernetes.io/service-name"];
   if (service === undefined || service === "") return null;
   if (slice.addressType === "FQDN") return null;
@@ -51,14 +53,14 @@ export function decodeSlice(object: KubeObject): SliceRecord | null {
     // All addresses of an endpoint are the same thing; consumers take the first one.
     const ip = endpoint.addresses?.[0];
     if (ip === undefined) continue;
-    const external = target(endpoint, "ExternalWorkload", namespace);
+    const external = target(endpoint, "ExternalWorkload", namespace, shared);
     ready.push({
       ip,
       hostname: endpoint.hostname ?? null,
-      node: endpoint.nodeName ?? null,
-      zone: endpoint.zone ?? null,
-      forZones: (endpoint.hints?.forZones ?? []).map((zone) => zone.name),
-      pod: target(endpoint, "Pod", namespace),
+      node: textOrNull(endpoint.nodeName, shared),
+      zone: textOrNull(endpoint.zone, shared),
+      forZones: shared.value((endpoint.hints?.forZones ?? []).map((zone) => zone.name)),
+      pod: target(endpoint, "Pod", namespace, shared),
       ...(external === null ? {} : { external }),
     });
   }
@@ -67,14 +69,20 @@ export function decodeSlice(object: KubeObject): SliceRecord | null {
     namespace,
     service,
     family: slice.addressType,
-    ports: (slice.ports ?? [])
-      .filter(({ protocol }) => protocol === undefined || protocol === "TCP")
-      .map((port) => ({ name: port.name ?? "", port: port.port ?? null })),
+    ports: shared.value(
+      (slice.ports ?? [])
+        .filter(({ protocol }) => protocol === undefined || protocol === "TCP")
+        .map((port) => ({ name: port.name ?? "", port: port.port ?? null })),
+    ),
     ready,
   };
 }
 
-function target({ targetRef }: SliceEndpoint, kind: string, own: string): SliceTarget | null {
+function textOrNull(text: string | undefined, shared: Shared): string | null {
+  return text === undefined ? null : shared.text(text);
+}
+
+function target({ targetRef }: SliceEndpoint, kind: string, own: string, shared: Shared): SliceTarget | null {
   if (targetRef?.kind !== kind || targetRef.name === undefined) return null;
-  return { namespace: targetRef.namespace ?? own, name: targetRef.name, uid: targetRef.uid ?? "" };
+  return { namespace: shared.text(targetRef.namespace ?? own), name: targetRef.name, uid: targetRef.uid ?? "" };
 }

@@ -5,6 +5,7 @@ import type { Container, Pod, Probe } from "#kube/types/core.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
 import type { ExternalIdentity } from "./external-workload.ts";
 import type { IndexedObject } from "./object-index.ts";
+import { Shared } from "./shared.ts";
 
 export const proxyContainer = "linkerd-proxy";
 export const initContainer = "linkerd-init";
@@ -81,9 +82,10 @@ export interface Workload extends IndexedObject {
 }
 
 /** Keeps of a pod what the mesh needs. Throws "invalid-argument" when it is none. */
-export function decodeWorkload(object: KubeObject): Workload {
+export function decodeWorkload(object: KubeObject, shared = new Shared()): Workload {
   const pod = object as Pod;
-  const { namespace = "", name, uid = "", labels = {} } = pod.metadata;
+  const { name, uid = "", labels = {} } = pod.metadata;
+  const namespace = shared.text(pod.metadata.namespace ?? "");
   if (!Array.isArray(pod.spec?.containers)) throw new MeshError("invalid-argument", `Pod "${name}" has no containers`);
   const { spec, status = {} } = pod;
   const annotations: Record<string, string> = {};
@@ -101,32 +103,30 @@ export function decodeWorkload(object: KubeObject): Workload {
   const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");
   const lasting = [...spec.containers, ...sidecars];
   const { namedPorts, moreNamedPorts } = portNames(lasting);
+  const proxy = proxyFacts(spec, labels, annotations, namedPorts);
   return {
     metadata: { namespace, name, resourceVersion: pod.metadata.resourceVersion ?? "" },
     namespace,
     name,
     uid,
-    created: pod.metadata.creationTimestamp ?? "",
+    created: shared.text(pod.metadata.creationTimestamp ?? ""),
     ips: [...ips],
     hostNetwork,
-    node: spec.nodeName ?? "",
-    serviceAccount: spec.serviceAccountName ?? spec.serviceAccount ?? "default",
+    node: shared.text(spec.nodeName ?? ""),
+    serviceAccount: shared.text(spec.serviceAccountName ?? spec.serviceAccount ?? "default"),
     hostname: spec.hostname ?? "",
     subdomain: spec.subdomain ?? "",
-    owner: owner === undefined ? null : { kind: owner.kind, name: owner.name },
-    labels,
-    annotations,
+    owner: owner === undefined ? null : shared.value({ kind: shared.text(owner.kind), name: owner.name }),
+    labels: shared.value(labels),
+    annotations: shared.value(annotations),
     terminating: pod.metadata.deletionTimestamp !== undefined,
     finished: status.phase === "Succeeded" || status.phase === "Failed",
-    namedPorts,
-    moreNamedPorts,
-    proxy: proxyFacts(spec, labels, annotations, namedPorts),
-    probes: probePaths(lasting, namedPorts),
+    namedPorts: shared.value(namedPorts),
+    moreNamedPorts: shared.value(moreNamedPorts),
+    proxy: proxy === null ? null : shared.value(proxy),
+    probes: shared.value(probePaths(lasting, namedPorts)),
   };
 }
-
-/** Shared by nearly all pods. */
-const noPorts: Workload["moreNamedPorts"] = [];
 
 function portNames(containers: readonly Container[]): Pick<Workload, "namedPorts" | "moreNamedPorts"> {
   const namedPorts: Record<string, number> = {};
@@ -138,7 +138,7 @@ function portNames(containers: readonly Container[]): Pick<Workload, "namedPorts
       else namedPorts[name] = port;
     }
   }
-  return { namedPorts, moreNamedPorts: more.length === 0 ? noPorts : more };
+  return { namedPorts, moreNamedPorts: more };
 }
 
 function proxyFacts(

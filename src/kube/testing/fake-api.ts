@@ -241,7 +241,7 @@ export class FakeApi {
     const limit = Number(params.get("limit") ?? 0);
     const token = params.get("continue");
     const [from, at] = token === null ? [0, this.version] : token.split(":").map(Number);
-    if (token !== null && (at ?? 0) <= this.compacted)
+    if (token !== null && (at ?? 0) < this.compacted)
       return failure(410, "Expired", "The continue parameter is too old");
     const start = from ?? 0;
     const items = limit > 0 ? all.slice(start, start + limit) : all;

@@ -63,7 +63,10 @@ export class PolicyIndex {
     this.tlsRoutes = byParent(touch);
     this.tcpRoutes = byParent(touch);
     this.profiles = byName("profile", touch);
-    this.splits = new ObjectIndex(({ namespace, service }) => [`split:${objectKey(namespace, service)}`], touch);
+    this.splits = new ObjectIndex(
+      { topicsOf: ({ namespace, service }) => [`split:${objectKey(namespace, service)}`] },
+      touch,
+    );
   }
 
   /** Of a namespace, the oldest first. */
@@ -171,15 +174,15 @@ function broken<T extends RouteRecord>(routes: T[]): T[] {
 type Touch = (topic: string) => void;
 
 function inOneNamespace<T extends PolicyRecord>(what: string, touch: Touch): ObjectIndex<T> {
-  return new ObjectIndex<T>(({ namespace }) => [`${what}:${namespace}`], touch);
+  return new ObjectIndex<T>({ topicsOf: ({ namespace }) => [`${what}:${namespace}`] }, touch);
 }
 
 function byName<T extends PolicyRecord>(what: string, touch: Touch): ObjectIndex<T> {
-  return new ObjectIndex<T>(({ namespace, name }) => [`${what}:${objectKey(namespace, name)}`], touch);
+  return new ObjectIndex<T>({ named: what }, touch);
 }
 
 function byParent<T extends RouteRecord>(touch: Touch): ObjectIndex<T> {
-  return new ObjectIndex<T>(({ parents }) => [...new Set(parents.map(routesTopic))], touch);
+  return new ObjectIndex<T>({ topicsOf: ({ parents }) => [...new Set(parents.map(routesTopic))] }, touch);
 }
 
 function routesTopic({ group, kind, namespace, name }: ObjectRef): string {
