@@ -39,7 +39,8 @@ export const allowedRights: readonly Rights[] = [
       // Servers that select the same port are said in events as well as in their status.
       ...allow("", ["events"], ["create", "patch"]),
       // Our own kinds.
-      ...allow("policy.linkerd-ts.dev", ["faultinjections", "denypolicies", "meshtlsrequirements"], read),
+      ...allow("policy.linkerd-ts.dev", ["faultinjections", "denypolicies", "meshtlsrequirements", "jwtauthentications"], read),
+      ...allow("policy.linkerd-ts.dev", status(["faultinjections", "denypolicies"]), ["patch"]),
       ...allow("workload.linkerd.io", ["externalworkloads"], read),
       ...allow("workload.linkerd.io", status(["externalworkloads"]), ["patch"]),
       ...allow("discovery.k8s.io", ["endpointslices"], [...read, "create", "update", "patch", "delete"]),

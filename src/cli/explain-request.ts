@@ -62,6 +62,7 @@ export async function explainRequest(world: World, question: ExplainQuestion): P
     const more = judged.filters.length > 0 ? ` (${judged.filters.join(", ")})` : "";
     step("route", `${decides?.name ?? "none"}${more}`, [...others(judged.routes), ...outbound.others]);
   }
+  for (const { name, why } of outbound.mistakes) step("mistake", `${name}: ${why}`);
   if (judged.fails !== null) return finish("failed", judged.fails);
 
   const total = judged.targets.reduce((sum, { weight }) => sum + weight, 0);

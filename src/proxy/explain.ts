@@ -2,6 +2,7 @@
  * What a proxy would do with one request, by the very code that decides about requests, with the reasons that it need not
  * know of itself. For people: nothing here is on the way of traffic.
  */
+import type { JwtResult } from "#lib/jwt/verify.ts";
 import { parseIp } from "#lib/net-addr.ts";
 import type { DestinationProfile } from "#rpc/gen/destination_pb.ts";
 import type { Server } from "#rpc/gen/inbound_pb.ts";
@@ -12,7 +13,7 @@ import { outboundPlan, type Choice, type PlannedRoute } from "./discovery/outbou
 import { serverPolicy } from "./discovery/server-policy-message.ts";
 import { draw } from "./faults/fault.ts";
 import type { ClientTls } from "./inbound/ports.ts";
-import { findAuthorization, isDenied } from "./policy/authorize.ts";
+import { findAuthorization, isDenied, tokenAuthorizations } from "./policy/authorize.ts";
 import type { Authorization, InboundRoute } from "./policy/server-policy.ts";
 import type { Filter } from "./route/filter.ts";
 import { findRoute, type RequestMatch, type RouteMatchers, type ValueMatch } from "./route/match.ts";
@@ -226,17 +227,27 @@ export function judgeInbound(
     const lost = all.map(({ origin }) => ({ name: nameOf(origin), why: `${name} wins` }));
     return { ...base, routes: list, authorizations: lost, refused: `${name} is against this client (403)` };
   }
-  const permitting = findAuthorization(who, all);
+  // Where several permit it, one that asks for no token comes first.
+  const byToken = tokenAuthorizations(who, all);
+  const results = new Map<Authorization, JwtResult>(
+    byToken.map((authorization) => [authorization, authorization.token.check(head.headers, now)]),
+  );
+  const permitting =
+    findAuthorization(who, all) ?? byToken.find((each) => results.get(each)?.kind === "valid") ?? null;
   const authorizations = all.map((authorization) => ({
     name: nameOf(authorization.origin),
-    why: authorization === permitting ? null : whyNotPermitted(authorization, who, client, permitting),
+    why: authorization === permitting ? null : whyNotPermitted(authorization, who, client, permitting, results),
   }));
   const refused =
     permitting !== null
       ? answeredBy(found, head)
       : all.length === 0
         ? "nothing permits anybody (403)"
-        : "nothing permits this client (403)";
+        : [...results.values()].some(({ kind }) => kind === "insufficient")
+          ? "the token lacks a claim that is needed (403)"
+          : byToken.length > 0
+            ? "nothing permits this client without a good token (401)"
+            : "nothing permits this client (403)";
   return { ...base, routes: list, authorizations, refused };
 }
 
@@ -254,14 +265,17 @@ function whyNotPermitted(
   who: Parameters<typeof findAuthorization>[0],
   client: { readonly ip: string; readonly identity: string | null },
   permitting: Authorization | null,
+  results: ReadonlyMap<Authorization, JwtResult>,
 ): string {
-  if (findAuthorization(who, [authorization]) !== null) {
+  const result = results.get(authorization);
+  if (result !== undefined && result.kind !== "valid") return `it needs a token: ${result.why}`;
+  if (result !== undefined || findAuthorization(who, [authorization]) !== null) {
     return `${permitting === null ? "another one" : nameOf(permitting.origin)} permits it already`;
   }
-  if (findAuthorization(who, [{ ...authorization, clients: { kind: "any" } }]) === null) {
+  const { networks, clients, origin } = authorization;
+  if (findAuthorization(who, [{ networks, origin, clients: { kind: "any" } }]) === null) {
     return `its networks don't include ${client.ip}`;
   }
-  const { clients } = authorization;
   if (client.identity === null) return "it needs a mesh identity, and the client has none";
   if (clients.kind !== "identities") return "it is for other clients";
   const names = [...clients.identities, ...clients.suffixes.map((suffix) => `*.${suffix}`)];

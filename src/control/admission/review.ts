@@ -2,16 +2,12 @@
 import type { AdmissionDecision, AdmissionRequest } from "#kube/types/admission.ts";
 import { Field } from "./field.ts";
 import { Findings } from "./findings.ts";
-import { KnownPatterns, patternProblem } from "./pattern.ts";
+import { checkPatterns, KnownPatterns } from "./pattern.ts";
 import type { Rule } from "./rule.ts";
 import type { Rules } from "./rules.ts";
 
 /** All that can be said of an object by itself. */
-export async function findingsOf(
-  request: AdmissionRequest,
-  rules: Rules,
-  known = new KnownPatterns(),
-): Promise<Findings> {
+export function findingsOf(request: AdmissionRequest, rules: Rules, known = new KnownPatterns()): Findings {
   const findings = new Findings();
   const { group } = request.kind;
   const rule = ruleFor(request, rules);
@@ -21,10 +17,7 @@ export async function findingsOf(
   // What is wrong with objects of Kubernetes itself is not ours to say.
   if (group !== "") spec.object();
   rule({ namespace: request.namespace ?? "", name: nameOf(request), group, metadata, spec });
-  for (const { path, pattern } of findings.patterns) {
-    const wrong = await patternProblem(pattern, known);
-    if (wrong !== null) findings.problem(path, wrong);
-  }
+  checkPatterns(findings, known);
   return findings;
 }
 
@@ -65,7 +58,7 @@ export function reviewer(
     }
     // What is on its way out only loses finalizers; refusing that would keep it for ever.
     if (request.object.metadata?.deletionTimestamp !== undefined) return { allowed: true };
-    const findings = await findingsOf(request, rules, known);
+    const findings = findingsOf(request, rules, known);
     if (findings.problems.length === 0) await more(request, findings);
     return decisionOf(request, findings);
   };

@@ -16,6 +16,7 @@ import type { RouteRecord } from "../index/policy/route.ts";
 import { isPortMeant, serverOfPort } from "../index/policy/server-of-port.ts";
 import { inboundPolicy } from "../policy/inbound.ts";
 import { outboundPolicy } from "../policy/outbound.ts";
+import { denyEffect } from "../status/extension-status.ts";
 import type { PortOwner } from "../index/workload.ts";
 import type { World } from "./world.ts";
 
@@ -49,6 +50,8 @@ export interface OutboundFacts {
   readonly policy: OutboundPolicy | null;
   readonly profile: DestinationProfile;
   readonly others: readonly Remark[];
+  /** FaultInjections with mistakes, which inject nothing. */
+  readonly mistakes: readonly Remark[];
 }
 
 /** `path`: "host:port" or "ip:port". Throws "invalid-argument" for one that is none. */
@@ -67,7 +70,23 @@ export function outboundOf({ index, outbound, destination }: World, path: string
     policy: outboundMessage(policy, ""),
     profile: profileMessage(profile, ""),
     others: parent === null ? [] : otherRoutes(index, kind, parent, target.port, namespace),
+    mistakes: parent === null ? [] : brokenFaults(index, kind, parent, namespace),
   };
+}
+
+/** Those for the parent, and those for routes, which are few, of its namespace and the client's. */
+function brokenFaults(
+  { policy }: World["index"],
+  kind: string,
+  parent: { readonly namespace: string; readonly name: string },
+  clientNamespace: string,
+): Remark[] {
+  return [...policy.faultInjections.values()].flatMap(({ namespace, name, target, invalid }): Remark[] => {
+    if (invalid === null || (namespace !== parent.namespace && namespace !== clientNamespace)) return [];
+    const about = target?.kind === kind ? target.name === parent.name && namespace === parent.namespace : true;
+    const where = `FaultInjection "${name}" in namespace "${namespace}"`;
+    return about ? [{ name: where, why: `it is not valid: ${invalid}; nothing is injected` }] : [];
+  });
 }
 
 function otherRoutes(
@@ -129,6 +148,8 @@ export interface InboundFacts {
   readonly server: string | null;
   readonly otherServers: readonly Remark[];
   readonly otherAuthorizations: readonly Remark[];
+  /** Policies with mistakes that count here in a way that nobody wrote. */
+  readonly mistakes: readonly Remark[];
 }
 
 /** Null when nothing is known of who answers there, or it has no proxy. */
@@ -185,5 +206,28 @@ function ofOwner({ index, inbound }: World, pod: PortOwner, port: number): Inbou
           : [{ name: `ServerAuthorization "${record.name}"`, why: "it is for other Servers" }],
       ),
   ];
-  return { message: serverMessage(policy), server: chosen?.name ?? null, otherServers, otherAuthorizations };
+  return {
+    message: serverMessage(policy),
+    server: chosen?.name ?? null,
+    otherServers,
+    otherAuthorizations,
+    mistakes: mistakesAt(index, pod.namespace, chosen?.name ?? null),
+  };
+}
+
+function mistakesAt({ policy }: World["index"], namespace: string, server: string | null): readonly Remark[] {
+  const denials = policy.denyPoliciesIn(namespace, untracked).flatMap((record): Remark[] => {
+    if (record.invalid === null || (record.server !== null && record.server !== server)) return [];
+    const why = `it is not valid: ${record.invalid}; until that is mended ${denyEffect(record)}`;
+    return [{ name: `DenyPolicy "${record.name}"`, why }];
+  });
+  if (server === null) return denials;
+  const parent = { group: "policy.linkerd.io", kind: "server", namespace, name: server };
+  const routes = [...policy.brokenHttpRoutesOf(parent, untracked), ...policy.brokenGrpcRoutesOf(parent, untracked)].map(
+    ({ kind, name, invalid }): Remark => {
+      const why = `it is not valid: ${invalid ?? ""}; until that is mended its requests are answered with 500`;
+      return { name: `${kind} "${name}"`, why };
+    },
+  );
+  return [...denials, ...routes];
 }

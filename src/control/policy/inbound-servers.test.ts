@@ -333,6 +333,15 @@ describe("Routes of a Server", () => {
         rules: [{ matches: [{ path: { kind: "prefix", value: "/admin" } }], filters: [{ kind: "failure" }] }],
       },
     ]);
+    // An expression that no proxy understands, too: without a word it would match nothing.
+    const backtracking = route("[{matches: [{path: {type: RegularExpression, value: '/(?=a)'}}]}]", "broken");
+    expect(routesOf(world(server(), route("[{matches: [{path: {value: /a}}]}]"), backtracking))).toMatchObject([
+      { origin: { name: "route" }, rules: [{ filters: [] }] },
+      {
+        origin: { name: "broken" },
+        rules: [{ matches: [{ path: { kind: "prefix", value: "/" } }], filters: [{ kind: "failure" }] }],
+      },
+    ]);
     const rpc = policyObject(
       "GRPCRoute",
       "rpc",

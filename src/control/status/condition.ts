@@ -40,3 +40,14 @@ export function sameConditions(conditions: readonly Condition[], stored: unknown
     );
   });
 }
+
+/** A status of these conditions; null: that is the stored one. */
+export function conditionsStatus(
+  conditions: readonly Condition[],
+  stored: unknown,
+  now: string,
+): { readonly conditions: readonly StoredCondition[] } | null {
+  const before = (stored as { readonly conditions?: unknown } | null)?.conditions;
+  if (sameConditions(conditions, before)) return null;
+  return { conditions: stampConditions(conditions, Array.isArray(before) ? before : [], now) };
+}

@@ -1,6 +1,6 @@
 import { type Cidr, containsIp } from "#lib/net-addr.ts";
 import type { EgressNetworkRecord } from "../index/policy/egress-network.ts";
-import { type Condition, sameConditions, stampConditions } from "./condition.ts";
+import { type Condition, conditionsStatus } from "./condition.ts";
 
 /** The status that an EgressNetwork should have; null: it has it. Pure. */
 export function egressStatus(
@@ -29,10 +29,7 @@ export function egressStatus(
     message,
     observedGeneration: network.generation,
   };
-  const stored = network.status as { readonly conditions?: unknown } | null;
-  if (sameConditions([condition], stored?.conditions)) return null;
-  const before = Array.isArray(stored?.conditions) ? (stored.conditions as unknown[]) : [];
-  return { conditions: stampConditions([condition], before, now) };
+  return conditionsStatus([condition], network.status, now);
 }
 
 function holds(outer: Cidr, inner: Cidr): boolean {

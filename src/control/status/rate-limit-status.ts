@@ -2,7 +2,7 @@ import type { ClusterIndex } from "../index/cluster-index.ts";
 import { untracked } from "../index/derivations.ts";
 import type { RateLimitRecord } from "../index/policy/rate-limit.ts";
 import { countingRateLimit } from "../policy/rate-limit.ts";
-import { type Condition, sameConditions, stampConditions } from "./condition.ts";
+import { type Condition, conditionsStatus } from "./condition.ts";
 
 /** The status that an HTTPLocalRateLimitPolicy should have; null: it has it. Pure. */
 export function rateLimitStatus(index: ClusterIndex, limit: RateLimitRecord, now: string): object | null {
@@ -15,13 +15,8 @@ export function rateLimitStatus(index: ClusterIndex, limit: RateLimitRecord, now
     message,
     observedGeneration: generation,
   };
-  const stored = limit.status as { readonly conditions?: unknown } | null;
-  if (sameConditions([condition], stored?.conditions)) return null;
-  const before = Array.isArray(stored?.conditions) ? (stored.conditions as unknown[]) : [];
-  return {
-    conditions: stampConditions([condition], before, now),
-    targetRef: { group: "policy.linkerd.io", kind: "Server", name },
-  };
+  const status = conditionsStatus([condition], limit.status, now);
+  return status === null ? null : { ...status, targetRef: { group: "policy.linkerd.io", kind: "Server", name } };
 }
 
 function verdict(index: ClusterIndex, limit: RateLimitRecord): readonly [string, string] {

@@ -15,6 +15,7 @@ import { resources, type Resource } from "#kube/resource.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { PolicyRecord } from "../index/policy/policy-record.ts";
 import { LeaderLooks } from "../leader-looks.ts";
+import { denyStatus, faultStatus } from "./extension-status.ts";
 import { egressStatus } from "./egress-status.ts";
 import { rateLimitStatus } from "./rate-limit-status.ts";
 import { routeStatus } from "./route-status.ts";
@@ -44,7 +45,7 @@ const concurrency = 4;
 /** Writes of one look at most; the next look has the rest. */
 const perLook = 1000;
 /** What a status can depend on. */
-const relevant = /^(routes|servers|service|rate-limits|egress-networks):/;
+const relevant = /^(routes|servers|service|rate-limits|egress-networks|deny-policies|fault-injections):/;
 /** What the overlaps of Servers depend on. */
 const overlapping = /^(servers|pod):/;
 
@@ -59,11 +60,13 @@ export function startStatusWriter(options: StatusWriterOptions): StatusWriter {
   const writes = options.registry.counter("policy_status_writes_total", "Statuses written back, by outcome");
   let overlapsDue = true;
   let told = new Set<string>();
+  let toldInvalid = new Set<string>();
 
   const look = async (): Promise<void> => {
     const now = new Date(clock.wall()).toISOString().replace(/\.\d+Z$/, "Z");
     await writeAll(wanted(index, options.clusterNetworks, now));
     tellOverlaps();
+    tellInvalid();
   };
   const writeAll = async (all: readonly Write[]): Promise<void> => {
     const queue = all.slice(0, perLook);
@@ -110,6 +113,25 @@ export function startStatusWriter(options: StatusWriterOptions): StatusWriter {
     }
   };
 
+  /** Each as it is written once; the status says it to its owner, the log to whoever runs the mesh. */
+  const tellInvalid = (): void => {
+    const before = toldInvalid;
+    toldInvalid = new Set();
+    for (const { kind, record } of invalidRecords(index)) {
+      if (toldInvalid.size >= perLook) return;
+      const { namespace, name, generation, invalid } = record;
+      const key = `${kind}/${namespace}/${name}/${generation}/${invalid}`;
+      toldInvalid.add(key);
+      if (before.has(key)) continue;
+      log.warn("A resource that is not valid is stored; its own part fails until it is mended", {
+        kind,
+        namespace,
+        name,
+        why: invalid ?? "",
+      });
+    }
+  };
+
   const looks = new LeaderLooks({
     index,
     leader,
@@ -127,6 +149,26 @@ export function startStatusWriter(options: StatusWriterOptions): StatusWriter {
     },
   });
   return looks;
+}
+
+function* invalidRecords({ policy }: ClusterIndex): Generator<{
+  readonly kind: string;
+  readonly record: PolicyRecord & { readonly invalid: string | null };
+}> {
+  const kinds = [
+    ["HTTPRoute", policy.policyHttpRoutes],
+    ["HTTPRoute", policy.httpRoutes],
+    ["GRPCRoute", policy.grpcRoutes],
+    ["TLSRoute", policy.tlsRoutes],
+    ["TCPRoute", policy.tcpRoutes],
+    ["HTTPLocalRateLimitPolicy", policy.rateLimits],
+    ["EgressNetwork", policy.egressNetworks],
+    ["DenyPolicy", policy.denyPolicies],
+    ["FaultInjection", policy.faultInjections],
+  ] as const;
+  for (const [kind, records] of kinds) {
+    for (const record of records.values()) if (record.invalid !== null) yield { kind, record };
+  }
 }
 
 /** Everything whose stored status is not what it should be. */
@@ -153,6 +195,14 @@ export function wanted(index: ClusterIndex, clusterNetworks: readonly Cidr[], no
   for (const record of policy.egressNetworks.values()) {
     const status = egressStatus(record, clusterNetworks, now);
     if (status !== null) out.push({ resource: resources.egressNetworks, record, status });
+  }
+  for (const record of policy.denyPolicies.values()) {
+    const status = denyStatus(index, record, now);
+    if (status !== null) out.push({ resource: resources.denyPolicies, record, status });
+  }
+  for (const record of policy.faultInjections.values()) {
+    const status = faultStatus(index, record, now);
+    if (status !== null) out.push({ resource: resources.faultInjections, record, status });
   }
   return out;
 }

@@ -1,7 +1,7 @@
 /** DenyPolicy: clients that may not, whatever else permits them. Ours, not Linkerd's. */
 import { ageColumn, crd } from "./definition.ts";
 import { extensionGroup } from "./fault-injection.ts";
-import { array, group as groupName, kind, name, namespace, network, object, string } from "./schema.ts";
+import { array, condition, group as groupName, kind, name, namespace, network, object, string } from "./schema.ts";
 
 export const denyPolicy = crd(
   { group: extensionGroup, kind: "DenyPolicy", plural: "denypolicies", singular: "denypolicy", categories: ["policy"] },
@@ -20,9 +20,11 @@ export const denyPolicy = crd(
           { minItems: 1 },
         ),
       }),
+      status: object({ conditions: array(condition(false)) }),
       columns: [
         { name: "Target_kind", type: "string", jsonPath: ".spec.targetRef.kind" },
         { name: "Target_name", type: "string", jsonPath: ".spec.targetRef.name" },
+        { name: "Accepted", type: "string", jsonPath: '.status.conditions[?(@.type=="Accepted")].status' },
         ageColumn,
       ],
     },

@@ -1,6 +1,18 @@
 /** FaultInjection: what goes wrong on purpose, for clients of a Service or requests of a route. Ours, not Linkerd's. */
 import { ageColumn, crd } from "./definition.ts";
-import { cel, group as groupName, holding, integer, kind, name, object, string, text } from "./schema.ts";
+import {
+  array,
+  cel,
+  condition,
+  group as groupName,
+  holding,
+  integer,
+  kind,
+  name,
+  object,
+  string,
+  text,
+} from "./schema.ts";
 
 export const extensionGroup = "policy.linkerd-ts.dev";
 
@@ -31,10 +43,12 @@ export const faultInjection = crd(
           ),
         ),
       ),
+      status: object({ conditions: array(condition(false)) }),
       columns: [
         { name: "Target_kind", type: "string", jsonPath: ".spec.targetRef.kind" },
         { name: "Target_name", type: "string", jsonPath: ".spec.targetRef.name" },
         { name: "Percent", type: "string", jsonPath: ".spec.percent" },
+        { name: "Accepted", type: "string", jsonPath: '.status.conditions[?(@.type=="Accepted")].status' },
         ageColumn,
       ],
     },

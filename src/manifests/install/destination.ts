@@ -40,7 +40,7 @@ const policyKinds = [
   "serverauthorizations",
   "egressnetworks",
 ];
-const extensionKinds = ["faultinjections", "denypolicies", "meshtlsrequirements"];
+const extensionKinds = ["faultinjections", "denypolicies", "meshtlsrequirements", "jwtauthentications"];
 const gatewayRoutes = ["httproutes", "grpcroutes", "tlsroutes", "tcproutes"];
 
 export function destinationManifests(context: InstallContext): readonly Tree[] {
@@ -91,6 +91,7 @@ function policyRbac(context: InstallContext): readonly Tree[] {
         allow(["policy.linkerd.io"], statuses(["httproutes", "httplocalratelimitpolicies", "egressnetworks"]), [
           "patch",
         ]),
+        allow([extensionGroup], statuses(["faultinjections", "denypolicies"]), ["patch"]),
         allow(["gateway.networking.k8s.io"], statuses(gatewayRoutes), ["patch"]),
         allow([""], ["events"], ["create", "patch"]),
         allow(["workload.linkerd.io"], ["externalworkloads"], readVerbs),

@@ -19,6 +19,8 @@ export interface DenyPolicyRecord extends PolicyRecord {
   readonly clients: readonly DeniedClients[];
   /** What is wrong with it; null: nothing is. */
   readonly invalid: string | null;
+  /** `status` as it is stored. */
+  readonly status: unknown;
 }
 
 interface Spec {
@@ -33,8 +35,11 @@ const everybody: readonly DeniedClients[] = [{ networks: everywhere, identities:
 
 /** One with a mistake denies everybody, at its Server if that can be read, else in its namespace: never fewer than were meant. */
 export function decodeDenyPolicy(object: KubeObject): DenyPolicyRecord {
-  const record = policyRecord(object);
-  const written = (object as KubeObject & { readonly spec?: unknown }).spec;
+  const { spec: written, status = null } = object as KubeObject & {
+    readonly spec?: unknown;
+    readonly status?: unknown;
+  };
+  const record = { ...policyRecord(object), status };
   const target = new Field("spec", written, new Findings()).at("targetRef");
   const server = isKind(kindOf(target), kinds.server) ? target.at("name").text() : null;
   try {

@@ -3,6 +3,7 @@ import { MeshError } from "#lib/errors.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
 import { Field } from "../../admission/field.ts";
 import { Findings } from "../../admission/findings.ts";
+import { checkPatterns } from "../../admission/pattern.ts";
 import type { Rule } from "../../admission/rule.ts";
 import type { IndexedObject } from "../object-index.ts";
 
@@ -34,14 +35,15 @@ export function byAge(a: PolicyRecord, b: PolicyRecord): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/** The spec, once the rules found nothing wrong with it. Throws "invalid-argument" with all that is wrong. */
-export function validSpec<T>(object: KubeObject, group: string, rule: Rule): T {
+/** The spec, once the rules found nothing wrong with it. Throws "invalid-argument" with all that is wrong. `patterns`: regular expressions too. */
+export function validSpec<T>(object: KubeObject, group: string, rule: Rule, patterns = false): T {
   const findings = new Findings();
   const { namespace = "", name } = object.metadata;
   const spec = new Field("spec", (object as KubeObject & { readonly spec?: unknown }).spec, findings);
   spec.required().object();
   if (findings.problems.length === 0) {
     rule({ namespace, name, group, metadata: new Field("metadata", object.metadata, findings), spec });
+    if (patterns) checkPatterns(findings);
   }
   if (findings.problems.length > 0) throw new MeshError("invalid-argument", findings.problems.join("; "));
   return spec.value as T;

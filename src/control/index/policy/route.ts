@@ -7,6 +7,7 @@ import { checkHttpMatch, checkHttpRoute } from "../../admission/rules/http-route
 import { checkStreamRoute } from "../../admission/rules/stream-route.ts";
 import { Field } from "../../admission/field.ts";
 import { Findings } from "../../admission/findings.ts";
+import { checkPatterns } from "../../admission/pattern.ts";
 import type { ObjectRef } from "./authorization-policy.ts";
 import { policyRecord, type PolicyRecord, validSpec, whyInvalid } from "./policy-record.ts";
 import { parseGepDuration } from "./durations.ts";
@@ -184,7 +185,7 @@ function readRoute<S, M>(
   read: (spec: RouteSpec<S>) => ReadonlyArray<RouteRule<M>>,
 ): { readonly rules: ReadonlyArray<RouteRule<M>> | null; readonly base: RouteBase } {
   try {
-    const spec = validSpec<RouteSpec<S>>(object, group, rule);
+    const spec = validSpec<RouteSpec<S>>(object, group, rule, true);
     return { rules: read(spec), base: routeBase(object, spec, group, null) };
   } catch (thrown) {
     // A form that the rules overlook must not make the route vanish: what it is about would be left to wider ones.
@@ -227,6 +228,7 @@ function readableMatches<S, M>(object: KubeObject, check: (match: Field) => void
       const match = new Field(path, value, findings);
       if (!match.object()) return any;
       check(match);
+      checkPatterns(findings);
       return findings.problems.length === 0 ? read(value as S) : any;
     });
   });
