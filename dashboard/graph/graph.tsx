@@ -1,4 +1,5 @@
 /** The topology as a drawing: workloads are links, edges tell success by colour, traffic by width and mutual TLS by a lock. */
+import { Component } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
 import { useLocation } from "wouter-preact";
 import type { EdgeRow, WorkloadRef, WorkloadRow } from "#viz/web/view.ts";
@@ -11,6 +12,8 @@ import { layOut, nodeHeight, nodeWidth, type Layout, type Placed } from "./layou
 const margin = 24;
 /** Room for the loops of edges within a column. */
 const loops = 40;
+/** Letters of a name that fit into its box. */
+const nameLimit = 22;
 /** More edges than this are drawn without locks and rates, unless pointed at. */
 const crowded = 80;
 
@@ -119,13 +122,32 @@ export function Graph({ workloads, edges, focus }: GraphProps) {
 
 const edgeId = (edge: EdgeRow): string => `${refId(edge.from)} → ${refId(edge.to)}`;
 
-function Edge(props: {
-  edge: EdgeRow;
-  layout: Layout;
-  detailed: boolean;
-  dim: boolean;
-  onPoint: (id: string | null) => void;
-}) {
+interface EdgeProps {
+  readonly edge: EdgeRow;
+  readonly layout: Layout;
+  readonly detailed: boolean;
+  readonly dim: boolean;
+  readonly onPoint: (id: string | null) => void;
+}
+
+/** Each view brings new objects; thousands of edges are only drawn again where they say something else. */
+class Edge extends Component<EdgeProps> {
+  override shouldComponentUpdate(next: EdgeProps): boolean {
+    const now = this.props;
+    return (
+      now.layout !== next.layout ||
+      now.detailed !== next.detailed ||
+      now.dim !== next.dim ||
+      JSON.stringify(now.edge) !== JSON.stringify(next.edge)
+    );
+  }
+
+  override render(props: EdgeProps) {
+    return <EdgeLine {...props} />;
+  }
+}
+
+function EdgeLine(props: EdgeProps) {
   const { edge, layout } = props;
   const from = layout.nodes.get(refId(edge.from));
   const to = layout.nodes.get(refId(edge.to));
@@ -191,11 +213,11 @@ function Node(props: {
         : `${percent(row.success)} · ${perSecond(row.rps)} rps`;
   const inner = (
     <>
-      <title>{`${workload.name} (${workload.kind})\n${facts}`}</title>
+      {short(workload.name, nameLimit) !== workload.name && <title>{workload.name}</title>}
       <rect width={nodeWidth} height={nodeHeight} rx="10" class={meshed ? "" : "unmeshed"} />
       <rect width="4" height={nodeHeight - 20} x="8" y="10" rx="2" class="node-health" />
       <text x="22" y="23" class="node-name">
-        {short(workload.name, 22)}
+        {short(workload.name, nameLimit)}
       </text>
       <text x="22" y="41" class="node-facts">
         {facts}
@@ -213,7 +235,6 @@ function Node(props: {
     <a
       {...common}
       href={path}
-      aria-label={`${workload.name}, ${facts}`}
       onFocus={() => props.onPoint(id)}
       onBlur={() => props.onPoint(null)}
       onClick={(event) => {

@@ -1,6 +1,10 @@
 /** A table that sorts by its columns; the order stands in the page's address, so that it is shared with it. */
 import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 import { useSearchParams } from "wouter-preact";
+
+/** Rows that are shown at first; a longer table has a button for the rest. */
+const rowLimit = 100;
 
 export interface Column<Row> {
   readonly id: string;
@@ -53,6 +57,9 @@ export function Table<Row>(props: {
   const { columns, orderName = "sort" } = props;
   const [params, setParams] = useSearchParams();
   const order = readOrder(params.get(orderName));
+  const [all, setAll] = useState(false);
+  const sorted = sortRows(props.rows, columns, order);
+  const shown = all ? sorted : sorted.slice(0, rowLimit);
   const sortBy = (column: Column<Row>): void => {
     // Numbers are most telling from the top; the third press takes the order away.
     const first = column.numeric === true ? `-${column.id}` : column.id;
@@ -96,7 +103,7 @@ export function Table<Row>(props: {
           </tr>
         </thead>
         <tbody>
-          {sortRows(props.rows, columns, order).map((row) => (
+          {shown.map((row) => (
             <tr key={props.rowKey(row)}>
               {columns.map((column) => (
                 <td key={column.id} class={column.numeric === true ? "numeric" : undefined}>
@@ -107,6 +114,11 @@ export function Table<Row>(props: {
           ))}
         </tbody>
       </table>
+      {shown.length < sorted.length && (
+        <button type="button" class="more" onClick={() => setAll(true)}>
+          Show all {sorted.length}
+        </button>
+      )}
     </div>
   );
 }
