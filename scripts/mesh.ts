@@ -43,6 +43,7 @@ export async function installViz(client: KubeClient, scrapeInterval: number): Pr
     image: "cr.l5d.io/linkerd/controller",
     version,
     scrapeInterval,
+    now: Date.now(),
   };
   await applyAll(client, asManifests(renderViz(values)), { clock: systemClock });
 }

@@ -12,6 +12,8 @@ export const programs: Readonly<Record<string, () => Promise<{ readonly main: Pr
   "network-validator": () => import("#cni/validator/main.ts"),
   controller: () => import("#control/main.ts"),
   "metrics-api": () => import("#viz/main.ts"),
+  "tap-api": () => import("#viz/tap/main.ts"),
+  "tap-injector": () => import("#viz/tap-injector/main.ts"),
   local: () => import("#local/main.ts"),
   await: () => import("./await.ts"),
   // In the executable so that every cluster has something to mesh without fetching an image from elsewhere.

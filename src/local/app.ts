@@ -50,6 +50,7 @@ export async function startNode(
     clock,
     log: log.child("api"),
     tokenKeyPem: credentials.tokenKeyPem,
+    frontProxy: credentials.frontProxy,
     staticTokens: new Map([
       [credentials.adminToken, { name: "kubernetes-admin", groups: ["system:masters", "system:authenticated"] }],
     ]),

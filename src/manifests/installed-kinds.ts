@@ -21,6 +21,7 @@ const kind = (apiVersion: string, name: string, plural: string, namespaced: bool
 
 /** Outside of the control plane's namespace, in the order in which they may be deleted: webhooks first, so that nothing calls what is gone. */
 export const clusterWideKinds: readonly InstalledKind[] = [
+  kind("apiregistration.k8s.io/v1", "APIService", "apiservices", false),
   kind("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", false),
   kind("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", false),
   kind("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", false),

@@ -15,6 +15,7 @@ import { cluster, namespaceOr } from "../cluster.ts";
 import { oneOf, type Register } from "../shell.ts";
 import { vizStat } from "../viz-api.ts";
 import { registerDashboard } from "./viz-dashboard.ts";
+import { registerTap } from "./viz-tap.ts";
 import { addCheckOptions, type CheckOptions } from "./check.ts";
 import { printChecks } from "../check/print.ts";
 
@@ -46,22 +47,28 @@ export const register: Register = (parent, shell) => {
     .option(...vizNamespaceFlag)
     .option("--registry <registry>", "image registry", parent.opts()["registry"] ?? "cr.l5d.io/linkerd")
     .option("--scrape-interval <duration>", "time between two scrapes of a proxy", "10s")
+    .option("--identity-trust-domain <domain>", "trust domain of the mesh's identities", "cluster.local")
     .addHelpText("after", "\nExamples:\n  linkerd viz install | kubectl apply -f -")
     .action(
-      shell.action<VizOptions & { registry: string; scrapeInterval: string }>(async (context, _args, options) => {
-        const registry = context.terminal.env["LINKERD_DOCKER_REGISTRY"] ?? options.registry;
-        const objects = renderViz({
-          namespace: options.vizNamespace,
-          linkerdNamespace: context.globals.linkerdNamespace,
-          image: `${registry}/controller`,
-          version,
-          scrapeInterval: duration("--scrape-interval", options.scrapeInterval),
-        });
-        context.terminal.out(toYaml(objects));
-      }),
+      shell.action<VizOptions & { registry: string; scrapeInterval: string; identityTrustDomain: string }>(
+        async (context, _args, options) => {
+          const registry = context.terminal.env["LINKERD_DOCKER_REGISTRY"] ?? options.registry;
+          const objects = renderViz({
+            namespace: options.vizNamespace,
+            linkerdNamespace: context.globals.linkerdNamespace,
+            image: `${registry}/controller`,
+            version,
+            scrapeInterval: duration("--scrape-interval", options.scrapeInterval),
+            trustDomain: options.identityTrustDomain,
+            now: Date.now(),
+          });
+          context.terminal.out(toYaml(objects));
+        },
+      ),
     );
 
   registerDashboard(viz, shell);
+  registerTap(viz, shell);
 
   viz
     .command("uninstall")

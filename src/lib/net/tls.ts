@@ -284,6 +284,11 @@ class ServerHandshake implements NativeOwner {
   }
 }
 
+/** The certificate (DER) of the peer of a connection whose handshake was verified, for what its names don't say; null: none. */
+export function peerCertificate(socket: Socket): Uint8Array | null {
+  return socket instanceof BunSocket && socket.tls !== null ? socket.peerCertificate() : null;
+}
+
 /** Puts TLS on an accepted plain socket, which is dead from then on. */
 export function upgradeServer(socket: Socket, options: ServerTls, handler: UpgradeHandler): void {
   if (!(socket instanceof BunSocket) || socket.tls !== null) {

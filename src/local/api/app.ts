@@ -2,6 +2,7 @@
 import type { Clock } from "#lib/clock.ts";
 import type { Log } from "#lib/log.ts";
 import type { Store } from "../store/store.ts";
+import { Aggregator, type FrontProxyCredentials } from "./aggregation.ts";
 import { createAdmission } from "./admission/chain.ts";
 import { admitServiceAccount } from "./admission/service-account.ts";
 import { endpointDial } from "./admission/webhook-call.ts";
@@ -42,6 +43,8 @@ export interface ApiOptions {
   readonly dialService?: ServiceDial;
   /** The issuer and default audience of tokens. Default "https://kubernetes.default.svc.cluster.local". */
   readonly issuer?: string;
+  /** By which servers of APIServices know us. Default: none are asked. */
+  readonly frontProxy?: FrontProxyCredentials;
 }
 
 export interface Api {
@@ -66,7 +69,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   });
   serveCustomResources(store, catalog, types);
   const addresses = new ServiceAddresses(store, options.serviceNetwork ?? "10.96.0.0/12");
-  const webhooks = { store, log: log.child("admission"), dial: options.dialService ?? endpointDial(store) };
+  const dial = options.dialService ?? endpointDial(store);
+  const webhooks = { store, log: log.child("admission"), dial };
   const admission = createAdmission({
     builtin: [admitServiceAccount(store, Math.random)],
     mutate: (request) => runMutating(webhooks, request),
@@ -80,6 +84,13 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   await bootstrap(client);
   collectGarbage({ store, catalog, registry, log: log.child("garbage") });
 
+  const { frontProxy } = options;
+  const aggregator =
+    frontProxy === undefined
+      ? null
+      : new Aggregator({ store, client, dial, credentials: frontProxy, clock, log: log.child("aggregation") });
+  await aggregator?.start();
+
   let executor: NodeExecutor | null = null;
   const parts: Parts = {
     store,
@@ -92,6 +103,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     authenticator: new Authenticator({ store, tokens, staticTokens: options.staticTokens ?? new Map() }),
     authorizer: new Authorizer(store),
     executor: () => executor,
+    aggregator,
   };
   const handler = new Handler(parts);
   return {

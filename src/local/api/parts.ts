@@ -2,6 +2,7 @@
 import type { Clock } from "#lib/clock.ts";
 import type { Log } from "#lib/log.ts";
 import type { Store } from "../store/store.ts";
+import type { Aggregator } from "./aggregation.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
 import type { Authorizer } from "./auth/rbac.ts";
 import type { TokenIssuer } from "./auth/token-issuer.ts";
@@ -22,4 +23,6 @@ export interface Parts {
   readonly authorizer: Authorizer;
   /** Null until the node registers: pods' logs and commands are then answered 503. */
   readonly executor: () => NodeExecutor | null;
+  /** Null: no APIService is served by others. */
+  readonly aggregator: Aggregator | null;
 }

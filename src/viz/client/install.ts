@@ -1,5 +1,6 @@
 /** The manifests of the viz extension: `linkerd viz install`. */
 import type { JsonObject } from "#manifests/json.ts";
+import { tapManifests } from "./install-tap.ts";
 
 export interface VizValues {
   /** Default "linkerd-viz". */
@@ -13,6 +14,12 @@ export interface VizValues {
   readonly scrapeInterval: number;
   /** Further hosts of the dashboard, as a regular expression for the whole Host header. Default none. */
   readonly enforcedHost?: string;
+  /** Of the mesh's identities. Default "cluster.local". */
+  readonly trustDomain?: string;
+  /** Header fields that tap tells nobody. Default none. */
+  readonly ignoreHeaders?: readonly string[];
+  /** Milliseconds since 1970, for the certificates of tap's servers. */
+  readonly now: number;
 }
 
 /** All objects of the extension in the order in which they must be applied. */
@@ -128,5 +135,6 @@ export function renderViz(values: VizValues): JsonObject[] {
         },
       },
     },
+    ...tapManifests(values),
   ];
 }

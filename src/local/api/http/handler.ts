@@ -60,6 +60,9 @@ export class Handler {
     const user = impersonated(request.headers, sender, authorizer);
     const route = parseRoute(request.method, url.pathname, query);
     this.authorize(user, route);
+    const { aggregator } = this.parts;
+    const elsewhere = aggregator?.find(url.pathname) ?? null;
+    if (aggregator !== null && elsewhere !== null) return aggregator.forward(elsewhere, request, user);
     if (route.kind === "path") return this.document(route, request);
     return this.resource(route, request, query, user, upgrade);
   }

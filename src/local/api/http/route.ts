@@ -70,7 +70,10 @@ export function parseRoute(method: string, path: string, query: URLSearchParams)
     .map(decodePart);
   const [root, first = "", second = "", ...tail] = parts;
   const core = root === "api";
-  const segments = core ? parts.slice(2) : tail;
+  const all = core ? parts.slice(2) : tail;
+  // The older form of a watch, whatever the method; APIServices still use it.
+  const watched = all[0] === "watch" && all[1] === "namespaces";
+  const segments = watched ? all.slice(1) : all;
   if ((!core && root !== "apis") || segments.length === 0 || (core ? first : second) === "") {
     return { kind: "path", verb: method.toLowerCase() as Verb, path };
   }
@@ -94,7 +97,7 @@ export function parseRoute(method: string, path: string, query: URLSearchParams)
   const watch = query.get("watch") === "true" || query.get("watch") === "1";
   return {
     kind: "resource",
-    verb: verbOf(method, name, watch),
+    verb: watched ? "watch" : verbOf(method, name, watch),
     group,
     version,
     // A namespace is its own scope: RBAC of "get namespaces/a" asks in namespace "a".

@@ -48,9 +48,10 @@ export function serveHttps(
     idleTimeout: idleSeconds,
     development: false,
     fetch(request, server) {
-      const { searchParams } = new URL(request.url);
+      const { searchParams, pathname } = new URL(request.url);
       // Watches and followed logs may be silent for as long as they like.
-      if (searchParams.has("watch") || searchParams.has("follow")) server.timeout(request, 0);
+      const watches = searchParams.has("watch") || searchParams.has("follow") || pathname.includes("/watch/");
+      if (watches) server.timeout(request, 0);
       return handler.handle(request, (protocol, session) =>
         server.upgrade(request, { headers: { "Sec-WebSocket-Protocol": protocol }, data: { session } }),
       );
