@@ -13,6 +13,10 @@ import { scrapedPod } from "./metrics/pods.ts";
 import { Scraper } from "./metrics/scraper.ts";
 import { statFamilies } from "./metrics/stat.ts";
 import { fineLength, SampleStore } from "./metrics/store.ts";
+import { answerFamilies } from "./query/families.ts";
+import { PrometheusSource } from "./query/prometheus-source.ts";
+import type { MetricsSource } from "./query/source.ts";
+import { StoreSource } from "./query/store-source.ts";
 import { createApi } from "./web/api.ts";
 import type { PageFiles } from "./web/build-pages.ts";
 import { historyLength } from "./web/history.ts";
@@ -46,9 +50,13 @@ export function startMetricsApi({
   pages: pageFiles,
 }: MetricsApiDependencies): MetricsApi {
   const store = new SampleStore({
-    families: new Set([...statFamilies, ...policyFamilies]),
+    families: new Set([...statFamilies, ...policyFamilies, ...answerFamilies]),
     fine: Math.max(fineLength, Math.ceil(historyLength / config.scrapeInterval) + 2),
   });
+  const source: MetricsSource =
+    config.prometheusUrl === ""
+      ? new StoreSource(store, () => clock.now())
+      : new PrometheusSource(config.prometheusUrl, fetchText);
   const scraper = new Scraper({
     clock,
     random,
@@ -73,7 +81,7 @@ export function startMetricsApi({
   );
 
   const ready = (): boolean => pods.listed.get();
-  const api = createApi({ store, pods: () => scraper.pods(), now: () => clock.now(), ready });
+  const api = createApi({ store, source, pods: () => scraper.pods(), ready });
   const server = Bun.serve({ port: config.port, hostname: "0.0.0.0", idleTimeout: 60, fetch: api });
   const dashboard = startDashboard({
     config: config.dashboard,

@@ -10,6 +10,8 @@ export interface MetricsApiConfig {
   readonly adminPort: number;
   /** ms between two scrapes of a proxy. Default 10,000. */
   readonly scrapeInterval: number;
+  /** Where a Prometheus that scrapes the proxies answers instead of the embedded store; "" for none. */
+  readonly prometheusUrl: string;
   readonly dashboard: DashboardConfig;
   readonly logLevel: string;
   readonly logFormat: "plain" | "json";
@@ -19,6 +21,11 @@ function port(value: string, flag: string): number {
   const number = Number(value);
   if (Number.isInteger(number) && number >= 0 && number <= 65535) return number;
   throw new MeshError("invalid-argument", `Flag --${flag} has the value "${value}"; use a port from 0 to 65535`);
+}
+
+function httpUrl(value: string): string {
+  if (value === "" || (/^https?:\/\//.test(value) && URL.canParse(value))) return value;
+  throw new MeshError("invalid-argument", `Flag --prometheus-url has the value "${value}"; use an http or https URL`);
 }
 
 export function readConfig(argv: readonly string[]): MetricsApiConfig {
@@ -34,6 +41,7 @@ export function readConfig(argv: readonly string[]): MetricsApiConfig {
         "cluster-domain": { type: "string", default: "cluster.local" },
         "enforced-host": { type: "string", default: "" },
         "scrape-interval-ms": { type: "string", default: "10000" },
+        "prometheus-url": { type: "string", default: "" },
         "log-level": { type: "string", default: "info" },
         "log-format": { type: "string", default: "plain" },
       },
@@ -56,6 +64,7 @@ export function readConfig(argv: readonly string[]): MetricsApiConfig {
     port: port(values.port, "port"),
     adminPort: port(values["admin-port"], "admin-port"),
     scrapeInterval,
+    prometheusUrl: httpUrl(values["prometheus-url"]),
     dashboard: {
       port: port(values["dashboard-port"], "dashboard-port"),
       namespace: values.namespace,

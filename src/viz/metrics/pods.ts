@@ -46,6 +46,7 @@ export function scrapedPod(pod: Pod): ScrapedPod {
     running,
     status: statusOf(pod),
     labels,
+    serviceAccount: pod.spec.serviceAccountName ?? "default",
     owners: ownersOf(pod),
     scrape: proxy !== undefined && running && ip !== undefined ? { ip, port } : null,
   };

@@ -14,8 +14,29 @@ export const resourceKinds = [
   "pod",
   "service",
   "authority",
+  "server",
+  "serverauthorization",
+  "authorizationpolicy",
+  "httproute",
+  "grpcroute",
 ] as const;
 export type ResourceKind = (typeof resourceKinds)[number];
+
+export type PolicyKind = "server" | "serverauthorization" | "authorizationpolicy" | "httproute" | "grpcroute";
+
+/** Is it a resource that says who may talk to whom, rather than one that talks? */
+export function isPolicyKind(kind: ResourceKind): kind is PolicyKind {
+  switch (kind) {
+    case "server":
+    case "serverauthorization":
+    case "authorizationpolicy":
+    case "httproute":
+    case "grpcroute":
+      return true;
+    default:
+      return false;
+  }
+}
 
 /** One resource, or all of a kind (name null), in one namespace or in all (namespace null). */
 export interface ResourceRef {
@@ -35,13 +56,16 @@ const aliases: Readonly<Record<string, ResourceKind>> = {
   po: "pod",
   svc: "service",
   au: "authority",
+  srv: "server",
+  saz: "serverauthorization",
+  authzpolicy: "authorizationpolicy",
 };
 
 /** The kind for a name as users type it: short, singular or plural, any case; null if it is none of ours. */
 export function resourceKind(typed: string): ResourceKind | null {
   const word = typed.toLowerCase();
   if (word in aliases) return aliases[word] ?? null;
-  const singular = word === "authorities" ? "authority" : word.replace(/s$/, "");
+  const singular = word.endsWith("ies") ? `${word.slice(0, -3)}y` : word.replace(/s$/, "");
   return resourceKinds.find((kind) => kind === word || kind === singular) ?? aliases[singular] ?? null;
 }
 

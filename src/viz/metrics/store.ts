@@ -157,6 +157,15 @@ export class SampleStore {
     return target === undefined ? [] : allSeries(target);
   }
 
+  /** The series of one metric. */
+  *seriesNamed(target: Target, metric: string): Iterable<Series> {
+    for (const { plain, buckets } of target.groups.values()) {
+      const series = plain.get(metric);
+      if (series !== undefined) yield series;
+      yield* buckets.get(metric)?.values() ?? [];
+    }
+  }
+
   /** When a target was last scraped with success, ms; -1 if never. */
   scrapedAt(name: string): number {
     const target = this.byName.get(name);

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { statFamilies, type StatPod } from "../metrics/stat.ts";
 import { SampleStore } from "../metrics/store.ts";
+import { StoreSource } from "../query/store-source.ts";
 import { createApi } from "./api.ts";
 
 const pod: StatPod = {
@@ -15,10 +16,11 @@ const pod: StatPod = {
 };
 
 function api(ready = true) {
+  const store = new SampleStore({ families: statFamilies });
   return createApi({
-    store: new SampleStore({ families: statFamilies }),
+    store,
+    source: new StoreSource(store, () => 0),
     pods: () => [pod],
-    now: () => 0,
     ready: () => ready,
   });
 }
@@ -26,18 +28,18 @@ function api(ready = true) {
 const get = (path: string): Request => new Request(`http://localhost${path}`);
 
 test("/api/stat answers rows", async () => {
-  const answer = api()(get("/api/stat?kind=deployment&namespace=n"));
+  const answer = await api()(get("/api/stat?kind=deployment&namespace=n"));
   expect(answer.status).toBe(200);
   expect(await answer.json()).toMatchObject({ rows: [{ name: "web", rps: null, meshed: { meshed: 1, total: 1 } }] });
 });
 
 test("a malformed query is a 400 that says why, an unknown path a 404, another method a 405", async () => {
-  const bad = api()(get("/api/stat?kind=gizmo"));
+  const bad = await api()(get("/api/stat?kind=gizmo"));
   expect([bad.status, await bad.json()]).toEqual([400, { error: 'Parameter "kind" has the unknown value "gizmo"' }]);
-  expect(api()(get("/nothing")).status).toBe(404);
-  expect(api()(new Request("http://localhost/api/stat", { method: "POST" })).status).toBe(405);
+  expect((await api()(get("/nothing"))).status).toBe(404);
+  expect((await api()(new Request("http://localhost/api/stat", { method: "POST" }))).status).toBe(405);
 });
 
-test("before the pods are known, statistics are unavailable rather than empty", () => {
-  expect(api(false)(get("/api/stat?kind=deployment")).status).toBe(503);
+test("before the pods are known, statistics are unavailable rather than empty", async () => {
+  expect((await api(false)(get("/api/stat?kind=deployment"))).status).toBe(503);
 });
