@@ -13,12 +13,17 @@ export interface DecoderOptions {
   readonly maxListCount: number;
 }
 
-/** A block's bytes and what they meant while the table was in the state `epoch`. */
+/** A block's bytes and what they mean. */
 interface Remembered {
-  readonly epoch: number;
+  /** While the table is in this state, or in any, where nothing is taken from it. */
+  readonly epoch: number | typeof anyEpoch;
   readonly bytes: Uint8Array;
   readonly block: HeaderBlock;
+  /** What it puts into the table. */
+  readonly inserts: readonly Field[];
 }
+
+const anyEpoch = -1;
 
 const slots = 64;
 const maxRememberedBytes = 256;
@@ -27,7 +32,9 @@ const maxRememberedBytes = 256;
  * HPACK decoding of one direction of a connection (RFC 7541).
  *
  * A block that was seen before with the same table costs a hash and a compare: clients repeat themselves, and the
- * second sighting of the same bytes puts the decoded block into one of 64 slots. A unique block is never copied.
+ * second sighting of the same bytes puts the decoded block into one of 64 slots. A unique block is never copied. Some servers
+ * put the same fields into the table with every response and never refer to it: what such a block means does not depend on
+ * the table, so that it is known again as well, and what it inserts is inserted again.
  */
 export class HpackDecoder {
   private readonly builder: BlockBuilder;
@@ -36,6 +43,9 @@ export class HpackDecoder {
   private readonly table: DynamicTable<Field>;
   /** Moves with every change of the table. */
   private epoch = 0;
+  /** Of the block that is being decoded: what it inserts, and whether it takes nothing from the table and does not resize it. */
+  private inserts: Field[] = noFields;
+  private independent = true;
   private sightings: Int32Array | null = null;
   private remembered: (Remembered | null)[] | null = null;
   private at = 0;
@@ -54,38 +64,54 @@ export class HpackDecoder {
    */
   decode(bytes: Buffer, start: number, end: number): HeaderBlock {
     const length = end - start;
-    const epoch = this.epoch;
+    const { epoch } = this;
     let hash = 0;
     if (length <= maxRememberedBytes) {
       hash = length;
       for (let at = start; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
-      hash ^= epoch << 7;
       hash ^= hash >>> 15;
-      const known = this.remembered?.[hash & (slots - 1)];
-      if (known && known.epoch === epoch && equal(known.bytes, bytes, start, length)) return known.block;
+      const known = this.remembered?.[hash & (slots - 1)] ?? null;
+      if (
+        known !== null &&
+        (known.epoch === epoch || known.epoch === anyEpoch) &&
+        equal(known.bytes, bytes, start, length)
+      ) {
+        for (let at = 0; at < known.inserts.length; at++) this.insert(known.inserts[at]!);
+        return known.block;
+      }
     }
     const block = this.decodeFields(bytes, start, end);
-    // A block that changed the table would mean something else the next time.
-    if (length <= maxRememberedBytes && this.epoch === epoch) this.remember(hash, epoch, bytes, start, end, block);
+    // A block that takes something from the table and changes it would mean something else the next time.
+    if (length <= maxRememberedBytes && (this.independent || this.epoch === epoch))
+      this.remember(hash, this.independent ? anyEpoch : epoch, bytes, start, end, block);
+    this.inserts = noFields;
     return block;
   }
 
   private remember(hash: number, epoch: number, bytes: Buffer, start: number, end: number, block: HeaderBlock): void {
     this.sightings ??= new Int32Array(slots);
     const slot = hash & (slots - 1);
-    if (this.sightings[slot] !== hash) {
-      this.sightings[slot] = hash;
+    const sighting = hash ^ (epoch << 7);
+    if (this.sightings[slot] !== sighting) {
+      this.sightings[slot] = sighting;
       return;
     }
-    block.memoKey = hash | 1;
+    block.memoKey = sighting | 1;
     this.remembered ??= new Array<Remembered | null>(slots).fill(null);
-    this.remembered[slot] = { epoch, bytes: Uint8Array.prototype.slice.call(bytes, start, end), block };
+    this.remembered[slot] = {
+      epoch,
+      bytes: Uint8Array.prototype.slice.call(bytes, start, end),
+      block,
+      inserts: this.inserts,
+    };
   }
 
   private decodeFields(bytes: Buffer, start: number, end: number): HeaderBlock {
     const builder = this.builder;
     builder.start();
     this.at = start;
+    this.inserts = noFields;
+    this.independent = true;
     const bomb = Math.max(this.bombBytes, 4 * (end - start));
     let fields = 0;
     while (this.at < end) {
@@ -95,6 +121,10 @@ export class HpackDecoder {
       } else if (first & 0x40) {
         const field = this.literal(bytes, end, 0x3f);
         this.insert(field);
+        if (this.independent) {
+          if (this.inserts === noFields) this.inserts = [];
+          this.inserts.push(field);
+        }
         builder.add(field, false);
       } else if (first & 0x20) {
         if (fields > 0) throw broken("A table size update comes after a field");
@@ -114,6 +144,7 @@ export class HpackDecoder {
     if (index === 0) throw broken("Index 0 was used");
     if (index <= staticCount) return staticTable[index]!;
     const back = index - staticCount;
+    this.independent = false;
     if (back > this.table.count) throw broken("An index is beyond the table");
     return this.table.newest(back);
   }
@@ -139,6 +170,7 @@ export class HpackDecoder {
   private resize(capacity: number): void {
     if (capacity > this.limit) throw broken("A table size update is over the limit");
     this.epoch++;
+    this.independent = false;
     this.table.capacity = capacity;
     while (this.table.mustEvict(0)) this.table.evict();
   }
@@ -171,6 +203,9 @@ export class HpackDecoder {
     return readLatin1(this.scratch, 0, written);
   }
 }
+
+/** Never written to. */
+const noFields: Field[] = [];
 
 function equal(known: Uint8Array, bytes: Buffer, start: number, length: number): boolean {
   if (known.length !== length) return false;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { array, assert, constantFrom, property, tuple } from "fast-check";
 import { seededRandom } from "#lib/random.ts";
 import { type HeaderBlock, repeated, trailerBlock } from "../header-block.ts";
 import { huffmanEncode } from "../testing/huffman-encode.ts";
@@ -129,12 +130,73 @@ describe("The HPACK decoder", () => {
 
   test("gives the same object for bytes that came twice before, until the table changes", () => {
     const decoder = new HpackDecoder(limits);
-    const bytes = Buffer.from("828684", "hex");
+    decodeHex(decoder, "400161 0162");
+    const bytes = Buffer.from("8286be", "hex");
     const blocks = [1, 2, 3, 4].map(() => decoder.decode(bytes, 0, 3));
     expect(blocks[2]).toBe(blocks[1]!);
     expect(blocks[3]).toBe(blocks[1]!);
     decodeHex(decoder, "400161 0162");
     expect(decoder.decode(bytes, 0, 3)).not.toBe(blocks[1]!);
+  });
+
+  test("gives the same object for bytes that insert the same again and again and take nothing from the table", () => {
+    const decoder = new HpackDecoder(limits);
+    // 200, and content-type "a" as a new entry.
+    const same = "88 5f0161";
+    const blocks = [1, 2, 3].map(() => {
+      const bytes = Buffer.from(same.replaceAll(" ", ""), "hex");
+      return decoder.decode(bytes, 0, bytes.length);
+    });
+    expect(blocks[2]).toBe(blocks[1]!);
+    expect(decodeHex(decoder, "be bf c0")).toEqual(["content-type", "a", "content-type", "a", "content-type", "a"]);
+  });
+
+  test("means the same with its memory as the RFC says without one, whatever is repeated", () => {
+    const value = (text: string): number[] => [text.length, ...Buffer.from(text)];
+    const values = ["a", "b", "c"];
+    const step = constantFrom("static", "insert", "resize", "newest", "older", "named");
+    const blocks = array(array(tuple(step, constantFrom(...values)), { maxLength: 3 }), { maxLength: 60 });
+    assert(
+      property(blocks, (all) => {
+        const decoder = new HpackDecoder(limits);
+        let table: string[] = [];
+        let capacity = 4096;
+        const insert = (text: string): void => {
+          table = [text, ...table].slice(0, Math.floor(capacity / (32 + "content-type".length + 1)));
+        };
+        for (const steps of all) {
+          const bytes: number[] = [];
+          const expected: string[] = [];
+          for (const [what, text] of steps) {
+            if (what === "static") {
+              bytes.push(0x88);
+              expected.push(":status", "200");
+            } else if (what === "resize") {
+              if (expected.length > 0) continue;
+              capacity = text === "a" ? 100 : 4096;
+              bytes.push(...(text === "a" ? [0x3f, 69] : [0x3f, 0xe1, 0x1f]));
+              table = table.slice(0, Math.floor(capacity / 45));
+            } else if (what === "insert" || (what === "named" && table.length === 0)) {
+              bytes.push(0x5f, ...value(text));
+              insert(text);
+              expected.push("content-type", text);
+            } else if (what === "named") {
+              bytes.push(0x40 | 62, ...value(text));
+              insert(text);
+              expected.push("content-type", text);
+            } else {
+              const back = what === "newest" ? 0 : table.length - 1;
+              const known = table[back];
+              if (known === undefined) continue;
+              bytes.push(0x80 | Math.min(127, 62 + back));
+              if (62 + back >= 127) bytes.push(62 + back - 127);
+              expected.push("content-type", known);
+            }
+          }
+          expect([...decoder.decode(Buffer.from(bytes), 0, bytes.length).fields]).toEqual(expected);
+        }
+      }),
+    );
   });
 
   test("remembers fields that must never be indexed", () => {
