@@ -13,14 +13,14 @@ test("what a program prints comes back, and its input goes in", async () => {
 
 test("a killed program's children that keep its output open are not waited for", async () => {
   const started = performance.now();
-  await expect(command(["sh", "-c", "echo begun; sleep 30; true"], { limit: 200 })).rejects.toThrow(
-    "did not end within 200 ms: begun",
+  await expect(command(["sh", "-c", "echo begun; sleep 30; true"], { limit: 1500 })).rejects.toThrow(
+    "did not end within 1500 ms: begun",
   );
   expect(performance.now() - started).toBeLessThan(soon);
 });
 
 test("nor are those of a program that ended by itself", async () => {
   const started = performance.now();
-  expect(await command(["sh", "-c", "sleep 30 & echo done"], { limit: 200 })).toBe("done\n");
+  expect(await command(["sh", "-c", "sleep 30 & echo done"], { limit: 1500 })).toBe("done\n");
   expect(performance.now() - started).toBeLessThan(soon);
 });

@@ -39,10 +39,11 @@ test.each(["servers", "httproutes", "grpcroutes", "egressnetworks"])(
   "nothing is served while %s may not be read: what they forbid would be open",
   async (plural) => {
     const { watches, lines, asked, allow } = world(plural, forbidden);
-    while (asked() < 2) await Bun.sleep(5);
+    const warning = `WARN linkerd: Watch on ${plural}`;
+    while (asked() < 2 || !lines.join("").includes(warning)) await Bun.sleep(5);
     await Bun.sleep(50);
     expect(watches.ready.get()).toBe(false);
-    expect(lines.join("")).toContain(`WARN linkerd: Watch on ${plural}`);
+    expect(lines.join("")).toContain(warning);
     allow();
     await until(watches.ready, Boolean);
   },

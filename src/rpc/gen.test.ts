@@ -25,5 +25,5 @@ test.skipIf(!existsSync(buf) || !existsSync(generator))(
       rmSync(out, { recursive: true });
     }
   },
-  20_000,
+  60_000,
 );
