@@ -299,7 +299,7 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
     if (found === "http1") {
       const pool = shared.pools.acquire(target, verdict.destination);
       this.pooled = true;
-      const session = new InboundHttpSession(shared, facts, policy, pool, (error) => this.end(error));
+      const session = new InboundHttpSession({ shared, facts, policy, pool, onOver: (error) => this.end(error) });
       const extra = tls.kind === "meshed" ? ["l5d-client-id", tls.clientId] : [];
       const handler = shared.options.accessLog?.wrap(session, facts, 1) ?? session;
       this.http = new ServerConnection(socket, shared.http, handler, verdict.source, extra);
@@ -310,8 +310,9 @@ export class InboundServerConnection implements DetectionOwner, HeaderOwner {
     if (found === "http2") {
       const pool = shared.pools.acquire(target, verdict.destination);
       this.pooled = true;
+      const source = { shared, facts, policy, pool, onOver: nothingToDo };
       const handler = (): RequestHandler => {
-        const session = new InboundHttpSession(shared, facts, policy, pool, nothingToDo);
+        const session = new InboundHttpSession(source);
         return shared.options.accessLog?.wrap(session, facts, 2) ?? session;
       };
       const extra = tls.kind === "meshed" ? ["l5d-client-id", tls.clientId] : [];
