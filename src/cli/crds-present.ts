@@ -14,6 +14,7 @@ const optional = new Set([
   "trafficsplits.split.smi-spec.io",
   "faultinjections.policy.linkerd-ts.dev",
   "denypolicies.policy.linkerd-ts.dev",
+  "jwtauthentications.policy.linkerd-ts.dev",
   "meshtlsrequirements.policy.linkerd-ts.dev",
 ]);
 

@@ -149,7 +149,12 @@ function inboundSteps(
     return { steps, refused: null, key: "unmeshed" };
   }
   const mutual = meshed && endpoint.identity !== null;
-  const judged = proxy.judgeInbound(facts.message, { ip: client.ip, identity: mutual ? client.identity : null }, head);
+  const judged = proxy.judgeInbound(
+    facts.message,
+    { ip: client.ip, identity: mutual ? client.identity : null },
+    head,
+    Date.now(),
+  );
   const steps: Step[] = [
     {
       step: "tls",

@@ -14,6 +14,7 @@ import { decodeAuthorizationPolicy } from "./index/policy/authorization-policy.t
 import { decodeEgressNetwork } from "./index/policy/egress-network.ts";
 import { decodeDenyPolicy } from "./index/policy/deny-policy.ts";
 import { decodeFaultInjection } from "./index/policy/fault-injection.ts";
+import { decodeJwtAuthentication } from "./index/policy/jwt-authentication.ts";
 import { decodeMeshTlsAuthentication } from "./index/policy/mesh-tls-authentication.ts";
 import { decodeMeshTlsRequirement } from "./index/policy/mesh-tls-requirement.ts";
 import { decodeNetworkAuthentication } from "./index/policy/network-authentication.ts";
@@ -131,6 +132,8 @@ export function policySources({ policy }: ClusterIndex): readonly IndexSource[] 
     source(resources.authorizationPolicies, custom(decodeAuthorizationPolicy), policy.authorizationPolicies, optional),
     source(resources.meshTlsAuthentications, custom(decodeMeshTlsAuthentication), policy.meshTls, optional),
     source(resources.networkAuthentications, custom(decodeNetworkAuthentication), policy.networks, optional),
+    // Ours. What is not read permits nobody.
+    source(resources.jwtAuthentications, custom(decodeJwtAuthentication), policy.jwts, optional),
     source(resources.httpLocalRateLimitPolicies, custom(decodeRateLimit), policy.rateLimits, restricting),
     source(resources.denyPolicies, custom(decodeDenyPolicy), policy.denyPolicies, restricting),
     // Ours: not there with Linkerd's own definitions and roles. What is not read does no harm.

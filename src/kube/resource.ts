@@ -89,6 +89,7 @@ export const resources = {
   trafficSplits: resource("split.smi-spec.io", "v1alpha2", "trafficsplits", "TrafficSplit"),
   externalWorkloads: resource("workload.linkerd.io", "v1beta1", "externalworkloads", "ExternalWorkload"),
   denyPolicies: resource("policy.linkerd-ts.dev", "v1alpha1", "denypolicies", "DenyPolicy"),
+  jwtAuthentications: resource("policy.linkerd-ts.dev", "v1alpha1", "jwtauthentications", "JWTAuthentication"),
   meshTlsRequirements: resource("policy.linkerd-ts.dev", "v1alpha1", "meshtlsrequirements", "MeshTLSRequirement"),
   faultInjections: resource("policy.linkerd-ts.dev", "v1alpha1", "faultinjections", "FaultInjection"),
   podDisruptionBudgets: resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),

@@ -82,6 +82,7 @@ test("the kinds, short names and versions of the contract, and our own", () => {
     "FaultInjection v1alpha1 (st)",
     "DenyPolicy v1alpha1 (st)",
     "MeshTLSRequirement v1alpha1 (st)",
+    "JWTAuthentication v1alpha1 (st)",
     "Link v1alpha1 v1alpha2 v1alpha3 (st)",
   ]);
 });

@@ -4,6 +4,7 @@ import { plain } from "./template/expression.ts";
 import { authorizationPolicy, meshTlsAuthentication, networkAuthentication } from "./crds/authorization.ts";
 import type { Crd, CrdContext } from "./crds/definition.ts";
 import { denyPolicy } from "./crds/deny-policy.ts";
+import { jwtAuthentication } from "./crds/jwt-authentication.ts";
 import { meshTlsRequirement } from "./crds/mesh-tls-requirement.ts";
 import { externalWorkload } from "./crds/external-workload.ts";
 import { faultInjection } from "./crds/fault-injection.ts";
@@ -28,6 +29,7 @@ export const allCrds: readonly Crd[] = [
   faultInjection,
   denyPolicy,
   meshTlsRequirement,
+  jwtAuthentication,
 ];
 
 /** Link, which is part of the multicluster extension. */

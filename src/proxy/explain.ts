@@ -198,10 +198,12 @@ export interface InboundJudgement {
   readonly refused: string | null;
 }
 
+/** `now`: for tokens, ms since 1970. */
 export function judgeInbound(
   message: Server,
   client: { readonly ip: string; readonly identity: string | null },
   head: RequestHead,
+  now: number,
 ): InboundJudgement {
   const policy = serverPolicy(message, 10_000);
   const tls: ClientTls =
@@ -232,8 +234,7 @@ export function judgeInbound(
   const results = new Map<Authorization, JwtResult>(
     byToken.map((authorization) => [authorization, authorization.token.check(head.headers, now)]),
   );
-  const permitting =
-    findAuthorization(who, all) ?? byToken.find((each) => results.get(each)?.kind === "valid") ?? null;
+  const permitting = findAuthorization(who, all) ?? byToken.find((each) => results.get(each)?.kind === "valid") ?? null;
   const authorizations = all.map((authorization) => ({
     name: nameOf(authorization.origin),
     why: authorization === permitting ? null : whyNotPermitted(authorization, who, client, permitting, results),

@@ -23,6 +23,16 @@ const world = `
 ---
 {apiVersion: policy.linkerd-ts.dev/v1alpha1, kind: FaultInjection, metadata: {namespace: shop, name: slow}, spec: {targetRef: {kind: Service, name: machines}, delay: 1s}}
 ---
+{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: tokens}, spec: {clusterIP: 10.96.0.24, ports: [{name: admin, port: 80}]}}
+---
+{apiVersion: policy.linkerd.io/v1beta3, kind: Server, metadata: {namespace: shop, name: tokens}, spec: {podSelector: {matchLabels: {app: api}}, port: 9090, proxyProtocol: HTTP/1}}
+---
+{apiVersion: policy.linkerd-ts.dev/v1alpha1, kind: JWTAuthentication, metadata: {namespace: shop, name: users}, spec: {issuer: "https://login.test", audiences: [api],
+ jwks: '{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}'}}
+---
+{apiVersion: policy.linkerd.io/v1alpha1, kind: AuthorizationPolicy, metadata: {namespace: shop, name: users},
+ spec: {targetRef: {group: policy.linkerd.io, kind: Server, name: tokens}, requiredAuthenticationRefs: [{kind: JWTAuthentication, name: users}]}}
+---
 {apiVersion: v1, kind: Service, metadata: {namespace: shop, name: legacy}, spec: {clusterIP: 10.96.0.23, ports: [{name: http, port: 80}]}}
 ---
 {apiVersion: policy.linkerd-ts.dev/v1alpha1, kind: MeshTLSRequirement, metadata: {namespace: shop, name: mesh-only}, spec: {targetRef: {kind: Service, name: legacy}}}
@@ -116,6 +126,10 @@ function shop(): FakeApi {
   }
   api.put(resources.endpointSlices, slice("api", "api-1", "10.244.1.4"));
   api.put(resources.endpointSlices, slice("legacy", "old-1", "10.244.1.3"));
+  api.put(resources.endpointSlices, {
+    ...slice("tokens", "api-1", "10.244.1.4"),
+    ports: [{ name: "admin", port: 9090 }],
+  } as KubeObject);
   api.put(resources.externalWorkloads, vm as KubeObject);
   api.put(resources.endpointSlices, vmSlice as KubeObject);
   api.put(resources.endpointSlices, slice("canary", "canary-1", "10.244.1.5"));
@@ -132,6 +146,7 @@ describe("linkerd explain", () => {
     ["unmeshed", 2, ["--from", "pod/old-1", ...toApi]],
     ["canary", 0, ["--from", "pod/web-1", ...toApi, "--path", "/v2/x", "-H", "X-Canary: 1"]],
     ["machine", 2, ["--from", "pod/web-1", "--to", "svc/machines:80"]],
+    ["token", 2, ["--from", "pod/web-1", "--to", "svc/tokens:80", "-H", "authorization: Bearer x.y.z"]],
     ["plaintext", 2, ["--from", "pod/web-1", "--to", "svc/legacy:80"]],
     ["fault", 2, ["--from", "pod/web-1", "--to", "svc/canary:80"]],
     ["json", 0, ["--from", "pod/web-1", ...toApi, "-o", "json"]],

@@ -7,6 +7,7 @@ import { checkFaultInjection } from "./rules/fault-injection.ts";
 import { checkGrpcRoute } from "./rules/grpc-route.ts";
 import { checkHttpLocalRateLimitPolicy } from "./rules/http-local-rate-limit-policy.ts";
 import { checkHttpRoute } from "./rules/http-route.ts";
+import { checkJwtAuthentication } from "./rules/jwt-authentication.ts";
 import { checkMeshTlsAuthentication } from "./rules/mesh-tls-authentication.ts";
 import { checkMeshTlsRequirement } from "./rules/mesh-tls-requirement.ts";
 import { checkNetworkAuthentication } from "./rules/network-authentication.ts";
@@ -34,6 +35,7 @@ export const policyRules: Rules = {
   "policy.linkerd.io/ServerAuthorization": checkServerAuthorization,
   "policy.linkerd-ts.dev/DenyPolicy": checkDenyPolicy,
   "policy.linkerd-ts.dev/FaultInjection": checkFaultInjection,
+  "policy.linkerd-ts.dev/JWTAuthentication": checkJwtAuthentication,
   "policy.linkerd-ts.dev/MeshTLSRequirement": checkMeshTlsRequirement,
   "gateway.networking.k8s.io/HTTPRoute": checkHttpRoute,
   "gateway.networking.k8s.io/GRPCRoute": checkGrpcRoute,

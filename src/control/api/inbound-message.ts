@@ -21,6 +21,8 @@ import {
   HttpRouteSchema,
   IdentitySchema,
   IdentitySuffixSchema,
+  JwtAuthz_ClaimSchema,
+  JwtAuthzSchema,
   NetworkSchema,
   ProxyProtocol_DetectSchema,
   ProxyProtocol_GrpcSchema,
@@ -61,7 +63,7 @@ export function serverMessage(policy: InboundPolicy): Server {
   return create(ServerSchema, {
     protocol: protocolMessage(policy),
     serverIps: policy.serverIps.map(ipMessage).filter((ip): ip is IPAddress => ip !== null),
-    authorizations: policy.authorizations.map(authzMessage),
+    ...authorizationMessages(policy.authorizations),
     denials: (policy.denials ?? []).map(authzMessage),
     labels: labels(policy.origin),
   });
@@ -128,7 +130,7 @@ function httpRouteMessage({ origin, hosts, authorizations, rules }: InboundRoute
   return create(HttpRouteSchema, {
     metadata: originMetadata(origin),
     hosts: hosts.map(hostMessage),
-    authorizations: authorizations.map(authzMessage),
+    ...authorizationMessages(authorizations),
     rules: rules.map(({ matches, filters }) =>
       create(HttpRoute_RuleSchema, { matches: matches.map(httpMatchMessage), filters: filters.flatMap(httpFilter) }),
     ),
@@ -139,7 +141,7 @@ function grpcRouteMessage({ origin, hosts, authorizations, rules }: InboundRoute
   return create(GrpcRouteSchema, {
     metadata: originMetadata(origin),
     hosts: hosts.map(hostMessage),
-    authorizations: authorizations.map(authzMessage),
+    ...authorizationMessages(authorizations),
     rules: rules.map(({ matches, filters }) =>
       create(GrpcRoute_RuleSchema, { matches: matches.map(grpcMatchMessage), filters: filters.flatMap(grpcFilter) }),
     ),
@@ -175,6 +177,23 @@ function grpcFilter(filter: RouteFilter): GrpcRoute_Filter[] {
     default:
       return [];
   }
+}
+
+/** Those that ask for a token are apart: proxies that know nothing of tokens must not take them for more than they are. */
+function authorizationMessages(authorizations: readonly Authorization[]) {
+  return {
+    authorizations: authorizations.filter(({ token }) => token === undefined).map(authzMessage),
+    jwtAuthorizations: authorizations.flatMap((authorization) => {
+      const { token } = authorization;
+      if (token === undefined) return [];
+      const claims = token.claims.map(({ name, values }) =>
+        create(JwtAuthz_ClaimSchema, { name, values: [...values] }),
+      );
+      const { issuer, audiences, keySet } = token;
+      const authz = authzMessage(authorization);
+      return [create(JwtAuthzSchema, { authz, issuer, audiences: [...audiences], claims, keySet })];
+    }),
+  };
 }
 
 function authzMessage(authorization: Authorization): Authz {

@@ -9,7 +9,7 @@ import type { RouteRecord } from "../index/policy/route.ts";
 import type { ServerAuthorizationRecord } from "../index/policy/server-authorization.ts";
 import type { ServerRecord } from "../index/policy/server.ts";
 import { identityMatch } from "./identities.ts";
-import type { Authorization, ClientMatch, Origin } from "./inbound-policy.ts";
+import type { Authorization, ClientMatch, Origin, TokenMatch } from "./inbound-policy.ts";
 
 const group = "policy.linkerd.io";
 
@@ -80,6 +80,7 @@ function ofPolicy(
   let networks = everywhere;
   let identities: ClientMatch | null = null;
   let account: string | null = null;
+  let token: TokenMatch | null = null;
   for (const { kind, namespace, name } of policy.authentications) {
     switch (kind) {
       case "networkauthentication": {
@@ -94,6 +95,13 @@ function ofPolicy(
         identities = identityMatch(found.identities, scope);
         break;
       }
+      case "jwtauthentication": {
+        const found = index.policy.jwtAuthentication(namespace, name, track);
+        if (found === undefined) return null;
+        const { issuer, audiences, claims, keySet } = found;
+        token = { issuer, audiences, claims, keySet };
+        break;
+      }
       case "serviceaccount":
         account = serviceAccountIdentity(name, namespace, scope);
         break;
@@ -102,7 +110,7 @@ function ofPolicy(
     }
   }
   const origin = { group, kind: "authorizationpolicy", name: policy.name };
-  return { networks, clients: bothOf(identities, account), origin };
+  return { networks, clients: bothOf(identities, account), origin, ...(token === null ? {} : { token }) };
 }
 
 /** Who satisfies both; null: nothing is asked. */

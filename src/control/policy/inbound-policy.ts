@@ -28,6 +28,18 @@ export interface Authorization {
   readonly networks: readonly NetworkMatch[];
   readonly clients: ClientMatch;
   readonly origin: Origin;
+  /** Only requests that bring such a token; absent: none is needed. */
+  readonly token?: TokenMatch;
+}
+
+export interface TokenMatch {
+  readonly issuer: string;
+  /** One of them is enough. */
+  readonly audiences: readonly string[];
+  /** All of them; of each one value is enough. */
+  readonly claims: ReadonlyArray<{ readonly name: string; readonly values: readonly string[] }>;
+  /** The issuer's JSON Web Key Set. */
+  readonly keySet: string;
 }
 
 export interface InboundRule<M> {

@@ -12,6 +12,7 @@ const versions: Readonly<Record<string, string>> = {
   TLSRoute: "gateway.networking.k8s.io/v1",
   TCPRoute: "gateway.networking.k8s.io/v1alpha2",
   DenyPolicy: "policy.linkerd-ts.dev/v1alpha1",
+  JWTAuthentication: "policy.linkerd-ts.dev/v1alpha1",
   MeshTLSRequirement: "policy.linkerd-ts.dev/v1alpha1",
   FaultInjection: "policy.linkerd-ts.dev/v1alpha1",
   EgressNetwork: "policy.linkerd.io/v1alpha1",

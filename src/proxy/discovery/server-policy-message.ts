@@ -1,6 +1,6 @@
 /** The policy API's Server message in the form that `policy/` decides on. */
 import { cidr, milliseconds } from "#rpc/address.ts";
-import type { Authn, Authz, GrpcRoute, HttpLocalRateLimit, HttpRoute, Server } from "#rpc/gen/inbound_pb.ts";
+import type { Authn, Authz, GrpcRoute, HttpLocalRateLimit, HttpRoute, JwtAuthz, Server } from "#rpc/gen/inbound_pb.ts";
 import type { Metadata } from "#rpc/gen/meta_pb.ts";
 import type {
   Authorization,
@@ -10,6 +10,7 @@ import type {
   Origin,
   ServerPolicy,
 } from "../policy/server-policy.ts";
+import { TokenCheck } from "../policy/token-check.ts";
 import type { RateLimit } from "../policy/rate-limit.ts";
 import { FilterChain } from "../route/filter.ts";
 import type { RequestMatch } from "../route/match.ts";
@@ -21,7 +22,10 @@ export function serverPolicy(message: Server, detectTimeout: number): ServerPoli
   const { kind } = message.protocol ?? { kind: { case: undefined } };
   const base = {
     detectTimeout,
-    authorizations: message.authorizations.flatMap(authorization),
+    authorizations: [
+      ...message.authorizations.flatMap(authorization),
+      ...message.jwtAuthorizations.flatMap(tokenAuthorization),
+    ],
     routes: null,
     rateLimit: null,
     origin: labelledOrigin(message.labels),
@@ -76,6 +80,7 @@ interface RouteMessage<M> {
   readonly metadata?: Metadata | undefined;
   readonly hosts: HttpRoute["hosts"];
   readonly authorizations: readonly Authz[];
+  readonly jwtAuthorizations: readonly JwtAuthz[];
   readonly rules: ReadonlyArray<{ readonly matches: readonly M[]; readonly filters: readonly FilterMessage[] }>;
 }
 
@@ -85,8 +90,11 @@ function routesOf<M>(
   match: (message: M) => RequestMatch,
 ): InboundRoute[] | null {
   if (messages.length === 0) return null;
-  return messages.flatMap(({ metadata, hosts, authorizations, rules }) => {
-    const common = { origin: metadataOrigin(metadata), authorizations: authorizations.flatMap(authorization) };
+  return messages.flatMap(({ metadata, hosts, authorizations, jwtAuthorizations, rules }) => {
+    const common = {
+      origin: metadataOrigin(metadata),
+      authorizations: [...authorizations.flatMap(authorization), ...jwtAuthorizations.flatMap(tokenAuthorization)],
+    };
     return rules.map((rule) => {
       const matchers = { hosts: hostMatches(hosts), requests: rule.matches.map(match) };
       const chain = new FilterChain(filters(rule.filters), matchers);
@@ -122,6 +130,12 @@ function authorization(message: Authz): Authorization[] {
   }
   const origin = message.metadata === undefined ? labelledOrigin(message.labels) : metadataOrigin(message.metadata);
   return [{ networks, clients, origin }];
+}
+
+function tokenAuthorization({ authz, issuer, audiences, claims, keySet }: JwtAuthz): Authorization[] {
+  if (authz === undefined) return [];
+  const token = new TokenCheck({ issuer, audiences, claims, keySet });
+  return authorization(authz).map((found) => ({ ...found, token }));
 }
 
 /** One that can't be understood, or whose networks can't, is about everybody: it must not become narrower than it was meant. */

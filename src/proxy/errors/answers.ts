@@ -23,11 +23,13 @@ const grpc = {
   aborted: 10,
   internal: 13,
   unavailable: 14,
+  unauthenticated: 16,
 };
 
 const table = {
   notFound: { http: 404, grpc: grpc.notFound, close: false, label: "route not found" },
   unauthorized: { http: 403, grpc: grpc.permissionDenied, close: false, label: "unauthorized" },
+  unauthenticated: { http: 401, grpc: grpc.unauthenticated, close: false, label: "unauthenticated" },
   rateLimited: { http: 429, grpc: grpc.resourceExhausted, close: false, label: "rate limited" },
   failfast: { http: 504, grpc: grpc.deadlineExceeded, close: true, label: "failfast" },
   loadShed: { http: 503, grpc: grpc.unavailable, close: true, label: "loadshed" },
@@ -48,6 +50,8 @@ export function statusOf(cause: FailureCause): StatusOf {
       return table.notFound;
     case "unauthorized":
       return table.unauthorized;
+    case "unauthenticated":
+      return table.unauthenticated;
     case "rate-limited":
       return table.rateLimited;
     case "failfast":

@@ -51,6 +51,7 @@ export function createErrorResponder(options: ResponderOptions): ErrorResponder 
         headers.push("l5d-proxy-error", message);
         if (close) headers.push("l5d-proxy-connection", "close");
       }
+      if (failure.challenge !== undefined) headers.push("www-authenticate", failure.challenge);
       // A second's worth of requests may come at once, so a second is always enough.
       if (failure.cause === "rate-limited") headers.push("retry-after", "1");
       return { status: failure.grpc ? 200 : status.http, headers, close };

@@ -7,6 +7,8 @@ import type { MeshError } from "#lib/errors.ts";
 export type FailureCause =
   | "route-not-found"
   | "unauthorized"
+  /** With another token the request might have been let in. */
+  | "unauthenticated"
   | "rate-limited"
   /** No endpoint was ready for the failfast timeout. */
   | "failfast"
@@ -36,6 +38,8 @@ export interface Failure {
   readonly grpc: boolean;
   /** Instead of the cause's own. */
   readonly status?: { readonly http: number; readonly grpc: number };
+  /** What the client is told of tokens (WWW-Authenticate, RFC 9110 §11.6.1). */
+  readonly challenge?: string;
   /** The client proved a mesh identity. Always false outbound. */
   readonly meshed: boolean;
 }

@@ -58,7 +58,8 @@ export class InboundHttpSession implements RequestHandler {
     this.watch?.sending(facts.target, nothing, verdict.route ?? nothing);
     verdict.http.requestStarted();
     if (verdict.kind !== "allow") {
-      this.fail(connection, verdict.kind, refusals[verdict.kind]);
+      const { challenge } = verdict;
+      this.fail(connection, verdict.kind, challenge?.why ?? refusals[verdict.kind], undefined, challenge?.header);
     } else if (shared.inFlight > shared.options.maxInFlight) {
       this.fail(connection, "load-shed", "Too many requests at a time");
     } else if (verdict.filters === null || this.filter(connection, head, verdict.filters)) {
@@ -144,20 +145,26 @@ export class InboundHttpSession implements RequestHandler {
     this.source.onOver(error);
   }
 
-  private fail(connection: RequestControl, cause: FailureCause, message: string, status?: Failure["status"]): void {
+  private fail(
+    connection: RequestControl,
+    cause: FailureCause,
+    message: string,
+    status?: Failure["status"],
+    challenge?: string,
+  ): void {
     // What policy refuses is told by its status.
     this.error = cause in refusals ? null : errorOfCause(cause);
     const grpc = this.head !== null && isGrpc(this.head);
     const meshed = this.source.facts.tls.kind === "meshed";
-    connection.answer(
-      this.source.shared.options.errors.respond({ cause, message, grpc, meshed, ...(status && { status }) }),
-    );
+    const more = { ...(status && { status }), ...(challenge !== undefined && { challenge }) };
+    connection.answer(this.source.shared.options.errors.respond({ cause, message, grpc, meshed, ...more }));
   }
 }
 
 const nothing = {};
 
 const refusals = {
+  unauthenticated: "The request has no token",
   unauthorized: "The client is not authorized",
   "route-not-found": "No route matches the request",
   "rate-limited": "The rate limit is reached",

@@ -93,7 +93,7 @@ export interface InboundRouteCells {
 }
 
 export interface RequestVerdict {
-  readonly kind: "allow" | "unauthorized" | "route-not-found" | "rate-limited";
+  readonly kind: "allow" | "unauthorized" | "unauthenticated" | "route-not-found" | "rate-limited";
   readonly http: HttpCells;
   /** Counts by route; null: the request has none. */
   readonly requests: InboundRouteCells | null;
@@ -101,6 +101,8 @@ export interface RequestVerdict {
   readonly route?: Labels;
   /** Null: nothing. */
   readonly filters: RequestFilters | null;
+  /** Of one that is unauthenticated: what the client is told of tokens. */
+  readonly challenge?: { readonly why: string; readonly header: string };
 }
 
 /** Writes a line per request. */

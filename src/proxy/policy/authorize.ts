@@ -9,15 +9,32 @@ export interface Client {
   readonly tls: ClientTls;
 }
 
-/** The first authorization that permits the client, or null. */
+/** The first authorization that permits the client whatever it sends, or null. */
 export function findAuthorization(client: Client, authorizations: readonly Authorization[]): Authorization | null {
-  for (const authorization of authorizations) {
-    const inNetwork = authorization.networks.some(
-      ({ net, except }) => containsIp(net, client.ip) && !except.some((hole) => containsIp(hole, client.ip)),
-    );
-    if (inNetwork && matchesClient(client.tls, authorization.clients)) return authorization;
-  }
+  for (const authorization of authorizations)
+    if (authorization.token === undefined && isFor(client, authorization)) return authorization;
   return null;
+}
+
+/** One that permits the client's requests with a token. */
+export type TokenAuthorization = Authorization & Required<Pick<Authorization, "token">>;
+
+/** All that would permit the client with a token. */
+export function tokenAuthorizations(
+  client: Client,
+  authorizations: readonly Authorization[],
+): readonly TokenAuthorization[] {
+  return authorizations.filter(
+    (authorization): authorization is TokenAuthorization =>
+      authorization.token !== undefined && isFor(client, authorization),
+  );
+}
+
+function isFor(client: Client, { networks, clients }: Authorization): boolean {
+  const inNetwork = networks.some(
+    ({ net, except }) => containsIp(net, client.ip) && !except.some((hole) => containsIp(hole, client.ip)),
+  );
+  return inNetwork && matchesClient(client.tls, clients);
 }
 
 /** Whether the policy is against this client by name, whatever permits it. */

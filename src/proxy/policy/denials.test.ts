@@ -42,7 +42,7 @@ describe("A denial", () => {
       false,
     ]);
     const head = requestOf({ method: "GET", path: "/", host: "a", headers: [] });
-    const judged = (identity: string) => judgeInbound(message([bots]), { ip: "10.0.0.1", identity }, head).refused;
+    const judged = (identity: string) => judgeInbound(message([bots]), { ip: "10.0.0.1", identity }, head, 0).refused;
     expect(judged("web")).toBeNull();
     expect(judged("bot")).toContain("is against this client (403)");
   });

@@ -24,8 +24,10 @@ import type {
   RequestVerdict,
 } from "../inbound/ports.ts";
 import { matchesEverything, RouteFinder } from "../route/match.ts";
-import { findAuthorization, isDenied, type Client } from "./authorize.ts";
+import { findAuthorization, isDenied, tokenAuthorizations, type Client, type TokenAuthorization } from "./authorize.ts";
 import type { FilterChain } from "../route/filter.ts";
+import { isMissing, type TokenCheck } from "./token-check.ts";
+import { otherIssuer } from "#lib/jwt/verify.ts";
 import type { PolicyMetrics } from "./policy-metrics.ts";
 import { RateLimiter, type ClientLimit, type LimitScope } from "./rate-limit.ts";
 import {
@@ -84,6 +86,18 @@ function tlsKeyOf(tls: ClientTls): string {
   }
 }
 
+/** The client may, with a token: each request is looked at. */
+interface TokenVerdict extends RequestVerdict {
+  readonly kind: "unauthenticated";
+  readonly tokens: ReadonlyArray<{ readonly token: TokenCheck; readonly allow: RequestVerdict }>;
+  /** For a good token that says too little. */
+  readonly insufficient: RequestVerdict;
+}
+
+function byToken({ token }: Authorization): boolean {
+  return token !== undefined;
+}
+
 const builtInRoute = builtIn("default");
 
 /** A verdict that counts itself whenever a request starts, so that counting needs no second look-up. */
@@ -135,7 +149,7 @@ export class LivePortPolicy implements PortPolicy {
   }
 
   get judgesRequests(): boolean {
-    return this.policy.routes !== null || this.policy.rateLimit !== null;
+    return this.policy.routes !== null || this.policy.rateLimit !== null || this.policy.authorizations.some(byToken);
   }
 
   get detectTimeout(): number {
@@ -174,7 +188,8 @@ export class LivePortPolicy implements PortPolicy {
     } else {
       state.denies.count();
       // Where a route permits more than its server, requests are still judged one by one, and say so themselves.
-      const routed = this.policy.routes?.some(({ authorizations }) => authorizations.length > 0) ?? false;
+      const { routes, authorizations: own } = this.policy;
+      const routed = own.some(byToken) || (routes?.some(({ authorizations }) => authorizations.length > 0) ?? false);
       if (!routed)
         this.options.log.info("Connection denied", {
           client: formatSocketAddr(connection.client),
@@ -188,8 +203,13 @@ export class LivePortPolicy implements PortPolicy {
 
   authorizeRequest(connection: InboundConnection, head: RequestHead): RequestVerdict {
     const state = this.byConnection.get(connection) ?? this.stateOf(connection);
-    const verdict = state.always ?? this.ofRoute(state, head);
-    if (state.limit === null || verdict.kind !== "allow") return verdict;
+    let verdict = state.always ?? this.ofRoute(state, head);
+    if (verdict.kind !== "allow") {
+      if (verdict.kind !== "unauthenticated") return verdict;
+      verdict = this.ofToken(verdict as TokenVerdict, head);
+      if (verdict.kind !== "allow") return verdict;
+    }
+    if (state.limit === null) return verdict;
     const scope = state.limit.refuses();
     return scope === null ? verdict : this.limited(state, scope);
   }
@@ -197,6 +217,23 @@ export class LivePortPolicy implements PortPolicy {
   private ofRoute(state: ClientState, head: RequestHead): RequestVerdict {
     const route = this.finder.find(head);
     return state.byRoute.get(route) ?? this.decide(state, route);
+  }
+
+  /** One good token is enough. Of several reasons the client is told the one that is about its issuer. */
+  private ofToken(verdict: TokenVerdict, { headers }: RequestHead): RequestVerdict {
+    const wall = this.options.clock.wall();
+    let why: string | null = null;
+    let asked = true;
+    for (const { token, allow } of verdict.tokens) {
+      const result = token.check(headers, wall);
+      if (result.kind === "valid") return allow;
+      if (result.kind === "insufficient") return verdict.insufficient;
+      if (why === null || why === otherIssuer) why = result.why;
+      asked = !isMissing(result);
+    }
+    const because = why ?? "";
+    const header = asked ? `Bearer error="invalid_token", error_description="${because}"` : "Bearer";
+    return { ...verdict, challenge: { why: because, header } };
   }
 
   private limited(state: ClientState, scope: LimitScope): RequestVerdict {
@@ -323,15 +360,24 @@ export class LivePortPolicy implements PortPolicy {
     const authorization =
       this.permit(state.client, policy.authorizations) ??
       (route === null ? null : this.permit(state.client, route.authorizations));
+    const allow = (by: Origin): RequestVerdict => {
+      const all = { ...labels, ...originLabels("authz", by) };
+      const http = metrics.http.cells({ ...all, direction: "inbound" });
+      const counted = new CountedCells(http, new LazyCounter(metrics.httpAllow, all));
+      return { kind: "allow", http: counted, ...told, filters: this.filtersOf(route?.filters ?? null) };
+    };
     if (authorization === null) {
       const http = metrics.http.cells({ ...labels, direction: "inbound" });
       const counted = new CountedCells(http, new LazyCounter(metrics.httpDeny, labels));
-      return { kind: "unauthorized", http: counted, ...told, filters: null };
+      const refused = { http: counted, ...told, filters: null } as const;
+      const insufficient = { kind: "unauthorized", ...refused } as const;
+      const tokens = this.mayByToken(state.client, [...policy.authorizations, ...(route?.authorizations ?? [])]);
+      if (tokens.length === 0) return insufficient;
+      const allowed = tokens.map(({ token, origin: by }) => ({ token, allow: allow(by) }));
+      const asks: TokenVerdict = { kind: "unauthenticated", ...refused, tokens: allowed, insufficient };
+      return asks;
     }
-    const all = { ...labels, ...originLabels("authz", authorization.origin) };
-    const http = metrics.http.cells({ ...all, direction: "inbound" });
-    const counted = new CountedCells(http, new LazyCounter(metrics.httpAllow, all));
-    return { kind: "allow", http: counted, ...told, filters: this.filtersOf(route?.filters ?? null) };
+    return allow(authorization.origin);
   }
 
   /** Clients share them: who asks is none of their labels. */
@@ -352,10 +398,18 @@ export class LivePortPolicy implements PortPolicy {
   }
 
   private permit(client: Client, authorizations: readonly Authorization[]): Authorization | null {
+    return this.isRefused(client) ? null : findAuthorization(client, authorizations);
+  }
+
+  private mayByToken(client: Client, authorizations: readonly Authorization[]): readonly TokenAuthorization[] {
+    return this.isRefused(client) ? [] : tokenAuthorizations(client, authorizations);
+  }
+
+  /** Whatever permits it. */
+  private isRefused(client: Client): boolean {
     const { port, requireIdentity, requireTls } = this.options;
-    if (client.tls.kind !== "meshed" && includesPort(requireIdentity, port)) return null;
-    if (client.tls.kind === "none" && includesPort(requireTls, port)) return null;
-    if (isDenied(client, this.policy)) return null;
-    return findAuthorization(client, authorizations);
+    if (client.tls.kind !== "meshed" && includesPort(requireIdentity, port)) return true;
+    if (client.tls.kind === "none" && includesPort(requireTls, port)) return true;
+    return isDenied(client, this.policy);
   }
 }

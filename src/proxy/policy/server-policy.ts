@@ -5,6 +5,7 @@ import type { InboundProtocol } from "../inbound/ports.ts";
 import type { FilterChain } from "../route/filter.ts";
 import type { RouteMatchers } from "../route/match.ts";
 import type { RateLimit } from "./rate-limit.ts";
+import type { TokenCheck } from "./token-check.ts";
 
 /** Where a policy, route or authorization comes from. Built-in ones have kind "default" and an empty group. */
 export interface Origin {
@@ -35,6 +36,8 @@ export interface Authorization {
   readonly networks: readonly NetworkMatch[];
   readonly clients: ClientMatch;
   readonly origin: Origin;
+  /** Only for requests with such a token, and for no connection; absent: no token is needed. */
+  readonly token?: TokenCheck;
 }
 
 export interface InboundRoute {

@@ -22,7 +22,7 @@ import type { Message } from "#rpc/protobuf/types.ts";
  * Describes the file inbound.proto.
  */
 export const file_inbound: GenFile = /*@__PURE__*/
-  fileDesc("Cg1pbmJvdW5kLnByb3RvEhhpby5saW5rZXJkLnByb3h5LmluYm91bmQiKgoIUG9ydFNwZWMSEAoId29ya2xvYWQYASABKAkSDAoEcG9ydBgCIAEoDSLRAgoGU2VydmVyEjkKCHByb3RvY29sGAEgASgLMicuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLlByb3h5UHJvdG9jb2wSMwoKc2VydmVyX2lwcxgCIAMoCzIfLmlvLmxpbmtlcmQucHJveHkubmV0LklQQWRkcmVzcxI3Cg5hdXRob3JpemF0aW9ucxgDIAMoCzIfLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5BdXRoehI8CgZsYWJlbHMYBCADKAsyLC5pby5saW5rZXJkLnByb3h5LmluYm91bmQuU2VydmVyLkxhYmVsc0VudHJ5EjEKB2RlbmlhbHMY6QcgAygLMh8uaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkF1dGh6Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEixwcKDVByb3h5UHJvdG9jb2wSQAoGZGV0ZWN0GAEgASgLMi4uaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLlByb3h5UHJvdG9jb2wuRGV0ZWN0SAASQAoGb3BhcXVlGAIgASgLMi4uaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLlByb3h5UHJvdG9jb2wuT3BhcXVlSAASOgoDdGxzGAMgASgLMisuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLlByb3h5UHJvdG9jb2wuVGxzSAASPgoFaHR0cDEYBCABKAsyLS5pby5saW5rZXJkLnByb3h5LmluYm91bmQuUHJveHlQcm90b2NvbC5IdHRwMUgAEj4KBWh0dHAyGAUgASgLMi0uaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLlByb3h5UHJvdG9jb2wuSHR0cDJIABI8CgRncnBjGAYgASgLMiwuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLlByb3h5UHJvdG9jb2wuR3JwY0gAGsEBCgZEZXRlY3QSKgoHdGltZW91dBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI4CgtodHRwX3JvdXRlcxgDIAMoCzIjLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5IdHRwUm91dGUSSwoVaHR0cF9sb2NhbF9yYXRlX2xpbWl0GAQgASgLMiwuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkh0dHBMb2NhbFJhdGVMaW1pdEoECAIQAxoICgZPcGFxdWUaBQoDVGxzGooBCgVIdHRwMRIzCgZyb3V0ZXMYAiADKAsyIy5pby5saW5rZXJkLnByb3h5LmluYm91bmQuSHR0cFJvdXRlEkYKEGxvY2FsX3JhdGVfbGltaXQYAyABKAsyLC5pby5saW5rZXJkLnByb3h5LmluYm91bmQuSHR0cExvY2FsUmF0ZUxpbWl0SgQIARACGooBCgVIdHRwMhIzCgZyb3V0ZXMYAiADKAsyIy5pby5saW5rZXJkLnByb3h5LmluYm91bmQuSHR0cFJvdXRlEkYKEGxvY2FsX3JhdGVfbGltaXQYAyABKAsyLC5pby5saW5rZXJkLnByb3h5LmluYm91bmQuSHR0cExvY2FsUmF0ZUxpbWl0SgQIARACGkEKBEdycGMSMwoGcm91dGVzGAIgAygLMiMuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkdycGNSb3V0ZUoECAEQAkIGCgRraW5kIpQCCgVBdXRoehIzCghuZXR3b3JrcxgBIAMoCzIhLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5OZXR3b3JrEjcKDmF1dGhlbnRpY2F0aW9uGAIgASgLMh8uaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkF1dGhuEjsKBmxhYmVscxgDIAMoCzIrLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5BdXRoei5MYWJlbHNFbnRyeRIxCghtZXRhZGF0YRgEIAEoCzIfLmlvLmxpbmtlcmQucHJveHkubWV0YS5NZXRhZGF0YRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImgKB05ldHdvcmsSLAoDbmV0GAEgASgLMh8uaW8ubGlua2VyZC5wcm94eS5uZXQuSVBOZXR3b3JrEi8KBmV4Y2VwdBgCIAMoCzIfLmlvLmxpbmtlcmQucHJveHkubmV0LklQTmV0d29yayKYBAoFQXV0aG4SUAoPdW5hdXRoZW50aWNhdGVkGAEgASgLMjUuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkF1dGhuLlBlcm1pdFVuYXV0aGVudGljYXRlZEgAEkAKB21lc2hUTFMYAiABKAsyLS5pby5saW5rZXJkLnByb3h5LmluYm91bmQuQXV0aG4uUGVybWl0TWVzaFRMU0gAGhcKFVBlcm1pdFVuYXV0aGVudGljYXRlZBrXAgoNUGVybWl0TWVzaFRMUxJQCg91bmF1dGhlbnRpY2F0ZWQYASABKAsyNS5pby5saW5rZXJkLnByb3h5LmluYm91bmQuQXV0aG4uUGVybWl0VW5hdXRoZW50aWNhdGVkSAASWgoKaWRlbnRpdGllcxgCIAEoCzJELmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5BdXRobi5QZXJtaXRNZXNoVExTLlBlcm1pdENsaWVudElkZW50aXRpZXNIABqMAQoWUGVybWl0Q2xpZW50SWRlbnRpdGllcxI2CgppZGVudGl0aWVzGAEgAygLMiIuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLklkZW50aXR5EjoKCHN1ZmZpeGVzGAIgAygLMiguaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLklkZW50aXR5U3VmZml4QgkKB2NsaWVudHNCCAoGcGVybWl0IhgKCElkZW50aXR5EgwKBG5hbWUYASABKAkiHwoOSWRlbnRpdHlTdWZmaXgSDQoFcGFydHMYASADKAki5QQKCUh0dHBSb3V0ZRIxCghtZXRhZGF0YRgBIAEoCzIfLmlvLmxpbmtlcmQucHJveHkubWV0YS5NZXRhZGF0YRI1CgVob3N0cxgCIAMoCzImLmlvLmxpbmtlcmQucHJveHkuaHR0cF9yb3V0ZS5Ib3N0TWF0Y2gSNwoOYXV0aG9yaXphdGlvbnMYAyADKAsyHy5pby5saW5rZXJkLnByb3h5LmluYm91bmQuQXV0aHoSNwoFcnVsZXMYBCADKAsyKC5pby5saW5rZXJkLnByb3h5LmluYm91bmQuSHR0cFJvdXRlLlJ1bGUagQEKBFJ1bGUSPAoHbWF0Y2hlcxgBIAMoCzIrLmlvLmxpbmtlcmQucHJveHkuaHR0cF9yb3V0ZS5IdHRwUm91dGVNYXRjaBI7CgdmaWx0ZXJzGAIgAygLMiouaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkh0dHBSb3V0ZS5GaWx0ZXIa9wEKBkZpbHRlchJMChBmYWlsdXJlX2luamVjdG9yGAEgASgLMjAuaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLkh0dHBGYWlsdXJlSW5qZWN0b3JIABJVChdyZXF1ZXN0X2hlYWRlcl9tb2RpZmllchgCIAEoCzIyLmlvLmxpbmtlcmQucHJveHkuaHR0cF9yb3V0ZS5SZXF1ZXN0SGVhZGVyTW9kaWZpZXJIABJACghyZWRpcmVjdBgDIAEoCzIsLmlvLmxpbmtlcmQucHJveHkuaHR0cF9yb3V0ZS5SZXF1ZXN0UmVkaXJlY3RIAEIGCgRraW5kIqMECglHcnBjUm91dGUSMQoIbWV0YWRhdGEYASABKAsyHy5pby5saW5rZXJkLnByb3h5Lm1ldGEuTWV0YWRhdGESNQoFaG9zdHMYAiADKAsyJi5pby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUuSG9zdE1hdGNoEjcKDmF1dGhvcml6YXRpb25zGAMgAygLMh8uaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkF1dGh6EjcKBXJ1bGVzGAQgAygLMiguaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkdycGNSb3V0ZS5SdWxlGoEBCgRSdWxlEjwKB21hdGNoZXMYASADKAsyKy5pby5saW5rZXJkLnByb3h5LmdycGNfcm91dGUuR3JwY1JvdXRlTWF0Y2gSOwoHZmlsdGVycxgCIAMoCzIqLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5HcnBjUm91dGUuRmlsdGVyGrUBCgZGaWx0ZXISTAoQZmFpbHVyZV9pbmplY3RvchgBIAEoCzIwLmlvLmxpbmtlcmQucHJveHkuZ3JwY19yb3V0ZS5HcnBjRmFpbHVyZUluamVjdG9ySAASVQoXcmVxdWVzdF9oZWFkZXJfbW9kaWZpZXIYAiABKAsyMi5pby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUuUmVxdWVzdEhlYWRlck1vZGlmaWVySABCBgoEa2luZCKzBAoSSHR0cExvY2FsUmF0ZUxpbWl0EjEKCG1ldGFkYXRhGAEgASgLMh8uaW8ubGlua2VyZC5wcm94eS5tZXRhLk1ldGFkYXRhEkEKBXRvdGFsGAIgASgLMjIuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkh0dHBMb2NhbFJhdGVMaW1pdC5MaW1pdBJECghpZGVudGl0eRgDIAEoCzIyLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5IdHRwTG9jYWxSYXRlTGltaXQuTGltaXQSSAoJb3ZlcnJpZGVzGAQgAygLMjUuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkh0dHBMb2NhbFJhdGVMaW1pdC5PdmVycmlkZRoiCgVMaW1pdBIZChFyZXF1ZXN0c1BlclNlY29uZBgBIAEoDRryAQoIT3ZlcnJpZGUSQQoFbGltaXQYASABKAsyMi5pby5saW5rZXJkLnByb3h5LmluYm91bmQuSHR0cExvY2FsUmF0ZUxpbWl0LkxpbWl0ElcKB2NsaWVudHMYAiABKAsyRi5pby5saW5rZXJkLnByb3h5LmluYm91bmQuSHR0cExvY2FsUmF0ZUxpbWl0Lk92ZXJyaWRlLkNsaWVudElkZW50aXRpZXMaSgoQQ2xpZW50SWRlbnRpdGllcxI2CgppZGVudGl0aWVzGAEgAygLMiIuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLklkZW50aXR5MsEBChVJbmJvdW5kU2VydmVyUG9saWNpZXMSUQoHR2V0UG9ydBIiLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5Qb3J0U3BlYxogLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5TZXJ2ZXIiABJVCglXYXRjaFBvcnQSIi5pby5saW5rZXJkLnByb3h5LmluYm91bmQuUG9ydFNwZWMaIC5pby5saW5rZXJkLnByb3h5LmluYm91bmQuU2VydmVyIgAwAWIGcHJvdG8z", [file_google_protobuf_duration, file_grpc_route, file_http_route, file_meta, file_net]);
+  fileDesc("Cg1pbmJvdW5kLnByb3RvEhhpby5saW5rZXJkLnByb3h5LmluYm91bmQiKgoIUG9ydFNwZWMSEAoId29ya2xvYWQYASABKAkSDAoEcG9ydBgCIAEoDSKSAwoGU2VydmVyEjkKCHByb3RvY29sGAEgASgLMicuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLlByb3h5UHJvdG9jb2wSMwoKc2VydmVyX2lwcxgCIAMoCzIfLmlvLmxpbmtlcmQucHJveHkubmV0LklQQWRkcmVzcxI3Cg5hdXRob3JpemF0aW9ucxgDIAMoCzIfLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5BdXRoehI8CgZsYWJlbHMYBCADKAsyLC5pby5saW5rZXJkLnByb3h5LmluYm91bmQuU2VydmVyLkxhYmVsc0VudHJ5EjEKB2RlbmlhbHMY6QcgAygLMh8uaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkF1dGh6Ej8KEmp3dF9hdXRob3JpemF0aW9ucxjqByADKAsyIi5pby5saW5rZXJkLnByb3h5LmluYm91bmQuSnd0QXV0aHoaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLPAQoISnd0QXV0aHoSLgoFYXV0aHoYASABKAsyHy5pby5saW5rZXJkLnByb3h5LmluYm91bmQuQXV0aHoSDgoGaXNzdWVyGAIgASgJEhEKCWF1ZGllbmNlcxgDIAMoCRI4CgZjbGFpbXMYBCADKAsyKC5pby5saW5rZXJkLnByb3h5LmluYm91bmQuSnd0QXV0aHouQ2xhaW0SDwoHa2V5X3NldBgFIAEoCRolCgVDbGFpbRIMCgRuYW1lGAEgASgJEg4KBnZhbHVlcxgCIAMoCSLHBwoNUHJveHlQcm90b2NvbBJACgZkZXRlY3QYASABKAsyLi5pby5saW5rZXJkLnByb3h5LmluYm91bmQuUHJveHlQcm90b2NvbC5EZXRlY3RIABJACgZvcGFxdWUYAiABKAsyLi5pby5saW5rZXJkLnByb3h5LmluYm91bmQuUHJveHlQcm90b2NvbC5PcGFxdWVIABI6CgN0bHMYAyABKAsyKy5pby5saW5rZXJkLnByb3h5LmluYm91bmQuUHJveHlQcm90b2NvbC5UbHNIABI+CgVodHRwMRgEIAEoCzItLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5Qcm94eVByb3RvY29sLkh0dHAxSAASPgoFaHR0cDIYBSABKAsyLS5pby5saW5rZXJkLnByb3h5LmluYm91bmQuUHJveHlQcm90b2NvbC5IdHRwMkgAEjwKBGdycGMYBiABKAsyLC5pby5saW5rZXJkLnByb3h5LmluYm91bmQuUHJveHlQcm90b2NvbC5HcnBjSAAawQEKBkRldGVjdBIqCgd0aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjgKC2h0dHBfcm91dGVzGAMgAygLMiMuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkh0dHBSb3V0ZRJLChVodHRwX2xvY2FsX3JhdGVfbGltaXQYBCABKAsyLC5pby5saW5rZXJkLnByb3h5LmluYm91bmQuSHR0cExvY2FsUmF0ZUxpbWl0SgQIAhADGggKBk9wYXF1ZRoFCgNUbHMaigEKBUh0dHAxEjMKBnJvdXRlcxgCIAMoCzIjLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5IdHRwUm91dGUSRgoQbG9jYWxfcmF0ZV9saW1pdBgDIAEoCzIsLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5IdHRwTG9jYWxSYXRlTGltaXRKBAgBEAIaigEKBUh0dHAyEjMKBnJvdXRlcxgCIAMoCzIjLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5IdHRwUm91dGUSRgoQbG9jYWxfcmF0ZV9saW1pdBgDIAEoCzIsLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5IdHRwTG9jYWxSYXRlTGltaXRKBAgBEAIaQQoER3JwYxIzCgZyb3V0ZXMYAiADKAsyIy5pby5saW5rZXJkLnByb3h5LmluYm91bmQuR3JwY1JvdXRlSgQIARACQgYKBGtpbmQilAIKBUF1dGh6EjMKCG5ldHdvcmtzGAEgAygLMiEuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLk5ldHdvcmsSNwoOYXV0aGVudGljYXRpb24YAiABKAsyHy5pby5saW5rZXJkLnByb3h5LmluYm91bmQuQXV0aG4SOwoGbGFiZWxzGAMgAygLMisuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkF1dGh6LkxhYmVsc0VudHJ5EjEKCG1ldGFkYXRhGAQgASgLMh8uaW8ubGlua2VyZC5wcm94eS5tZXRhLk1ldGFkYXRhGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiaAoHTmV0d29yaxIsCgNuZXQYASABKAsyHy5pby5saW5rZXJkLnByb3h5Lm5ldC5JUE5ldHdvcmsSLwoGZXhjZXB0GAIgAygLMh8uaW8ubGlua2VyZC5wcm94eS5uZXQuSVBOZXR3b3JrIpgECgVBdXRobhJQCg91bmF1dGhlbnRpY2F0ZWQYASABKAsyNS5pby5saW5rZXJkLnByb3h5LmluYm91bmQuQXV0aG4uUGVybWl0VW5hdXRoZW50aWNhdGVkSAASQAoHbWVzaFRMUxgCIAEoCzItLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5BdXRobi5QZXJtaXRNZXNoVExTSAAaFwoVUGVybWl0VW5hdXRoZW50aWNhdGVkGtcCCg1QZXJtaXRNZXNoVExTElAKD3VuYXV0aGVudGljYXRlZBgBIAEoCzI1LmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5BdXRobi5QZXJtaXRVbmF1dGhlbnRpY2F0ZWRIABJaCgppZGVudGl0aWVzGAIgASgLMkQuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkF1dGhuLlBlcm1pdE1lc2hUTFMuUGVybWl0Q2xpZW50SWRlbnRpdGllc0gAGowBChZQZXJtaXRDbGllbnRJZGVudGl0aWVzEjYKCmlkZW50aXRpZXMYASADKAsyIi5pby5saW5rZXJkLnByb3h5LmluYm91bmQuSWRlbnRpdHkSOgoIc3VmZml4ZXMYAiADKAsyKC5pby5saW5rZXJkLnByb3h5LmluYm91bmQuSWRlbnRpdHlTdWZmaXhCCQoHY2xpZW50c0IICgZwZXJtaXQiGAoISWRlbnRpdHkSDAoEbmFtZRgBIAEoCSIfCg5JZGVudGl0eVN1ZmZpeBINCgVwYXJ0cxgBIAMoCSKmBQoJSHR0cFJvdXRlEjEKCG1ldGFkYXRhGAEgASgLMh8uaW8ubGlua2VyZC5wcm94eS5tZXRhLk1ldGFkYXRhEjUKBWhvc3RzGAIgAygLMiYuaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLkhvc3RNYXRjaBI3Cg5hdXRob3JpemF0aW9ucxgDIAMoCzIfLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5BdXRoehI3CgVydWxlcxgEIAMoCzIoLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5IdHRwUm91dGUuUnVsZRI/ChJqd3RfYXV0aG9yaXphdGlvbnMY6QcgAygLMiIuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkp3dEF1dGh6GoEBCgRSdWxlEjwKB21hdGNoZXMYASADKAsyKy5pby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUuSHR0cFJvdXRlTWF0Y2gSOwoHZmlsdGVycxgCIAMoCzIqLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5IdHRwUm91dGUuRmlsdGVyGvcBCgZGaWx0ZXISTAoQZmFpbHVyZV9pbmplY3RvchgBIAEoCzIwLmlvLmxpbmtlcmQucHJveHkuaHR0cF9yb3V0ZS5IdHRwRmFpbHVyZUluamVjdG9ySAASVQoXcmVxdWVzdF9oZWFkZXJfbW9kaWZpZXIYAiABKAsyMi5pby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUuUmVxdWVzdEhlYWRlck1vZGlmaWVySAASQAoIcmVkaXJlY3QYAyABKAsyLC5pby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUuUmVxdWVzdFJlZGlyZWN0SABCBgoEa2luZCLkBAoJR3JwY1JvdXRlEjEKCG1ldGFkYXRhGAEgASgLMh8uaW8ubGlua2VyZC5wcm94eS5tZXRhLk1ldGFkYXRhEjUKBWhvc3RzGAIgAygLMiYuaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLkhvc3RNYXRjaBI3Cg5hdXRob3JpemF0aW9ucxgDIAMoCzIfLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5BdXRoehI3CgVydWxlcxgEIAMoCzIoLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5HcnBjUm91dGUuUnVsZRI/ChJqd3RfYXV0aG9yaXphdGlvbnMY6QcgAygLMiIuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkp3dEF1dGh6GoEBCgRSdWxlEjwKB21hdGNoZXMYASADKAsyKy5pby5saW5rZXJkLnByb3h5LmdycGNfcm91dGUuR3JwY1JvdXRlTWF0Y2gSOwoHZmlsdGVycxgCIAMoCzIqLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5HcnBjUm91dGUuRmlsdGVyGrUBCgZGaWx0ZXISTAoQZmFpbHVyZV9pbmplY3RvchgBIAEoCzIwLmlvLmxpbmtlcmQucHJveHkuZ3JwY19yb3V0ZS5HcnBjRmFpbHVyZUluamVjdG9ySAASVQoXcmVxdWVzdF9oZWFkZXJfbW9kaWZpZXIYAiABKAsyMi5pby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUuUmVxdWVzdEhlYWRlck1vZGlmaWVySABCBgoEa2luZCKzBAoSSHR0cExvY2FsUmF0ZUxpbWl0EjEKCG1ldGFkYXRhGAEgASgLMh8uaW8ubGlua2VyZC5wcm94eS5tZXRhLk1ldGFkYXRhEkEKBXRvdGFsGAIgASgLMjIuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkh0dHBMb2NhbFJhdGVMaW1pdC5MaW1pdBJECghpZGVudGl0eRgDIAEoCzIyLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5IdHRwTG9jYWxSYXRlTGltaXQuTGltaXQSSAoJb3ZlcnJpZGVzGAQgAygLMjUuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLkh0dHBMb2NhbFJhdGVMaW1pdC5PdmVycmlkZRoiCgVMaW1pdBIZChFyZXF1ZXN0c1BlclNlY29uZBgBIAEoDRryAQoIT3ZlcnJpZGUSQQoFbGltaXQYASABKAsyMi5pby5saW5rZXJkLnByb3h5LmluYm91bmQuSHR0cExvY2FsUmF0ZUxpbWl0LkxpbWl0ElcKB2NsaWVudHMYAiABKAsyRi5pby5saW5rZXJkLnByb3h5LmluYm91bmQuSHR0cExvY2FsUmF0ZUxpbWl0Lk92ZXJyaWRlLkNsaWVudElkZW50aXRpZXMaSgoQQ2xpZW50SWRlbnRpdGllcxI2CgppZGVudGl0aWVzGAEgAygLMiIuaW8ubGlua2VyZC5wcm94eS5pbmJvdW5kLklkZW50aXR5MsEBChVJbmJvdW5kU2VydmVyUG9saWNpZXMSUQoHR2V0UG9ydBIiLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5Qb3J0U3BlYxogLmlvLmxpbmtlcmQucHJveHkuaW5ib3VuZC5TZXJ2ZXIiABJVCglXYXRjaFBvcnQSIi5pby5saW5rZXJkLnByb3h5LmluYm91bmQuUG9ydFNwZWMaIC5pby5saW5rZXJkLnByb3h5LmluYm91bmQuU2VydmVyIgAwAWIGcHJvdG8z", [file_google_protobuf_duration, file_grpc_route, file_http_route, file_meta, file_net]);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.PortSpec
@@ -83,6 +83,13 @@ export type Server = Message<"io.linkerd.proxy.inbound.Server"> & {
    * @generated from field: repeated io.linkerd.proxy.inbound.Authz denials = 1001;
    */
   denials: Authz[];
+
+  /**
+   * Ours: besides `authorizations`, for requests that bring a token. Apart from those, so that who knows nothing of tokens permits nobody.
+   *
+   * @generated from field: repeated io.linkerd.proxy.inbound.JwtAuthz jwt_authorizations = 1002;
+   */
+  jwtAuthorizations: JwtAuthz[];
 };
 
 /**
@@ -91,6 +98,75 @@ export type Server = Message<"io.linkerd.proxy.inbound.Server"> & {
  */
 export const ServerSchema: GenMessage<Server> = /*@__PURE__*/
   messageDesc(file_inbound, 1);
+
+/**
+ * Ours: permission for those clients whose request has such a token as "Authorization: Bearer" (RFC 7519, RFC 6750).
+ *
+ * @generated from message io.linkerd.proxy.inbound.JwtAuthz
+ */
+export type JwtAuthz = Message<"io.linkerd.proxy.inbound.JwtAuthz"> & {
+  /**
+   * @generated from field: io.linkerd.proxy.inbound.Authz authz = 1;
+   */
+  authz?: Authz | undefined;
+
+  /**
+   * @generated from field: string issuer = 2;
+   */
+  issuer: string;
+
+  /**
+   * One of them is enough; none: no token is.
+   *
+   * @generated from field: repeated string audiences = 3;
+   */
+  audiences: string[];
+
+  /**
+   * All of them.
+   *
+   * @generated from field: repeated io.linkerd.proxy.inbound.JwtAuthz.Claim claims = 4;
+   */
+  claims: JwtAuthz_Claim[];
+
+  /**
+   * The issuer's JSON Web Key Set (RFC 7517); empty: it is not available, and no token is good.
+   *
+   * @generated from field: string key_set = 5;
+   */
+  keySet: string;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.inbound.JwtAuthz.
+ * Use `create(JwtAuthzSchema)` to create a new message.
+ */
+export const JwtAuthzSchema: GenMessage<JwtAuthz> = /*@__PURE__*/
+  messageDesc(file_inbound, 2);
+
+/**
+ * @generated from message io.linkerd.proxy.inbound.JwtAuthz.Claim
+ */
+export type JwtAuthz_Claim = Message<"io.linkerd.proxy.inbound.JwtAuthz.Claim"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * One of them is enough.
+   *
+   * @generated from field: repeated string values = 2;
+   */
+  values: string[];
+};
+
+/**
+ * Describes the message io.linkerd.proxy.inbound.JwtAuthz.Claim.
+ * Use `create(JwtAuthz_ClaimSchema)` to create a new message.
+ */
+export const JwtAuthz_ClaimSchema: GenMessage<JwtAuthz_Claim> = /*@__PURE__*/
+  messageDesc(file_inbound, 2, 0);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.ProxyProtocol
@@ -143,7 +219,7 @@ export type ProxyProtocol = Message<"io.linkerd.proxy.inbound.ProxyProtocol"> & 
  * Use `create(ProxyProtocolSchema)` to create a new message.
  */
 export const ProxyProtocolSchema: GenMessage<ProxyProtocol> = /*@__PURE__*/
-  messageDesc(file_inbound, 2);
+  messageDesc(file_inbound, 3);
 
 /**
  * Look at the first bytes.
@@ -174,7 +250,7 @@ export type ProxyProtocol_Detect = Message<"io.linkerd.proxy.inbound.ProxyProtoc
  * Use `create(ProxyProtocol_DetectSchema)` to create a new message.
  */
 export const ProxyProtocol_DetectSchema: GenMessage<ProxyProtocol_Detect> = /*@__PURE__*/
-  messageDesc(file_inbound, 2, 0);
+  messageDesc(file_inbound, 3, 0);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.ProxyProtocol.Opaque
@@ -187,7 +263,7 @@ export type ProxyProtocol_Opaque = Message<"io.linkerd.proxy.inbound.ProxyProtoc
  * Use `create(ProxyProtocol_OpaqueSchema)` to create a new message.
  */
 export const ProxyProtocol_OpaqueSchema: GenMessage<ProxyProtocol_Opaque> = /*@__PURE__*/
-  messageDesc(file_inbound, 2, 1);
+  messageDesc(file_inbound, 3, 1);
 
 /**
  * TLS of the application, passed through.
@@ -202,7 +278,7 @@ export type ProxyProtocol_Tls = Message<"io.linkerd.proxy.inbound.ProxyProtocol.
  * Use `create(ProxyProtocol_TlsSchema)` to create a new message.
  */
 export const ProxyProtocol_TlsSchema: GenMessage<ProxyProtocol_Tls> = /*@__PURE__*/
-  messageDesc(file_inbound, 2, 2);
+  messageDesc(file_inbound, 3, 2);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.ProxyProtocol.Http1
@@ -224,7 +300,7 @@ export type ProxyProtocol_Http1 = Message<"io.linkerd.proxy.inbound.ProxyProtoco
  * Use `create(ProxyProtocol_Http1Schema)` to create a new message.
  */
 export const ProxyProtocol_Http1Schema: GenMessage<ProxyProtocol_Http1> = /*@__PURE__*/
-  messageDesc(file_inbound, 2, 3);
+  messageDesc(file_inbound, 3, 3);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.ProxyProtocol.Http2
@@ -246,7 +322,7 @@ export type ProxyProtocol_Http2 = Message<"io.linkerd.proxy.inbound.ProxyProtoco
  * Use `create(ProxyProtocol_Http2Schema)` to create a new message.
  */
 export const ProxyProtocol_Http2Schema: GenMessage<ProxyProtocol_Http2> = /*@__PURE__*/
-  messageDesc(file_inbound, 2, 4);
+  messageDesc(file_inbound, 3, 4);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.ProxyProtocol.Grpc
@@ -263,7 +339,7 @@ export type ProxyProtocol_Grpc = Message<"io.linkerd.proxy.inbound.ProxyProtocol
  * Use `create(ProxyProtocol_GrpcSchema)` to create a new message.
  */
 export const ProxyProtocol_GrpcSchema: GenMessage<ProxyProtocol_Grpc> = /*@__PURE__*/
-  messageDesc(file_inbound, 2, 5);
+  messageDesc(file_inbound, 3, 5);
 
 /**
  * Permission for clients of any of these networks that authenticate as asked.
@@ -297,7 +373,7 @@ export type Authz = Message<"io.linkerd.proxy.inbound.Authz"> & {
  * Use `create(AuthzSchema)` to create a new message.
  */
 export const AuthzSchema: GenMessage<Authz> = /*@__PURE__*/
-  messageDesc(file_inbound, 3);
+  messageDesc(file_inbound, 4);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.Network
@@ -321,7 +397,7 @@ export type Network = Message<"io.linkerd.proxy.inbound.Network"> & {
  * Use `create(NetworkSchema)` to create a new message.
  */
 export const NetworkSchema: GenMessage<Network> = /*@__PURE__*/
-  messageDesc(file_inbound, 4);
+  messageDesc(file_inbound, 5);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.Authn
@@ -350,7 +426,7 @@ export type Authn = Message<"io.linkerd.proxy.inbound.Authn"> & {
  * Use `create(AuthnSchema)` to create a new message.
  */
 export const AuthnSchema: GenMessage<Authn> = /*@__PURE__*/
-  messageDesc(file_inbound, 5);
+  messageDesc(file_inbound, 6);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.Authn.PermitUnauthenticated
@@ -363,7 +439,7 @@ export type Authn_PermitUnauthenticated = Message<"io.linkerd.proxy.inbound.Auth
  * Use `create(Authn_PermitUnauthenticatedSchema)` to create a new message.
  */
 export const Authn_PermitUnauthenticatedSchema: GenMessage<Authn_PermitUnauthenticated> = /*@__PURE__*/
-  messageDesc(file_inbound, 5, 0);
+  messageDesc(file_inbound, 6, 0);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.Authn.PermitMeshTLS
@@ -394,7 +470,7 @@ export type Authn_PermitMeshTLS = Message<"io.linkerd.proxy.inbound.Authn.Permit
  * Use `create(Authn_PermitMeshTLSSchema)` to create a new message.
  */
 export const Authn_PermitMeshTLSSchema: GenMessage<Authn_PermitMeshTLS> = /*@__PURE__*/
-  messageDesc(file_inbound, 5, 1);
+  messageDesc(file_inbound, 6, 1);
 
 /**
  * Any of them.
@@ -418,7 +494,7 @@ export type Authn_PermitMeshTLS_PermitClientIdentities = Message<"io.linkerd.pro
  * Use `create(Authn_PermitMeshTLS_PermitClientIdentitiesSchema)` to create a new message.
  */
 export const Authn_PermitMeshTLS_PermitClientIdentitiesSchema: GenMessage<Authn_PermitMeshTLS_PermitClientIdentities> = /*@__PURE__*/
-  messageDesc(file_inbound, 5, 1, 0);
+  messageDesc(file_inbound, 6, 1, 0);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.Identity
@@ -435,7 +511,7 @@ export type Identity = Message<"io.linkerd.proxy.inbound.Identity"> & {
  * Use `create(IdentitySchema)` to create a new message.
  */
 export const IdentitySchema: GenMessage<Identity> = /*@__PURE__*/
-  messageDesc(file_inbound, 6);
+  messageDesc(file_inbound, 7);
 
 /**
  * "*.ns.serviceaccount…" is ["ns", "serviceaccount", …]; no parts at all means every identity.
@@ -454,7 +530,7 @@ export type IdentitySuffix = Message<"io.linkerd.proxy.inbound.IdentitySuffix"> 
  * Use `create(IdentitySuffixSchema)` to create a new message.
  */
 export const IdentitySuffixSchema: GenMessage<IdentitySuffix> = /*@__PURE__*/
-  messageDesc(file_inbound, 7);
+  messageDesc(file_inbound, 8);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.HttpRoute
@@ -481,6 +557,13 @@ export type HttpRoute = Message<"io.linkerd.proxy.inbound.HttpRoute"> & {
    * @generated from field: repeated io.linkerd.proxy.inbound.HttpRoute.Rule rules = 4;
    */
   rules: HttpRoute_Rule[];
+
+  /**
+   * Ours.
+   *
+   * @generated from field: repeated io.linkerd.proxy.inbound.JwtAuthz jwt_authorizations = 1001;
+   */
+  jwtAuthorizations: JwtAuthz[];
 };
 
 /**
@@ -488,7 +571,7 @@ export type HttpRoute = Message<"io.linkerd.proxy.inbound.HttpRoute"> & {
  * Use `create(HttpRouteSchema)` to create a new message.
  */
 export const HttpRouteSchema: GenMessage<HttpRoute> = /*@__PURE__*/
-  messageDesc(file_inbound, 8);
+  messageDesc(file_inbound, 9);
 
 /**
  * All matches are equal alternatives; the most specific over all rules decides.
@@ -514,7 +597,7 @@ export type HttpRoute_Rule = Message<"io.linkerd.proxy.inbound.HttpRoute.Rule"> 
  * Use `create(HttpRoute_RuleSchema)` to create a new message.
  */
 export const HttpRoute_RuleSchema: GenMessage<HttpRoute_Rule> = /*@__PURE__*/
-  messageDesc(file_inbound, 8, 0);
+  messageDesc(file_inbound, 9, 0);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.HttpRoute.Filter
@@ -549,7 +632,7 @@ export type HttpRoute_Filter = Message<"io.linkerd.proxy.inbound.HttpRoute.Filte
  * Use `create(HttpRoute_FilterSchema)` to create a new message.
  */
 export const HttpRoute_FilterSchema: GenMessage<HttpRoute_Filter> = /*@__PURE__*/
-  messageDesc(file_inbound, 8, 1);
+  messageDesc(file_inbound, 9, 1);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.GrpcRoute
@@ -574,6 +657,13 @@ export type GrpcRoute = Message<"io.linkerd.proxy.inbound.GrpcRoute"> & {
    * @generated from field: repeated io.linkerd.proxy.inbound.GrpcRoute.Rule rules = 4;
    */
   rules: GrpcRoute_Rule[];
+
+  /**
+   * Ours.
+   *
+   * @generated from field: repeated io.linkerd.proxy.inbound.JwtAuthz jwt_authorizations = 1001;
+   */
+  jwtAuthorizations: JwtAuthz[];
 };
 
 /**
@@ -581,7 +671,7 @@ export type GrpcRoute = Message<"io.linkerd.proxy.inbound.GrpcRoute"> & {
  * Use `create(GrpcRouteSchema)` to create a new message.
  */
 export const GrpcRouteSchema: GenMessage<GrpcRoute> = /*@__PURE__*/
-  messageDesc(file_inbound, 9);
+  messageDesc(file_inbound, 10);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.GrpcRoute.Rule
@@ -603,7 +693,7 @@ export type GrpcRoute_Rule = Message<"io.linkerd.proxy.inbound.GrpcRoute.Rule"> 
  * Use `create(GrpcRoute_RuleSchema)` to create a new message.
  */
 export const GrpcRoute_RuleSchema: GenMessage<GrpcRoute_Rule> = /*@__PURE__*/
-  messageDesc(file_inbound, 9, 0);
+  messageDesc(file_inbound, 10, 0);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.GrpcRoute.Filter
@@ -632,7 +722,7 @@ export type GrpcRoute_Filter = Message<"io.linkerd.proxy.inbound.GrpcRoute.Filte
  * Use `create(GrpcRoute_FilterSchema)` to create a new message.
  */
 export const GrpcRoute_FilterSchema: GenMessage<GrpcRoute_Filter> = /*@__PURE__*/
-  messageDesc(file_inbound, 9, 1);
+  messageDesc(file_inbound, 10, 1);
 
 /**
  * Counted by each proxy for itself.
@@ -670,7 +760,7 @@ export type HttpLocalRateLimit = Message<"io.linkerd.proxy.inbound.HttpLocalRate
  * Use `create(HttpLocalRateLimitSchema)` to create a new message.
  */
 export const HttpLocalRateLimitSchema: GenMessage<HttpLocalRateLimit> = /*@__PURE__*/
-  messageDesc(file_inbound, 10);
+  messageDesc(file_inbound, 11);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.HttpLocalRateLimit.Limit
@@ -687,7 +777,7 @@ export type HttpLocalRateLimit_Limit = Message<"io.linkerd.proxy.inbound.HttpLoc
  * Use `create(HttpLocalRateLimit_LimitSchema)` to create a new message.
  */
 export const HttpLocalRateLimit_LimitSchema: GenMessage<HttpLocalRateLimit_Limit> = /*@__PURE__*/
-  messageDesc(file_inbound, 10, 0);
+  messageDesc(file_inbound, 11, 0);
 
 /**
  * Another limit for certain clients, instead of `identity`.
@@ -711,7 +801,7 @@ export type HttpLocalRateLimit_Override = Message<"io.linkerd.proxy.inbound.Http
  * Use `create(HttpLocalRateLimit_OverrideSchema)` to create a new message.
  */
 export const HttpLocalRateLimit_OverrideSchema: GenMessage<HttpLocalRateLimit_Override> = /*@__PURE__*/
-  messageDesc(file_inbound, 10, 1);
+  messageDesc(file_inbound, 11, 1);
 
 /**
  * @generated from message io.linkerd.proxy.inbound.HttpLocalRateLimit.Override.ClientIdentities
@@ -728,7 +818,7 @@ export type HttpLocalRateLimit_Override_ClientIdentities = Message<"io.linkerd.p
  * Use `create(HttpLocalRateLimit_Override_ClientIdentitiesSchema)` to create a new message.
  */
 export const HttpLocalRateLimit_Override_ClientIdentitiesSchema: GenMessage<HttpLocalRateLimit_Override_ClientIdentities> = /*@__PURE__*/
-  messageDesc(file_inbound, 10, 1, 0);
+  messageDesc(file_inbound, 11, 1, 0);
 
 /**
  * @generated from service io.linkerd.proxy.inbound.InboundServerPolicies

@@ -150,7 +150,7 @@ describe("AuthorizationPolicy", () => {
     [
       `{${target}, requiredAuthenticationRefs: [{group: apps, kind: Deployment, name: a}]}`,
       [
-        'spec.requiredAuthenticationRefs[0]: "Deployment" of group "apps" proves nothing; use a MeshTLSAuthentication, NetworkAuthentication or ServiceAccount',
+        'spec.requiredAuthenticationRefs[0]: "Deployment" of group "apps" proves nothing; use a MeshTLSAuthentication, NetworkAuthentication, JWTAuthentication or ServiceAccount',
       ],
     ],
   ])("%s", async (spec, problems) => {

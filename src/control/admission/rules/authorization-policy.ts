@@ -20,6 +20,7 @@ export const checkAuthorizationPolicy: Rule = ({ namespace, spec }) => {
   let identities = 0;
   let accounts = 0;
   let networks = 0;
+  let tokens = 0;
   for (const reference of references.items()) {
     const kind = kindOf(reference);
     reference.at("name").required().text();
@@ -27,9 +28,10 @@ export const checkAuthorizationPolicy: Rule = ({ namespace, spec }) => {
     if (isKind(kind, kinds.meshTlsAuthentication)) identities++;
     else if (isKind(kind, kinds.serviceAccount)) accounts++;
     else if (isKind(kind, kinds.networkAuthentication)) networks++;
+    else if (isKind(kind, kinds.jwtAuthentication)) tokens++;
     else {
       reference.problem(
-        `${kindName(kind)} proves nothing; use a MeshTLSAuthentication, NetworkAuthentication or ServiceAccount`,
+        `${kindName(kind)} proves nothing; use a MeshTLSAuthentication, NetworkAuthentication, JWTAuthentication or ServiceAccount`,
       );
     }
   }
@@ -39,5 +41,6 @@ export const checkAuthorizationPolicy: Rule = ({ namespace, spec }) => {
   if (identities > 0 && accounts > 0) {
     references.warning("a client must be the ServiceAccount and also satisfy the MeshTLSAuthentication");
   }
+  if (tokens > 1) references.problem("at most one JWTAuthentication is possible");
   if (networks > 1) references.problem("at most one NetworkAuthentication is possible");
 };

@@ -11,6 +11,7 @@ export const kinds = {
   server: { group: "policy.linkerd.io", kind: "Server" },
   meshTlsAuthentication: { group: "policy.linkerd.io", kind: "MeshTLSAuthentication" },
   networkAuthentication: { group: "policy.linkerd.io", kind: "NetworkAuthentication" },
+  jwtAuthentication: { group: "policy.linkerd-ts.dev", kind: "JWTAuthentication" },
   egressNetwork: { group: "policy.linkerd.io", kind: "EgressNetwork" },
   policyHttpRoute: { group: "policy.linkerd.io", kind: "HTTPRoute" },
   httpRoute: { group: "gateway.networking.k8s.io", kind: "HTTPRoute" },
@@ -23,6 +24,7 @@ export const kinds = {
 /** Groups of kinds that people name without one. */
 const usualGroups: Readonly<Record<string, string>> = {
   grpcroute: "gateway.networking.k8s.io",
+  jwtauthentication: "policy.linkerd-ts.dev",
   ...Object.fromEntries(
     ["Server", "HTTPRoute", "MeshTLSAuthentication", "NetworkAuthentication", "EgressNetwork"].map((kind) => [
       kind.toLowerCase(),

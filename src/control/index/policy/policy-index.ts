@@ -8,6 +8,7 @@ import type { AuthorizationPolicyRecord, ObjectRef } from "./authorization-polic
 import type { DenyPolicyRecord } from "./deny-policy.ts";
 import type { EgressNetworkRecord } from "./egress-network.ts";
 import type { FaultInjectionRecord } from "./fault-injection.ts";
+import type { JwtAuthenticationRecord } from "./jwt-authentication.ts";
 import type { MeshTlsAuthenticationRecord } from "./mesh-tls-authentication.ts";
 import type { MeshTlsRequirementRecord } from "./mesh-tls-requirement.ts";
 import type { NetworkAuthenticationRecord } from "./network-authentication.ts";
@@ -25,6 +26,7 @@ export class PolicyIndex {
   readonly authorizationPolicies: ObjectIndex<AuthorizationPolicyRecord>;
   readonly rateLimits: ObjectIndex<RateLimitRecord>;
   readonly meshTls: ObjectIndex<MeshTlsAuthenticationRecord>;
+  readonly jwts: ObjectIndex<JwtAuthenticationRecord>;
   readonly networks: ObjectIndex<NetworkAuthenticationRecord>;
   /** Of policy.linkerd.io. */
   readonly policyHttpRoutes: ObjectIndex<HttpRouteRecord>;
@@ -56,6 +58,7 @@ export class PolicyIndex {
     this.faultInjections = inOneNamespace("fault-injections", touch);
     this.egressNetworks = inOneNamespace("egress-networks", touch);
     this.meshTls = byName("mesh-tls", touch);
+    this.jwts = byName("jwt", touch);
     this.networks = byName("networks", touch);
     this.policyHttpRoutes = byParent(touch);
     this.httpRoutes = byParent(touch);
@@ -111,6 +114,10 @@ export class PolicyIndex {
   meshTlsAuthentication(namespace: string, name: string, track: Track): MeshTlsAuthenticationRecord | undefined {
     track(`mesh-tls:${objectKey(namespace, name)}`);
     return this.meshTls.get(namespace, name);
+  }
+  jwtAuthentication(namespace: string, name: string, track: Track): JwtAuthenticationRecord | undefined {
+    track(`jwt:${objectKey(namespace, name)}`);
+    return this.jwts.get(namespace, name);
   }
   networkAuthentication(namespace: string, name: string, track: Track): NetworkAuthenticationRecord | undefined {
     track(`networks:${objectKey(namespace, name)}`);

@@ -1,0 +1,40 @@
+import { KeySetError, readKeySet } from "#lib/jwt/key-set.ts";
+import type { Field } from "../field.ts";
+import type { Rule } from "../rule.ts";
+
+/** JWTAuthentication (policy.linkerd-ts.dev): whose tokens, for whom, and by which keys. */
+export const checkJwtAuthentication: Rule = ({ spec }) => {
+  spec.object(["issuer", "audiences", "claims", "jwks"]);
+  filled(spec.at("issuer").required());
+  const audiences = spec.at("audiences").required();
+  texts(audiences);
+  const names = new Set<string>();
+  for (const claim of spec.at("claims").objects()) {
+    claim.object(["name", "values"]);
+    const name = filled(claim.at("name").required());
+    texts(claim.at("values").required());
+    if (name === null) continue;
+    if (names.has(name)) claim.at("name").problem(`"${name}" is asked for twice; name all its values at once`);
+    names.add(name);
+  }
+  const jwks = spec.at("jwks").required();
+  const text = jwks.text();
+  if (text === null) return;
+  try {
+    readKeySet(text);
+  } catch (thrown) {
+    if (!(thrown instanceof KeySetError)) throw thrown;
+    jwks.problem(thrown.message);
+  }
+};
+
+function texts(list: Field): void {
+  if (list.present && list.items().length === 0) list.problem("is empty");
+  for (const item of list.items()) filled(item);
+}
+
+function filled(field: Field): string | null {
+  const text = field.text();
+  if (text === "") field.problem("is empty");
+  return text;
+}
