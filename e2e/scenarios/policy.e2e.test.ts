@@ -152,4 +152,85 @@ spec: {service: voting, backends: [{service: voting, weight: ${voting}}, {servic
     await remove("trafficsplit/rollout");
     await only("200");
   }, 90_000);
+
+  /** "Accepted=…" and so on, as kubectl shows it. */
+  const conditionsOf = async (what: string): Promise<string> =>
+    await ok(
+      sample.cluster.kubectl([
+        "get",
+        "-n",
+        "emojivoto",
+        what,
+        "-o",
+        "jsonpath={range .status.conditions[*]}{.type}={.reason} {end}",
+      ]),
+    );
+  const accepted = (what: string) =>
+    eventually("the status", 15_000, async () =>
+      (await conditionsOf(what)) === "Accepted=Accepted ResolvedRefs=ResolvedRefs " ? true : null,
+    );
+
+  test("a FaultInjection fails the requests that it means, until it is taken away", async () => {
+    await apply(`
+apiVersion: policy.linkerd-ts.dev/v1alpha1
+kind: FaultInjection
+metadata: {name: down, namespace: emojivoto}
+spec: {targetRef: {kind: Service, name: voting}, header: {name: x-chaos, value: "yes"}, abort: {httpStatus: 418}}`);
+    await accepted("faultinjection/down");
+    const asked = (header: string) =>
+      sample.count(`curl -s -o /dev/null -m 5 -H '${header}' -w '%{http_code}\\n' http://voting:8080/api/leaderboard`);
+    await eventually("the fault", 10_000, async () => ((await asked("x-chaos: yes"))["418"] === 1 ? true : null));
+    expect(await asked("x-chaos: no")).toEqual({ "200": 1 });
+    await remove("faultinjection/down");
+    await eventually("no fault", 10_000, async () => ((await asked("x-chaos: yes"))["200"] === 1 ? true : null));
+  }, 60_000);
+
+  test("a DenyPolicy shuts out whom it names although all are let in; with a mistake it shuts out all of its Server", async () => {
+    const denial = (account: string): string => `
+apiVersion: policy.linkerd-ts.dev/v1alpha1
+kind: DenyPolicy
+metadata: {name: shut-out, namespace: emojivoto}
+spec:
+  targetRef: {group: policy.linkerd.io, kind: Server, name: voting-http}
+  clients: [{identities: ["${account}"]}]`;
+    await apply(
+      `${server.trim().replace("proxyProtocol", "accessPolicy: all-unauthenticated, proxyProtocol").replace("v1beta1", "v1beta3")}\n`,
+    );
+    await apply(denial("client.emojivoto.serviceaccount.identity.linkerd.cluster.local"));
+    await accepted("denypolicy/shut-out");
+    await only("403");
+    await apply(denial("somebody-else.emojivoto.serviceaccount.identity.linkerd.cluster.local"));
+    await only("200");
+    // The webhook is away, so that a mistake is stored.
+    const webhook = "validatingwebhookconfiguration/linkerd-policy-validator-webhook-config";
+    const saved = await ok(sample.cluster.kubectl(["get", webhook, "-o", "json"]));
+    await ok(sample.cluster.kubectl(["delete", webhook]));
+    try {
+      await apply(denial("*.*"));
+    } finally {
+      const { metadata, ...rest } = JSON.parse(saved) as { metadata: Record<string, unknown> };
+      const { name, labels, annotations } = metadata;
+      await apply(JSON.stringify({ ...rest, metadata: { name, labels, annotations } }));
+    }
+    await only("403");
+    await eventually("the status", 15_000, async () =>
+      (await conditionsOf("denypolicy/shut-out")) === "Accepted=UnsupportedValue ResolvedRefs=ResolvedRefs "
+        ? true
+        : null,
+    );
+    const { out } = await sample.cluster.linkerd([
+      "explain",
+      "-n",
+      "emojivoto",
+      "--from",
+      "deploy/client",
+      "--to",
+      "svc/voting:8080",
+    ]);
+    expect(out).toContain(
+      'DenyPolicy "shut-out": it is not valid: spec.clients[0].identities[0]: "*.*" is not an identity',
+    );
+    await remove("denypolicy/shut-out", "server/voting-http");
+    await only("200");
+  }, 90_000);
 });
