@@ -3,7 +3,7 @@ import type { KubeClient } from "#kube/client.ts";
 import { MeshError } from "#lib/errors.ts";
 import { fetchError } from "#kube/fetch-error.ts";
 import { networkReason } from "./explain.ts";
-import { fetchStat } from "#viz/client/metrics-client.ts";
+import { fetchRows, type MetricsRequest } from "#viz/client/metrics-client.ts";
 import type { StatRequest, StatRow } from "#viz/client/stat-row.ts";
 import { readyPod, withPodHttp } from "./pod-http.ts";
 
@@ -17,8 +17,20 @@ export async function vizStat(
   address: string | undefined,
   query: StatRequest,
 ): Promise<StatRow[]> {
+  return await vizRows<StatRow>(client, vizNamespace, address, "stat", query);
+}
+
+/** The rows of any answer of the extension. */
+export async function vizRows<Row>(
+  client: () => KubeClient,
+  vizNamespace: string,
+  address: string | undefined,
+  answer: string,
+  query: StatRequest,
+): Promise<Row[]> {
+  const ask = (request: MetricsRequest): Promise<Row[]> => fetchRows<Row>(request, answer, query);
   if (address !== undefined) {
-    return await fetchStat(async (path) => {
+    return await ask(async (path) => {
       try {
         const answer = await fetch(`http://${address}${path}`, { signal: AbortSignal.timeout(30_000) });
         return { status: answer.status, body: await answer.text() };
@@ -28,7 +40,7 @@ export async function vizStat(
           cause: error,
         });
       }
-    }, query);
+    });
   }
   let pod;
   try {
@@ -42,5 +54,5 @@ export async function vizStat(
     );
   }
   const target = { namespace: vizNamespace, pod: pod.metadata.name, port: metricsApiPort };
-  return await withPodHttp(client(), target, (get) => fetchStat(get, query));
+  return await withPodHttp(client(), target, ask);
 }

@@ -12,6 +12,8 @@ export interface VizValues {
   readonly version: string;
   /** ms between two scrapes of a proxy. */
   readonly scrapeInterval: number;
+  /** A Prometheus that scrapes the proxies, instead of the embedded store. Default none. */
+  readonly prometheusUrl?: string;
   /** Further hosts of the dashboard, as a regular expression for the whole Host header. Default none. */
   readonly enforcedHost?: string;
   /** Of the mesh's identities. Default "cluster.local". */
@@ -112,6 +114,7 @@ export function renderViz(values: VizValues): JsonObject[] {
                   "metrics-api",
                   `--scrape-interval-ms=${values.scrapeInterval}`,
                   `--namespace=${namespace}`,
+                  ...(values.prometheusUrl === undefined ? [] : [`--prometheus-url=${values.prometheusUrl}`]),
                   ...(values.enforcedHost === undefined ? [] : [`--enforced-host=${values.enforcedHost}`]),
                 ],
                 ports: [

@@ -7,8 +7,13 @@ import type { StatRow } from "../metrics/stat.ts";
 export type MetricsRequest = (pathAndQuery: string) => Promise<{ readonly status: number; readonly body: string }>;
 
 export async function fetchStat(request: MetricsRequest, query: StatRequest): Promise<StatRow[]> {
-  const answer = await request(`/api/stat?${writeStatRequest(query).toString()}`);
-  let body: { readonly rows?: StatRow[]; readonly error?: string };
+  return await fetchRows<StatRow>(request, "stat", query);
+}
+
+/** The rows of one answer: "stat", "edges", "routes" and so on. */
+export async function fetchRows<Row>(request: MetricsRequest, answerName: string, query: StatRequest): Promise<Row[]> {
+  const answer = await request(`/api/${answerName}?${writeStatRequest(query).toString()}`);
+  let body: { readonly rows?: Row[]; readonly error?: string };
   try {
     body = JSON.parse(answer.body) as typeof body;
   } catch (error) {
