@@ -63,6 +63,16 @@ describe("KubeClient", () => {
     expect(api.requests.at(-1)).toBe("GET /api/v1/pods");
   });
 
+  test("collects what long lists leave while they are read", async () => {
+    let collections = 0;
+    const collecting = new KubeClient(api.access, { collect: { after: 32_000, run: () => void collections++ } });
+    const annotations = { filling: "x".repeat(70) };
+    for (let i = 0; i < 1100; i++) api.put(pods, { metadata: { name: `p${i}`, namespace: "web", annotations } });
+    const { items } = await collecting.list(pods, {}, ({ metadata: { name } }) => ({ metadata: { name } }));
+    expect(items.length).toBe(1100);
+    expect(collections).toBe(2);
+  });
+
   test("a missing object is named with its kind and namespace", async () => {
     const error = await errorOf(client.get(secrets, "issuer", "linkerd"));
     expect(error.code).toBe("not-found");

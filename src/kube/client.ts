@@ -1,4 +1,5 @@
 /** A small Kubernetes API client over the runtime's fetch. Errors are MeshErrors that name the object and the server. */
+import { fullGC } from "bun:jsc";
 import { MeshError } from "#lib/errors.ts";
 import type { ClusterAccess, Credentials } from "./access.ts";
 import { fetchError } from "./fetch-error.ts";
@@ -17,6 +18,8 @@ export interface RequestOptions {
   /** ms until the whole answer must be there; 0: no limit (watches, followed logs). Default 30 s. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
+  /** Told how long the answer is, in characters. */
+  readonly onText?: (length: number) => void;
   /** Completes "Failed to …" in errors. */
   readonly action: string;
 }
@@ -45,18 +48,36 @@ export interface DeleteOptions {
 
 /** Objects per page of a list. */
 const pageSize = 500;
+/**
+ * After so much text of lists (characters) what reading it left is collected. The runtime would let garbage grow to the size
+ * of all that lives, and what is kept of later pages would lie scattered among it: its pages never come back.
+ */
+const collectAfter = 32_000_000;
 const defaultTimeout = 30_000;
 
 /** The field manager of server-side apply. */
 const fieldManager = "linkerd";
 
+interface Collect {
+  /** Characters of lists after which it is run. */
+  readonly after: number;
+  readonly run: () => void;
+}
+
 export class KubeClient {
   readonly access: ClusterAccess;
   private readonly fetch: typeof globalThis.fetch;
+  private readonly collect: Collect;
+  /** Characters of lists since the last collection. */
+  private listed = 0;
 
-  constructor(access: ClusterAccess, options: { readonly fetch?: typeof globalThis.fetch } = {}) {
+  constructor(
+    access: ClusterAccess,
+    options: { readonly fetch?: typeof globalThis.fetch; readonly collect?: Collect } = {},
+  ) {
     this.access = access;
     this.fetch = options.fetch ?? globalThis.fetch;
+    this.collect = options.collect ?? { after: collectAfter, run: fullGC };
   }
 
   /** One object. Throws "not-found". */
@@ -102,6 +123,10 @@ export class KubeClient {
     const items: T[] = [];
     let token = "";
     for (;;) {
+      if (this.listed > this.collect.after) {
+        this.listed = 0;
+        this.collect.run();
+      }
       const page: KubeList<KubeObject> = await this.json("GET", collectionPath(resource, selection.namespace), {
         accept: acceptOf(selection, "List"),
         action: `list ${describe(resource, undefined, selection.namespace)}`,
@@ -112,6 +137,9 @@ export class KubeClient {
           ...(token === "" ? {} : { continue: token }),
         },
         timeout: 60_000,
+        onText: (length) => {
+          this.listed += length;
+        },
       });
       const version = apiVersion(resource);
       for (const item of page.items ?? []) {
@@ -256,6 +284,7 @@ export class KubeClient {
     } catch (thrown) {
       throw fetchError(thrown, options.action, this.access.server);
     }
+    options.onText?.(text.length);
     try {
       return JSON.parse(text) as T;
     } catch (thrown) {

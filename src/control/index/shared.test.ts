@@ -18,6 +18,14 @@ describe("Shared", () => {
     expect(shared.value({})).toEqual({});
   });
 
+  test("does not remember what is long", () => {
+    const shared = new Shared();
+    const long = ["x".repeat(2000)];
+    shared.value(long);
+    expect(shared.value([...long])).not.toBe(long);
+    expect(shared.text(long.join())).toBe(long.join());
+  });
+
   test("forgets what was not seen for long and keeps what is", () => {
     const shared = new Shared(2);
     const often = { app: "often" };

@@ -1,3 +1,6 @@
+/** Longer ones are seldom alike and dear to remember, characters. */
+const longest = 1000;
+
 /**
  * One copy of what many objects say alike: names of namespaces and nodes, labels of pods of one Deployment, ports. Records
  * are read-only, so that nobody notices; with 20,000 pods it is half of the index.
@@ -13,13 +16,14 @@ export class Shared {
   }
 
   text(text: string): string {
-    return this.texts.of(text, text);
+    return text.length > longest ? text : this.texts.of(text, text);
   }
 
-  /** For small values as JSON has them. */
+  /** For values as JSON has them. */
   value<T extends object>(value: T): T {
+    const key = JSON.stringify(value);
     // The same text is the same value, so that it has the same type.
-    return this.values.of(JSON.stringify(value), value) as T;
+    return key.length > longest ? value : (this.values.of(key, value) as T);
   }
 }
 

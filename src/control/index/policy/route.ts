@@ -8,9 +8,11 @@ import { checkStreamRoute } from "../../admission/rules/stream-route.ts";
 import { Field } from "../../admission/field.ts";
 import { Findings } from "../../admission/findings.ts";
 import { checkPatterns } from "../../admission/pattern.ts";
+import { Shared } from "../shared.ts";
 import type { ObjectRef } from "./authorization-policy.ts";
 import { policyRecord, type PolicyRecord, validSpec, whyInvalid } from "./policy-record.ts";
 import { parseGepDuration } from "./durations.ts";
+import { sharedRoute } from "./shared-route.ts";
 import { type FilterSpec, type RouteFilter, routeFilters } from "./route-filter.ts";
 
 export interface ParentRef extends ObjectRef {
@@ -141,15 +143,15 @@ interface GrpcMatchSpec {
   readonly headers?: readonly NamedSpec[];
 }
 
-/** Reads HTTPRoutes of a group; null for those that don't concern the mesh. */
-export function decodeHttpRoute(group: string): (object: KubeObject) => HttpRouteRecord | null {
+/** Reads HTTPRoutes of a group; null for those that don't concern the mesh. There can be thousands, which are much alike. */
+export function decodeHttpRoute(group: string, shared = new Shared()): (object: KubeObject) => HttpRouteRecord | null {
   return (object) => {
     if (!ours(object, group)) return null;
     const { rules, base } = readRoute<HttpMatchSpec, HttpMatch>(object, group, checkHttpRoute, ({ rules = [{}] }) =>
       rules.map((rule) => routeRule(object, rule, httpMatch, anyHttp)),
     );
     const about = rules === null ? readableMatches(object, checkHttpMatch, httpMatch, anyHttp) : [];
-    return { ...base, kind: "HTTPRoute", rules: rules ?? [], about };
+    return sharedRoute({ ...base, kind: "HTTPRoute", rules: rules ?? [], about }, shared);
   };
 }
 
