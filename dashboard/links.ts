@@ -12,8 +12,9 @@ export function topologyPath(namespace: string | null): string {
   return namespace === null ? "/topology" : `/topology?namespace=${encodeURIComponent(namespace)}`;
 }
 
-/** Null for what has no page: destinations outside the cluster and Services. */
+/** Null for what has no page: destinations outside the cluster and Services. A namespace in a graph leads to its own graph. */
 export function workloadPath({ namespace, kind, name }: WorkloadRef): string | null {
+  if (kind === "namespace") return topologyPath(name);
   if (namespace === "" || kind === "service" || kind === "authority") return null;
   return `${namespacePath(namespace)}/${plural(kind)}/${encodeURIComponent(name)}`;
 }

@@ -17,8 +17,11 @@ const nameLimit = 22;
 /** More edges than this are drawn without locks and rates, unless pointed at. */
 const crowded = 80;
 
-const boxName = (ref: WorkloadRef): string => ref.namespace;
-const boxTitle = (name: string): string => (name === "" ? "outside the cluster" : name);
+/** Namespaces that are nodes themselves share one box. */
+const namespaces = "\n";
+const boxName = (ref: WorkloadRef): string => (ref.kind === "namespace" ? namespaces : ref.namespace);
+const boxTitle = (name: string): string =>
+  name === "" ? "outside the cluster" : name === namespaces ? "namespaces" : name;
 
 /** Names are cut by their number of letters: text in a drawing does not wrap. */
 function short(text: string, limit: number): string {

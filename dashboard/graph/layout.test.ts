@@ -78,3 +78,9 @@ test("a line goes from the caller's right side to the left side of whom it calls
   expect(path.endsWith(` 500 ${100 + nodeHeight / 2}`)).toBe(true);
   expect(middle.x).toBeCloseTo((nodeWidth + 500) / 2);
 });
+
+test("a line to the lower left leaves below and arrives above", () => {
+  const { path } = curve({ x: 600, y: 0 }, { x: 0, y: 300 });
+  expect(path.startsWith(`M${600 + nodeWidth / 2} ${nodeHeight}C`)).toBe(true);
+  expect(path.endsWith(` ${nodeWidth / 2} 300`)).toBe(true);
+});

@@ -2,7 +2,9 @@
 import { useSearchParams } from "wouter-preact";
 import type { TopologyView } from "#viz/web/view.ts";
 import { Graph } from "../graph/graph.tsx";
+import { asNamespaces } from "../graph/as-namespaces.ts";
 import { useView } from "../live.ts";
+import { Choice } from "../parts/choice.tsx";
 import { EdgeTable } from "../parts/edge-table.tsx";
 import { Legend } from "../parts/legend.tsx";
 import { Message } from "../parts/message.tsx";
@@ -30,12 +32,30 @@ export function TopologyPage() {
         </>
       }
     >
-      {(view) => <Topology view={view} namespace={namespace} />}
+      {(view) => (
+        <Topology
+          view={view}
+          namespace={namespace}
+          level={params.get("level")}
+          setLevel={(level) => setParams({ level }, { replace: true })}
+        />
+      )}
     </Page>
   );
 }
 
-function Topology({ view, namespace }: { view: TopologyView; namespace: string | null }) {
+/** Workloads that can still be read at once; more are shown as namespaces first. */
+const readable = 40;
+
+interface TopologyProps {
+  readonly view: TopologyView;
+  readonly namespace: string | null;
+  /** What the address asks for. */
+  readonly level: string | null;
+  readonly setLevel: (level: string) => void;
+}
+
+function Topology({ view, namespace, level: asked, setLevel }: TopologyProps) {
   if (view.workloads.length === 0) {
     return (
       <Message title={namespace === null ? "Nothing is meshed yet" : `Nothing is meshed in namespace “${namespace}”`}>
@@ -45,10 +65,27 @@ function Topology({ view, namespace }: { view: TopologyView; namespace: string |
       </Message>
     );
   }
+  const small = namespace !== null || view.workloads.length <= readable;
+  const level = asked === "namespaces" || asked === "workloads" ? asked : small ? "workloads" : "namespaces";
   return (
     <>
+      {namespace === null && (
+        <Choice
+          label="What the graph shows"
+          value={level}
+          options={[
+            ["namespaces", "Namespaces"],
+            ["workloads", "Workloads"],
+          ]}
+          onChoose={setLevel}
+        />
+      )}
       <section class="card graph-card" aria-label="Graph">
-        <Graph workloads={view.workloads} edges={view.edges} />
+        {level === "namespaces" ? (
+          <Graph {...asNamespaces(view)} />
+        ) : (
+          <Graph workloads={view.workloads} edges={view.edges} />
+        )}
         <Legend />
       </section>
       {view.omitted > 0 && (

@@ -1,11 +1,12 @@
 /** One workload: golden metrics, who calls it and whom it calls, pods, routes, policy. */
-import { Link } from "wouter-preact";
+import { Link, useSearchParams } from "wouter-preact";
 import type { AuthorizationRow, PodRow, RouteRow, WorkloadRef, WorkloadView } from "#viz/web/view.ts";
 import { health, latency, percent, perSecond } from "../format.ts";
 import { Graph } from "../graph/graph.tsx";
 import { namespacePath, overviewPath, refId } from "../links.ts";
 import { useView } from "../live.ts";
 import { Chart } from "../parts/chart.tsx";
+import { Choice } from "../parts/choice.tsx";
 import { EdgeTable } from "../parts/edge-table.tsx";
 import { goldenColumns } from "../parts/golden-columns.tsx";
 import { Message } from "../parts/message.tsx";
@@ -16,7 +17,19 @@ import { Table, type Column } from "../parts/table.tsx";
 import { Tiles } from "../parts/tiles.tsx";
 
 export function WorkloadPage({ workload }: { workload: WorkloadRef }) {
-  const live = useView("workload", { ...workload });
+  const [params, setParams] = useSearchParams();
+  const range = params.get("range") === "6h" ? "6h" : "10m";
+  const setRange = (next: string): void =>
+    setParams(
+      (before) => {
+        const after = new URLSearchParams(before);
+        if (next === "10m") after.delete("range");
+        else after.set("range", next);
+        return after;
+      },
+      { replace: true },
+    );
+  const live = useView("workload", { ...workload, range });
   return (
     <Page
       title={`${workload.name} in ${workload.namespace}`}
@@ -34,12 +47,19 @@ export function WorkloadPage({ workload }: { workload: WorkloadRef }) {
         </h1>
       }
     >
-      {(view) => <Workload view={view} workload={workload} />}
+      {(view) => <Workload view={view} workload={workload} range={range} setRange={setRange} />}
     </Page>
   );
 }
 
-function Workload({ view, workload }: { view: WorkloadView; workload: WorkloadRef }) {
+interface WorkloadProps {
+  readonly view: WorkloadView;
+  readonly workload: WorkloadRef;
+  readonly range: string;
+  readonly setRange: (range: string) => void;
+}
+
+function Workload({ view, workload, range, setRange }: WorkloadProps) {
   const row = view.workload;
   if (row === null) {
     return (
@@ -79,6 +99,20 @@ function Workload({ view, workload }: { view: WorkloadView; workload: WorkloadRe
           },
         ]}
       />
+      <Choice
+        label="Time of the charts"
+        value={range}
+        options={[
+          ["10m", "10 minutes"],
+          ["6h", "6 hours"],
+        ]}
+        onChoose={setRange}
+      />
+      {history.times.length < 2 && row.meshed > 0 && (
+        <p class="nothing chart-none">
+          {range === "6h" ? "Charts of hours begin after ten minutes." : "Charts begin after the second scrape."}
+        </p>
+      )}
       {history.times.length > 1 && (
         <div class="charts">
           <section class="card" aria-label="Requests over time">

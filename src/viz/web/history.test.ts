@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { StatPod } from "../metrics/stat.ts";
 import { statFamilies } from "../metrics/stat.ts";
 import { SampleStore } from "../metrics/store.ts";
-import { workloadHistory } from "./history.ts";
+import { workloadHistory, type HistoryRange } from "./history.ts";
 
 const pod: StatPod = {
   target: "n/web",
@@ -18,7 +18,11 @@ const pod: StatPod = {
 const wallStart = 1_000_000_000_000;
 
 /** One scrape per entry: its time in ms, requests that succeeded and failed until then. */
-function history(scrapes: readonly [at: number, success: number, failure: number][], now: number) {
+function history(
+  scrapes: readonly [at: number, success: number, failure: number][],
+  now: number,
+  range: HistoryRange = "10m",
+) {
   const samples = new SampleStore({ families: statFamilies });
   for (const [at, success, failure] of scrapes) {
     samples.add(
@@ -41,6 +45,7 @@ function history(scrapes: readonly [at: number, success: number, failure: number
     now,
     wall: wallStart + now,
     scrapeInterval: 10_000,
+    range,
   });
 }
 
@@ -101,4 +106,12 @@ test("points stay where they are while time goes on", () => {
 test("nothing is longer than the charts go back", () => {
   const scrapes = Array.from({ length: 500 }, (_, index): [number, number, number] => [index * 10_000, index, 0]);
   expect(history(scrapes, 4_990_000).times).toHaveLength(60);
+});
+
+test("six hours come in steps of five minutes", () => {
+  const scrapes = Array.from({ length: 800 }, (_, index): [number, number, number] => [index * 10_000, index * 50, 0]);
+  const { times, succeeded } = history(scrapes, 7_990_000, "6h");
+  expect(times[1]! - times[0]!).toBe(300_000);
+  expect(times.length).toBeGreaterThan(22);
+  for (const value of succeeded.slice(1)) expect(value).toBeCloseTo(5, 1);
 });

@@ -5,12 +5,14 @@
  * scrapes. Steps that no proxy has told about are gaps; steps at the end that are not complete yet are left out.
  */
 import { quantile } from "../metrics/quantile.ts";
-import { samples as samplesOf, type Series } from "../metrics/store.ts";
+import { coarseStep, retention, samples as samplesOf, type Series } from "../metrics/store.ts";
 import { round } from "./golden-sum.ts";
 import type { TrafficQuery } from "./traffic.ts";
 import type { History } from "./view.ts";
 
-/** How far back charts go, ms. */
+/** How far back charts go: with each scrape the last minutes, or as far as the store reaches in steps of minutes. */
+export type HistoryRange = "10m" | "6h";
+/** ms that the store has to keep each scrape for. */
 export const historyLength = 600_000;
 /** ms. Finer than people see, and than most scrape. */
 const shortestStep = 4000;
@@ -27,14 +29,16 @@ export interface HistoryQuery extends Omit<TrafficQuery, "window"> {
   readonly wall: number;
   /** ms between two scrapes of a proxy. */
   readonly scrapeInterval: number;
+  readonly range: HistoryRange;
 }
 
 /** `pods` are those of the workload. */
-export function workloadHistory({ pods, samples, now, wall, scrapeInterval }: HistoryQuery): History {
-  const length = Math.max(shortestStep, scrapeInterval);
+export function workloadHistory({ pods, samples, now, wall, scrapeInterval, range }: HistoryQuery): History {
+  const length = range === "6h" ? coarseStep : Math.max(shortestStep, scrapeInterval);
+  const reach = range === "6h" ? retention : historyLength;
   // Steps begin at whole multiples of their length since 1970: a point stays where it is while time goes on.
   const offset = wall - now;
-  const first = Math.ceil((wall - historyLength) / length);
+  const first = Math.ceil((wall - reach) / length);
   const count = Math.floor(wall / length) - first;
   const steps = Array.from({ length: count }, (): Step => ({
     known: false,
@@ -54,8 +58,7 @@ export function workloadHistory({ pods, samples, now, wall, scrapeInterval }: Hi
       newest = Math.max(
         newest,
         spread(
-          series,
-          now,
+          samplesOf(series, now - reach - length, now),
           (time) => (time + offset) / length - first,
           (step, increase) => {
             const entry = steps[step];
@@ -116,8 +119,7 @@ function adderOf(series: Series): ((step: Step, increase: number) => void) | nul
 
 /** Calls `add` for each step with its part of what the counter grew by. @returns the position of the newest sample. */
 function spread(
-  series: Series,
-  now: number,
+  samples: Iterable<readonly [time: number, value: number]>,
   positionOf: (time: number) => number,
   add: (step: number, increase: number) => void,
 ): number {
@@ -125,7 +127,7 @@ function spread(
   let previous = 0;
   let to = 0;
   let first = true;
-  for (const [time, value] of samplesOf(series, now - historyLength - shortestStep, now)) {
+  for (const [time, value] of samples) {
     to = positionOf(time);
     if (!first && to > from) {
       const perStep = (value - previous) / (to - from);

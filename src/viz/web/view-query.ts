@@ -11,6 +11,11 @@ function parameter(params: URLSearchParams, name: string): string {
   throw new MeshError("invalid-argument", `Parameter "${name}" is missing or longer than ${longestName} characters`);
 }
 
+function range(text: string): "10m" | "6h" {
+  if (text === "10m" || text === "6h") return text;
+  throw new MeshError("invalid-argument", `Parameter "range" has the value "${text}"; use 10m or 6h`);
+}
+
 /** @param name the last segment of the path. Throws "not-found" and "invalid-argument". */
 export function readViewQuery(name: string, params: URLSearchParams): ViewQuery {
   switch (name) {
@@ -27,6 +32,7 @@ export function readViewQuery(name: string, params: URLSearchParams): ViewQuery 
           kind: parameter(params, "kind"),
           name: parameter(params, "name"),
         },
+        range: range(params.get("range") ?? "10m"),
       };
     default:
       throw new MeshError("not-found", `There is no view "${name}"`);

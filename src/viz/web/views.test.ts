@@ -112,6 +112,7 @@ test("a workload's view has its pods and its edges of both sides", () => {
   const { workload, pods, inbound, outbound } = view({
     view: "workload",
     workload: { namespace: "n", kind: "deployment", name: "api" },
+    range: "10m",
   });
   expect([workload?.rps, pods.map(({ name }) => name)]).toEqual([10, ["api-1"]]);
   expect([inbound.map(({ from }) => from.name), outbound]).toEqual([["web"], []]);
@@ -119,6 +120,6 @@ test("a workload's view has its pods and its edges of both sides", () => {
 
 test("a workload without pods is none", () => {
   expect(
-    view({ view: "workload", workload: { namespace: "n", kind: "deployment", name: "gone" } }).workload,
+    view({ view: "workload", workload: { namespace: "n", kind: "deployment", name: "gone" }, range: "10m" }).workload,
   ).toBeNull();
 });

@@ -1,6 +1,6 @@
 /** Makes the views of the dashboard from pods and samples. */
 import type { StatPod } from "../metrics/stat.ts";
-import { workloadHistory } from "./history.ts";
+import { workloadHistory, type HistoryRange } from "./history.ts";
 import { authorizationRows, routeRows } from "./policy-rows.ts";
 import { edgeRows, podRows, workloadRows, type Samples } from "./traffic.ts";
 import type { EdgeRow, View, WorkloadRef } from "./view.ts";
@@ -11,7 +11,7 @@ export type ViewQuery =
   | { readonly view: "overview" }
   /** `namespace`: only its workloads and their direct neighbours; null for all. */
   | { readonly view: "topology"; readonly namespace: string | null }
-  | { readonly view: "workload"; readonly workload: WorkloadRef };
+  | { readonly view: "workload"; readonly workload: WorkloadRef; readonly range: HistoryRange };
 
 export interface ViewSources {
   readonly pods: () => Iterable<StatPod>;
@@ -73,6 +73,7 @@ export function makeView(query: ViewQuery, sources: ViewSources): View {
           now,
           wall: sources.wall(),
           scrapeInterval: sources.scrapeInterval,
+          range: query.range,
         }),
       };
     }
