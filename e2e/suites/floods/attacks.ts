@@ -139,7 +139,7 @@ export const attacks: Readonly<Record<string, Attack>> = {
   "window updates": {
     start: http2(() => frame(type.windowUpdate, 0, 1, uint32(1)), frame(type.headers, endHeaders, 1, post)),
     pause: 0,
-    limit: null,
+    limit: 0,
   },
   "header bomb": {
     start: http2(

@@ -402,6 +402,10 @@ describe("An HTTP/2 server", () => {
         frame(1, 5, 3, Buffer.alloc(100, 0xbe)),
       ],
     ],
+    "a flood of WINDOW_UPDATE": [
+      11,
+      () => [opens(1, false), ...Array.from({ length: 1003 }, () => frame(8, 0, 1, Buffer.from([0, 0, 0, 1])))],
+    ],
     "a flood of PING": [11, () => Array.from({ length: 10_001 }, () => frame(6, 0, 0, Buffer.alloc(8)))],
   };
   for (const [what, [code, bytes]] of Object.entries(connectionErrors)) {
@@ -412,6 +416,20 @@ describe("An HTTP/2 server", () => {
       expect(end.recorder.take().at(-1)).toContain("failed");
     });
   }
+
+  test("lets a peer give its window back by two updates for every 512 bytes that it reads, for as long as it reads", () => {
+    const end = server();
+    end.recorder.request = (stream) => stream.sendHeaders(responseBlock(200, []), false);
+    end.connection.receive(Buffer.concat([opens(1, false)]), 0);
+    const piece = Buffer.alloc(8192);
+    const update = (id: number): Buffer => frame(8, 0, id, Buffer.from([0, 0, 2, 0]));
+    const updates = Buffer.concat(Array.from({ length: 16 }, () => [update(0), update(1)]).flat());
+    for (let times = 0; times < 200; times++) {
+      end.recorder.streams[0]!.sendData(piece, 0, piece.length, false);
+      end.connection.receive(updates, 0);
+    }
+    expect(end.recorder.take().filter((event) => event.startsWith("failed"))).toEqual([]);
+  });
 
   const badRequests: Record<string, string[]> = {
     "an upper-case name": ["Upper", "x"],

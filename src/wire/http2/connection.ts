@@ -400,6 +400,8 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
   private addStream(id: number, handler: StreamHandler): Http2Stream {
     const stream = new Http2Stream(this, id, handler, this.streamWindow);
     this.streams.add(stream);
+    // Many peers begin each stream with a larger window.
+    this.sender.allowUpdates(2);
     return stream;
   }
 
@@ -816,6 +818,7 @@ export class Http2Connection implements FrameSink, SenderEvents, StreamOwner {
 
   private onWindowUpdate(id: number, bytes: Buffer, start: number, end: number): void {
     if (end - start !== 4) throw connectionError(http2Code.frameSizeError, "WINDOW_UPDATE has a wrong length");
+    if (!this.sender.takeUpdate()) this.spend(this.idleFrames, "WINDOW_UPDATE frames");
     const increment = readUint32(bytes, start) & 0x7fffffff;
     if (id === 0) {
       if (increment === 0) throw connectionError(http2Code.protocolError, "WINDOW_UPDATE adds nothing");

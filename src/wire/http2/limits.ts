@@ -41,7 +41,10 @@ export interface Http2Limits {
   readonly resets: Rate;
   readonly pings: Rate;
   readonly settings: Rate;
-  /** DATA frames without a byte and without END_STREAM, and PRIORITY frames: they do nothing but cost. */
+  /**
+   * Frames that do nothing but cost: DATA without a byte and without END_STREAM, PRIORITY, unknown ones, and WINDOW_UPDATE beyond two for
+   * each stream, four for each DATA frame that we sent, and one for each 256 bytes in them.
+   */
   readonly idleFrames: Rate;
 }
 

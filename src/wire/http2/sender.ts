@@ -20,6 +20,14 @@ export interface SenderEvents {
 /** Shorter pieces are copied when they have to wait, bytes: they would keep the whole chunk that they came in. */
 const copyBelow = 4096;
 
+/**
+ * How many WINDOW_UPDATE frames a peer may send for a frame of ours, and one more for each 256 bytes in it: some send two for every few
+ * bytes that they read. As many as `maxUpdates` can be saved up.
+ */
+const updatesOfFrame = 4;
+const updateShift = 8;
+const maxUpdates = 100_000;
+
 function waiting(bytes: Buffer, start: number, end: number, fin: boolean): Queued {
   const length = end - start;
   if (length >= copyBelow || length === bytes.buffer.byteLength) return { bytes, start, end, block: null, fin };
@@ -42,6 +50,8 @@ export class Sender {
   private readonly maxQueued: number;
   crowded = false;
   private window = defaultWindow;
+  /** WINDOW_UPDATE frames that the peer may still send for what it got. */
+  private updates = 0;
   /** Streams with something queued whose own window is open, in turn. */
   private readonly ready = new Set<Http2Stream>();
 
@@ -173,7 +183,18 @@ export class Sender {
     out.end = to + size;
     this.window -= size;
     if (outgoing !== null) outgoing.window -= size;
+    this.allowUpdates(updatesOfFrame + (size >>> updateShift));
     if (fin) this.ended(stream);
+  }
+
+  /** `count` more WINDOW_UPDATE frames have a reason. */
+  allowUpdates(count: number): void {
+    this.updates = Math.min(maxUpdates, this.updates + count);
+  }
+
+  /** Whether one more WINDOW_UPDATE frame has a reason. */
+  takeUpdate(): boolean {
+    return this.updates > 0 && this.updates-- > 0;
   }
 
   /** Grows the connection's window; false on overflow. */
