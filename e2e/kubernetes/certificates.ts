@@ -1,4 +1,7 @@
-/** Certificates and kubeconfigs of one run: a CA, one leaf per component, the key that signs ServiceAccount tokens. */
+/**
+ * Certificates and kubeconfigs of one run: a CA, one leaf per component, the key that signs ServiceAccount tokens, and the CA
+ * by which the servers of APIServices know the API server, with its one leaf.
+ */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { command } from "./command.ts";
@@ -9,7 +12,11 @@ interface Leaf {
   /** Kubernetes reads the user from CN and its groups from O. */
   readonly subject: string;
   readonly altNames?: readonly string[];
+  /** Who signs it. Default "ca". */
+  readonly ca?: Authority;
 }
+
+type Authority = "ca" | "front-proxy-ca";
 
 const leaves: readonly Leaf[] = [
   {
@@ -30,6 +37,7 @@ const leaves: readonly Leaf[] = [
   { name: "scheduler", subject: "/CN=system:kube-scheduler" },
   { name: "proxy", subject: "/CN=system:kube-proxy" },
   { name: "coredns", subject: "/CN=system:coredns" },
+  { name: "front-proxy", subject: "/CN=front-proxy-client", ca: "front-proxy-ca" },
 ];
 
 /** Components that talk to the API server, each with a kubeconfig NAME.conf. */
@@ -41,31 +49,22 @@ export async function writeCertificates(): Promise<void> {
   const folder = runPaths.certificates;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const openssl = (...args: string[]): Promise<string> => command(["openssl", ...args], { cwd: folder });
-  await Promise.all([
+  const authority = (name: Authority, subject: string): Promise<string> =>
     openssl(
-      ...[
-        "req",
-        "-x509",
-        ...newKey,
-        "-keyout",
-        "ca.key",
-        "-out",
-        "ca.crt",
-        "-days",
-        "30",
-        "-subj",
-        "/CN=kubernetes-ca",
-      ],
+      ...["req", "-x509", ...newKey, "-keyout", `${name}.key`, "-out", `${name}.crt`, "-days", "30", "-subj", subject],
       ...["-addext", "keyUsage=critical,keyCertSign,digitalSignature,cRLSign"],
-    ),
+    );
+  await Promise.all([
+    authority("ca", "/CN=kubernetes-ca"),
+    authority("front-proxy-ca", "/CN=front-proxy-ca"),
     openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "tokens.key"),
   ]);
   await openssl("pkey", "-in", "tokens.key", "-pubout", "-out", "tokens.pub");
   await Promise.all(
-    leaves.map(({ name, subject, altNames }) =>
+    leaves.map(({ name, subject, altNames, ca = "ca" }) =>
       openssl(
         ...["req", "-x509", ...newKey, "-keyout", `${name}.key`, "-out", `${name}.crt`, "-days", "30"],
-        ...["-CA", "ca.crt", "-CAkey", "ca.key", "-subj", subject],
+        ...["-CA", `${ca}.crt`, "-CAkey", `${ca}.key`, "-subj", subject],
         ...["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "keyUsage=critical,digitalSignature"],
         ...["-addext", "extendedKeyUsage=serverAuth,clientAuth"],
         ...(altNames === undefined ? [] : ["-addext", `subjectAltName=${altNames.join(",")}`]),

@@ -68,7 +68,10 @@ component apiserver "$KUBE" kube-apiserver --etcd-servers=http://127.0.0.1:2379 
   --tls-private-key-file="$pki/apiserver.key" --kubelet-client-certificate="$pki/apiserver-kubelet.crt" \
   --kubelet-client-key="$pki/apiserver-kubelet.key" --kubelet-certificate-authority="$pki/ca.crt" \
   --service-account-issuer=https://kubernetes.default.svc.cluster.local --service-account-key-file="$pki/tokens.pub" \
-  --service-account-signing-key-file="$pki/tokens.key" --authorization-mode=Node,RBAC \
+  --service-account-signing-key-file="$pki/tokens.key" --requestheader-client-ca-file="$pki/front-proxy-ca.crt" \
+  --requestheader-allowed-names=front-proxy-client --requestheader-username-headers=X-Remote-User \
+  --requestheader-group-headers=X-Remote-Group --requestheader-extra-headers-prefix=X-Remote-Extra- \
+  --proxy-client-cert-file="$pki/front-proxy.crt" --proxy-client-key-file="$pki/front-proxy.key" --authorization-mode=Node,RBAC \
   --enable-admission-plugins=NodeRestriction --kubelet-preferred-address-types=InternalIP --allow-privileged=true --profiling=false ${APISERVER_FLAGS:-}
 until curl -sf --cacert "$pki/ca.crt" --cert "$pki/admin.crt" --key "$pki/admin.key" https://127.0.0.1:6443/readyz >/dev/null; do sleep 0.05; done
 component controller-manager "$KUBE" kube-controller-manager --kubeconfig="$pki/controller-manager.conf" --leader-elect=false \

@@ -167,6 +167,55 @@ describe.skipIf(!hasKubectl)("first steps", () => {
     return log.split("\n").filter((line) => line.startsWith("vote for "));
   }
 
+  test("viz tap shows the live requests of pods that were started since viz is there, with their TLS", async () => {
+    const out = await ok(cluster.shell("linkerd viz tap deploy/web -n emojivoto --max-rps 20 | head -n 60 || true"));
+    expect(out).toMatch(
+      /^req id=\d+:\d+ proxy=in  src=\S+ dst=\S+ tls=true :method=POST :authority=web\.emojivoto\S* :path=\/api\/vote/m,
+    );
+    expect(out).toMatch(/^req id=\d+:\d+ proxy=out src=\S+ dst=\S+ tls=true :method=GET :authority=emoji\S+ :path=/m);
+    expect(out).toMatch(/^rsp id=\d+:\d+ proxy=in  .* :status=200 latency=\d+µs$/m);
+    expect(out).toMatch(/^end id=\d+:\d+ proxy=in  .* duration=\d+µs response-length=\d+B$/m);
+    const filtered = await ok(
+      cluster.shell("linkerd viz tap deploy/web --to deploy/voting -n emojivoto -o wide | head -n 6 || true"),
+    );
+    for (const line of filtered.trimEnd().split("\n")) expect(line).toContain("proxy=out");
+    expect(filtered).toContain("src_res=deploy/web src_ns=emojivoto dst_res=deploy/voting dst_ns=emojivoto");
+  });
+
+  test("viz tap is refused without the right, and shows one resource to whom it is given for that one", async () => {
+    const tap = (resource: string) => `linkerd viz tap ${resource} -n emojivoto --as joe`;
+    const refused = await cluster.linkerd(["viz", "tap", "deploy/web", "-n", "emojivoto", "--as", "joe"]);
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain(
+      'User "joe" cannot watch resource "deployments/tap" in API group "tap.linkerd.io" in the namespace "emojivoto"',
+    );
+    const rule = {
+      apiGroups: ["tap.linkerd.io"],
+      resources: ["deployments/tap"],
+      resourceNames: ["web"],
+      verbs: ["watch"],
+    };
+    const metadata = { name: "tap-web", namespace: "emojivoto" };
+    const apiVersion = "rbac.authorization.k8s.io/v1";
+    const apiGroup = "rbac.authorization.k8s.io";
+    const items = [
+      { apiVersion, kind: "Role", metadata, rules: [rule] },
+      {
+        apiVersion,
+        kind: "RoleBinding",
+        metadata,
+        roleRef: { apiGroup, kind: "Role", name: "tap-web" },
+        subjects: [{ apiGroup, kind: "User", name: "joe" }],
+      },
+    ];
+    await ok(cluster.kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items })));
+    await eventually("joe's view", 10_000, async () => {
+      const { out } = await cluster.shell(`${tap("deploy/web")} | head -n 1 || true`);
+      return out.startsWith("req ") ? true : null;
+    });
+    expect((await cluster.linkerd(["viz", "tap", "deploy/voting", "-n", "emojivoto", "--as", "joe"])).code).toBe(1);
+  });
+
   test("an own Deployment with the annotation is meshed", async () => {
     const manifest = {
       apiVersion: "apps/v1",

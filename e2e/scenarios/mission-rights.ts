@@ -39,7 +39,11 @@ export const allowedRights: readonly Rights[] = [
       // Servers that select the same port are said in events as well as in their status.
       ...allow("", ["events"], ["create", "patch"]),
       // Our own kinds.
-      ...allow("policy.linkerd-ts.dev", ["faultinjections", "denypolicies", "meshtlsrequirements", "jwtauthentications"], read),
+      ...allow(
+        "policy.linkerd-ts.dev",
+        ["faultinjections", "denypolicies", "meshtlsrequirements", "jwtauthentications"],
+        read,
+      ),
       ...allow("policy.linkerd-ts.dev", status(["faultinjections", "denypolicies"]), ["patch"]),
       ...allow("workload.linkerd.io", ["externalworkloads"], read),
       ...allow("workload.linkerd.io", status(["externalworkloads"]), ["patch"]),
@@ -81,5 +85,24 @@ export const allowedRights: readonly Rights[] = [
     name: "linkerd-heartbeat",
     everywhere: [...allow("", ["namespaces"], ["list"]), ...allow("linkerd.io", ["serviceprofiles"], ["list"])],
     athome: ["get /configmaps linkerd-config"],
+  },
+  {
+    namespace: "linkerd-viz",
+    name: "tap",
+    everywhere: [
+      ...allow("", ["pods", "services"], read),
+      // The role system:auth-delegator, as APIServices have it.
+      ...allow("authentication.k8s.io", ["tokenreviews"], ["create"]),
+      ...allow("authorization.k8s.io", ["subjectaccessreviews"], ["create"]),
+      // Who the API server is; in kube-system alone.
+      ...read.map((verb) => `${verb} /configmaps extension-apiserver-authentication`),
+    ],
+    athome: [],
+  },
+  {
+    namespace: "linkerd-viz",
+    name: "tap-injector",
+    everywhere: allow("", ["namespaces"], read),
+    athome: [],
   },
 ];
