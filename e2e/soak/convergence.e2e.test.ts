@@ -15,13 +15,12 @@ import { Destination, type Update } from "#rpc/gen/destination_pb.ts";
 import { startDestination } from "#control/app.ts";
 import { endpointFor, pod, service, slice } from "#control/testing/builders.ts";
 import { startProgram } from "#control/testing/harness.ts";
+import { quiet, runHistory } from "./quiet-points.ts";
 
 const changes = Number(process.env["SOAK_CHANGES"] ?? "10000");
 const services = 20;
 const podsEach = 8;
 const clientsEach = 10;
-/** Changes that come together before it is quiet. */
-const batch = 50;
 
 const random = seededRandom(99);
 const below = (end: number): number => Math.floor(random.next() * end);
@@ -82,30 +81,13 @@ test(`${changes} changes reach ${services * clientsEach} clients, whatever a stu
     const stuck: Socket[] = [];
     const stuckClient = program.client((socket) => stuck.push(socket));
     const stuckFollowers = pods.map((_, index) => new Follower(stuckClient, index));
-    for (let index = 0; index < services; index++) change(index);
     const stale = (): number =>
       followers.flatMap((group, index) => group.filter(({ known }) => !Bun.deepEquals(known, expected[index]))).length;
-    const quiet = async (): Promise<number> => {
-      const started = performance.now();
-      while (stale() > 0 && performance.now() - started < 10_000) await Bun.sleep(1);
-      return performance.now() - started;
-    };
-    await quiet();
+    for (let index = 0; index < services; index++) change(index);
+    await quiet(stale);
     stuck[0]?.pause();
-    const times: number[] = [];
-    for (let done = 0; done < changes; done += batch) {
-      for (let count = 0; count < batch; count++) {
-        change(below(services));
-        // Some come in a row, some a moment later.
-        if (random.next() < 0.1) await Bun.sleep(below(5));
-      }
-      times.push(await quiet());
-      expect(stale()).toBe(0);
-    }
-    times.sort((a, b) => a - b);
-    const at = (part: number): number => times[Math.floor(times.length * part)] ?? 0;
-    console.log(`all clients right after the last change: p50 ${at(0.5).toFixed(0)} ms, p99 ${at(0.99).toFixed(0)} ms`);
-    expect(at(0.99)).toBeLessThan(1000);
+    const { p99 } = await runHistory({ changes, random, stale, change: () => change(below(services)) });
+    expect(p99).toBeLessThan(1000);
     expect(followers.flat().filter(({ ended }) => ended)).toEqual([]);
     // Read at last, the stuck one hears that its streams were cut.
     stuck[0]?.resume();
