@@ -32,6 +32,8 @@ export class Http2Pool implements UpstreamPool, ClientSessionOwner {
   private readonly all = new Set<ClientSession>();
   /** Since when, ms of the clock; the oldest first. */
   private readonly waiting = new Map<Downstream, number>();
+  /** The one behind the last that was served: where thousands have gone, a walk from the start would pass all of their places. */
+  private nextWaiting: Iterator<Downstream> | null = null;
   private dialing = false;
   private sweep: Timer | null = null;
   private giveUp: Timer | null = null;
@@ -82,10 +84,15 @@ export class Http2Pool implements UpstreamPool, ClientSessionOwner {
   }
 
   private serveWaiting(session: ClientSession): void {
-    for (const downstream of this.waiting.keys()) {
-      if (!session.canOpen) break;
-      this.waiting.delete(downstream);
-      session.begin(downstream);
+    while (session.canOpen) {
+      const next = (this.nextWaiting ??= this.waiting.keys()).next();
+      if (next.done === true) {
+        // It would not see who comes later.
+        this.nextWaiting = null;
+        break;
+      }
+      this.waiting.delete(next.value);
+      session.begin(next.value);
     }
     this.stopWaiting();
     if (this.waiting.size > 0 && !this.retired) this.dial();
