@@ -21,6 +21,8 @@ import { startSliceWriter } from "./external-endpoints/slice-writer.ts";
 import { ClusterIndex } from "./index/cluster-index.ts";
 import { startSelfCheck } from "./self-check.ts";
 import { startStatusWriter } from "./status/status-writer.ts";
+import { fetchKeySet } from "./policy/fetch-key-set.ts";
+import { type KeySetFetcher, startKeySetFetcher } from "./policy/key-set-fetcher.ts";
 import { servePolicyWebhook } from "./policy/webhook.ts";
 import { indexSources, type IndexSource, policySources, profileSources, startWatches } from "./watches.ts";
 
@@ -70,6 +72,7 @@ export async function startPolicy(
           signal: stop.signal,
         });
   const { inbound, outbound } = config;
+  let keySets: KeySetFetcher | null = null;
   const log = context.log.child("api");
   if (webhook !== null) context.drain.onDrain(() => context.clock.after(webhookFarewell, context.drain.hold()));
   const running = await serve(
@@ -77,6 +80,10 @@ export async function startPolicy(
     config,
     (index) => policyServices({ ...context, index, inbound, outbound, log }),
     policySources,
+    async (index) => {
+      keySets = startKeySetFetcher({ ...context, index, log: context.log.child("key-sets"), fetchText: fetchKeySet });
+      await keySets.settled;
+    },
   );
   const { clock, env } = context;
   const statusLog = context.log.child("status");
@@ -103,6 +110,7 @@ export async function startPolicy(
     async stop() {
       stop.abort();
       writer.stop();
+      keySets?.stop();
       await lease.stop();
       await webhook?.stop();
       await running.stop();
@@ -141,6 +149,8 @@ async function serve(
   config: ServeConfig,
   services: (index: ClusterIndex) => readonly ServiceRoutes[],
   more: (index: ClusterIndex) => readonly IndexSource[] = () => [],
+  /** Between reading the cluster and serving. */
+  before: (index: ClusterIndex) => Promise<void> = async () => {},
 ): Promise<ServingProgram & { readonly client: KubeClient; readonly index: ClusterIndex }> {
   const { clock, random, log, registry, drain } = context;
   const client = kubeClient(context, config);
@@ -152,6 +162,7 @@ async function serve(
   log.info("Reading the cluster", { server: client.access.server });
   const watches = startWatches(client, sources, registry, { clock, random, log: log.child("watch") });
   await until(watches.ready, Boolean);
+  await before(index);
 
   const server = createRpcServer({
     services: services(index),

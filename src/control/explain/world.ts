@@ -10,6 +10,7 @@ import type { Container } from "#kube/types/core.ts";
 import type { KubeObject } from "#kube/types/meta.ts";
 import { destinationConfig, policyConfig } from "../config.ts";
 import type { DestinationSettings } from "../destination/settings.ts";
+import { untracked } from "../index/derivations.ts";
 import { ClusterIndex } from "../index/cluster-index.ts";
 import type { InboundSettings } from "../policy/inbound.ts";
 import type { OutboundSettings } from "../policy/outbound.ts";
@@ -38,6 +39,9 @@ export async function readWorld(client: Pick<KubeClient, "get" | "list">, namesp
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await read(client, next, notes);
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
+  for (const uri of index.policy.keySetAddresses(untracked)) {
+    notes.push(`The keys at "${uri}" are not read here: tokens that need them count as not good`);
+  }
   const { settings } = destinationConfig(args("destination"));
   return { index, inbound: policy.inbound, outbound: policy.outbound, destination: settings, notes: notes.sort() };
 }

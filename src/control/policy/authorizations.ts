@@ -98,7 +98,8 @@ function ofPolicy(
       case "jwtauthentication": {
         const found = index.policy.jwtAuthentication(namespace, name, track);
         if (found === undefined) return null;
-        const { issuer, audiences, claims, keySet } = found;
+        const { issuer, audiences, claims, keys } = found;
+        const keySet = keys.kind === "inline" ? keys.keySet : index.policy.keySets.get(keys.uri, track);
         token = { issuer, audiences, claims, keySet };
         break;
       }

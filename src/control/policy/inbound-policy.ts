@@ -38,7 +38,7 @@ export interface TokenMatch {
   readonly audiences: readonly string[];
   /** All of them; of each one value is enough. */
   readonly claims: ReadonlyArray<{ readonly name: string; readonly values: readonly string[] }>;
-  /** The issuer's JSON Web Key Set. */
+  /** The issuer's JSON Web Key Set; "": it is not available. */
   readonly keySet: string;
 }
 

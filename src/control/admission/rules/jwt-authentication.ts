@@ -4,7 +4,7 @@ import type { Rule } from "../rule.ts";
 
 /** JWTAuthentication (policy.linkerd-ts.dev): whose tokens, for whom, and by which keys. */
 export const checkJwtAuthentication: Rule = ({ spec }) => {
-  spec.object(["issuer", "audiences", "claims", "jwks"]);
+  spec.object(["issuer", "audiences", "claims", "jwks", "jwksUri"]);
   filled(spec.at("issuer").required());
   const audiences = spec.at("audiences").required();
   texts(audiences);
@@ -17,7 +17,10 @@ export const checkJwtAuthentication: Rule = ({ spec }) => {
     if (names.has(name)) claim.at("name").problem(`"${name}" is asked for twice; name all its values at once`);
     names.add(name);
   }
-  const jwks = spec.at("jwks").required();
+  const jwks = spec.at("jwks");
+  const jwksUri = spec.at("jwksUri");
+  if (jwks.present === jwksUri.present) spec.problem("needs either jwks or jwksUri");
+  checkUri(jwksUri);
   const text = jwks.text();
   if (text === null) return;
   try {
@@ -27,6 +30,17 @@ export const checkJwtAuthentication: Rule = ({ spec }) => {
     jwks.problem(thrown.message);
   }
 };
+
+function checkUri(field: Field): void {
+  const text = field.text();
+  if (text === null) return;
+  const url = URL.parse(text);
+  if (url === null || url.protocol !== "https:" || text.length > 2048) {
+    field.problem(`"${text.slice(0, 100)}" is not an address that begins with https://`);
+  } else if (url.username !== "" || url.password !== "" || url.hash !== "") {
+    field.problem("has a user, a password or a fragment");
+  }
+}
 
 function texts(list: Field): void {
   if (list.present && list.items().length === 0) list.problem("is empty");

@@ -2,6 +2,7 @@
  * The resources of policy, by what they are about. Most of them belong to one namespace and are few there, so that topics are
  * namespaces; what is referred to by name has a topic of its own.
  */
+import { KeySets } from "../key-sets.ts";
 import { ObjectIndex, objectKey } from "../object-index.ts";
 import type { Track } from "../derivations.ts";
 import type { AuthorizationPolicyRecord, ObjectRef } from "./authorization-policy.ts";
@@ -26,6 +27,7 @@ export class PolicyIndex {
   readonly authorizationPolicies: ObjectIndex<AuthorizationPolicyRecord>;
   readonly rateLimits: ObjectIndex<RateLimitRecord>;
   readonly meshTls: ObjectIndex<MeshTlsAuthenticationRecord>;
+  readonly keySets: KeySets;
   readonly jwts: ObjectIndex<JwtAuthenticationRecord>;
   readonly networks: ObjectIndex<NetworkAuthenticationRecord>;
   /** Of policy.linkerd.io. */
@@ -58,7 +60,8 @@ export class PolicyIndex {
     this.faultInjections = inOneNamespace("fault-injections", touch);
     this.egressNetworks = inOneNamespace("egress-networks", touch);
     this.meshTls = byName("mesh-tls", touch);
-    this.jwts = byName("jwt", touch);
+    this.jwts = new ObjectIndex({ named: "jwt", topicsOf: () => ["jwts"] }, touch);
+    this.keySets = new KeySets(touch);
     this.networks = byName("networks", touch);
     this.policyHttpRoutes = byParent(touch);
     this.httpRoutes = byParent(touch);
@@ -114,6 +117,12 @@ export class PolicyIndex {
   meshTlsAuthentication(namespace: string, name: string, track: Track): MeshTlsAuthenticationRecord | undefined {
     track(`mesh-tls:${objectKey(namespace, name)}`);
     return this.meshTls.get(namespace, name);
+  }
+  /** Of all key sets that have to be fetched, sorted. */
+  keySetAddresses(track: Track): readonly string[] {
+    track("jwts");
+    const all = this.jwts.find("jwts").flatMap(({ keys }) => (keys.kind === "uri" ? [keys.uri] : []));
+    return [...new Set(all)].sort();
   }
   jwtAuthentication(namespace: string, name: string, track: Track): JwtAuthenticationRecord | undefined {
     track(`jwt:${objectKey(namespace, name)}`);
