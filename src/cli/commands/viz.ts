@@ -27,6 +27,7 @@ import {
 import { registerAnswers } from "./viz-answers.ts";
 import { registerList } from "./viz-list.ts";
 import { registerDashboard } from "./viz-dashboard.ts";
+import { registerProfile } from "./profile.ts";
 import { registerTap } from "./viz-tap.ts";
 import { addCheckOptions, type CheckOptions } from "./check.ts";
 import { printChecks } from "../check/print.ts";
@@ -106,6 +107,7 @@ export const register: Register = (parent, shell) => {
 
   registerDashboard(viz, shell);
   registerTap(viz, shell);
+  registerProfile(viz, shell);
 
   viz
     .command("uninstall")
