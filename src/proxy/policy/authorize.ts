@@ -50,5 +50,8 @@ function matchesClient(tls: ClientTls, clients: ClientMatch): boolean {
   if (clients.kind === "meshed") return true;
   const { clientId } = tls;
   if (clients.identities.has(clientId)) return true;
-  return clients.suffixes.some((suffix) => suffix === "" || clientId.endsWith(`.${suffix}`));
+  // The end of a DNS name says who gave it; the end of a URI (SPIFFE) says nothing, its trust domain is at the start.
+  return clients.suffixes.some(
+    (suffix) => suffix === "" || (clientId.endsWith(`.${suffix}`) && !clientId.includes("/")),
+  );
 }

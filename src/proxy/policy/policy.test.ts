@@ -17,7 +17,7 @@ import { findAuthorization } from "./authorize.ts";
 import { defaultPolicy, type DefaultPolicyOptions } from "./default-policy.ts";
 import { PolicyMetrics } from "./policy-metrics.ts";
 import { LivePortPolicy } from "./port-policy.ts";
-import type { Authorization, InboundRoute, ServerPolicy } from "./server-policy.ts";
+import { builtIn, type Authorization, type InboundRoute, type ServerPolicy } from "./server-policy.ts";
 
 const plain: ClientTls = { kind: "none", reason: "no_tls_from_remote" };
 const meshed = (clientId: string): ClientTls => ({ kind: "meshed", clientId });
@@ -124,6 +124,24 @@ describe("findAuthorization", () => {
     expect(find(clients, "10.1.0.1", meshed("evilteam.cluster.local"))).toBe(false);
     expect(find(clients, "10.1.0.1", plain)).toBe(false);
   });
+});
+
+test("a SPIFFE identity is met by its whole name or by any, and by no end of a DNS name", () => {
+  const spiffe = "spiffe://root.linkerd.cluster.local/proxy.team.cluster.local";
+  const find = (names: readonly string[], suffixes: readonly string[], clientId: string): boolean => {
+    const clients = { kind: "identities", identities: new Set(names), suffixes } as const;
+    const authorization = { networks: [{ net: parseCidr("0.0.0.0/0"), except: [] }], clients, origin: builtIn("p") };
+    return (
+      findAuthorization({ ip: parseIp("10.1.0.1") ?? new Uint8Array(), tls: meshed(clientId) }, [authorization]) !==
+      null
+    );
+  };
+  expect(find([spiffe], [], spiffe)).toBe(true);
+  expect(find([spiffe], [], `${spiffe}/x`)).toBe(false);
+  expect(find([spiffe.toUpperCase()], [], spiffe)).toBe(false);
+  expect(find([], [""], spiffe)).toBe(true);
+  expect(find([], ["team.cluster.local"], spiffe)).toBe(false);
+  expect(find([], ["team.cluster.local"], "proxy.team.cluster.local")).toBe(true);
 });
 
 describe("LivePortPolicy", () => {
