@@ -157,6 +157,11 @@ export class SampleStore {
     return target === undefined ? [] : allSeries(target);
   }
 
+  /** Every series of a target at hand. */
+  seriesIn(target: Target): Iterable<Series> {
+    return allSeries(target);
+  }
+
   /** The series of one metric. */
   *seriesNamed(target: Target, metric: string): Iterable<Series> {
     for (const { plain, buckets } of target.groups.values()) {

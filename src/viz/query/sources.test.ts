@@ -1,17 +1,6 @@
-import { answerFamilies } from "./families.ts";
-import { SampleStore } from "../metrics/store.ts";
-import { targetLabels } from "../metrics/pods.ts";
-import { deploymentOf, scrapeOf, sourceSuite, suiteInterval, suiteLength, suitePods } from "./source-suite.ts";
+import { sourceSuite, suiteLength } from "./source-suite.ts";
 import { StoreSource } from "./store-source.ts";
+import { suiteStore } from "./suite-store.ts";
 
-const store = new SampleStore({ families: new Set(answerFamilies) });
-for (const pod of suitePods) {
-  for (let at = 0; at <= suiteLength; at += suiteInterval) {
-    const text = scrapeOf(deploymentOf(pod), at);
-    if (text === null) continue;
-    store.describe(pod.target, targetLabels(pod));
-    store.add(pod.target, at, text);
-  }
-}
-
+const store = suiteStore();
 sourceSuite("the embedded store", () => new StoreSource(store, () => suiteLength));

@@ -1,0 +1,48 @@
+/** Queries for tests: what boards and canaries for Linkerd ask, and each thing that is supported once. */
+export const oracleQueries: readonly string[] = [
+  // A canary's success rate and latency.
+  `sum(rate(response_total{namespace="n",deployment=~"web",classification!="failure",direction="inbound"}[1m])) / sum(rate(response_total{namespace="n",deployment=~"web",direction="inbound"}[1m])) * 100`,
+  `histogram_quantile(0.99, sum(rate(response_latency_ms_bucket{namespace="n",deployment=~"web",direction="inbound"}[1m])) by (le))`,
+  // Boards.
+  `sum(irate(response_total{classification="success", direction="inbound"}[30s])) by (deployment) / sum(irate(response_total{direction="inbound"}[30s])) by (deployment)`,
+  `sum(rate(response_total{deployment!="", direction="outbound"}[30s])) by (deployment, dst_deployment, tls)`,
+  `histogram_quantile(0.5, sum(irate(response_latency_ms_bucket{deployment=~"web|voting"}[30s])) by (le, deployment))`,
+  `count(count(response_total{namespace=~".+"}) by (namespace, deployment))`,
+  `sum(tcp_open_connections{direction="inbound"}) by (peer)`,
+  `sum(rate(tcp_read_bytes_total[1m])) without (client_id, server_id, tls, authority, dst_namespace, dst_deployment, dst_service, dst_pod)`,
+  `sum by (k8s_job) (increase(response_total{k8s_job!=""}[5m]))`,
+  `topk(2, sum by (deployment) (rate(response_total[1m])))`,
+  `bottomk(1, sum by (deployment) (rate(response_total[1m])))`,
+  `sum(rate(inbound_http_authz_deny_total[1m])) by (srv_name) or vector(0)`,
+  `sum(rate(nothing_total[1m])) or vector(0)`,
+  `absent(nothing_total)`,
+  // Numbers and precedence.
+  `1 + 2 * 3 ^ 2 ^ 0.5 - -4 % 3`,
+  `-2 ^ 2`,
+  `scalar(sum(tcp_open_connections)) > bool 3`,
+  `time()`,
+  // Comparisons, matching, sets.
+  `sum by (deployment) (rate(response_total[1m])) > 15`,
+  `sum by (deployment) (rate(response_total[1m])) > bool 15`,
+  `rate(response_total{classification="failure"}[1m]) / ignoring(classification) rate(response_total{classification="success"}[1m])`,
+  `rate(response_total{direction="inbound"}[1m]) / on (deployment) group_left sum by (deployment) (rate(response_total{direction="inbound"}[1m]))`,
+  `tcp_open_connections and on (pod) response_total{direction="outbound"}`,
+  `tcp_open_connections unless tcp_open_connections{direction="inbound"}`,
+  `tcp_open_connections != 3`,
+  // Functions.
+  `avg_over_time(tcp_open_connections[2m]) + max_over_time(tcp_open_connections[2m]) - min_over_time(tcp_open_connections[2m])`,
+  `count_over_time(tcp_open_connections[1m])`,
+  `last_over_time(response_total[1m] offset 1m)`,
+  `rate(response_total[1m] offset 2m)`,
+  `response_total offset 100s`,
+  `delta(tcp_open_connections[1m])`,
+  `changes(tcp_open_connections[5m]) + resets(response_total{direction="none"}[5m])`,
+  `round(rate(response_total[1m]), 0.5)`,
+  `clamp_max(ceil(rate(response_total[1m])), 5)`,
+  `label_replace(sum by (deployment) (rate(response_total[1m])), "workload", "deploy/$1", "deployment", "(.*)")`,
+  `quantile(0.5, rate(response_total[1m]))`,
+  `avg(rate(response_total[1m])) by (direction) + stddev(rate(response_total[1m])) by (direction)`,
+  `sort_desc(sum by (deployment) (rate(response_total[1m])))`,
+  `{__name__=~"tcp_.*_total",peer="src"}`,
+  `response_total{authority!~"voting.*",direction="outbound"} # a comment`,
+];
