@@ -44,7 +44,7 @@ export const allowedRights: readonly Rights[] = [
         ["faultinjections", "denypolicies", "meshtlsrequirements", "jwtauthentications"],
         read,
       ),
-      ...allow("policy.linkerd-ts.dev", status(["faultinjections", "denypolicies"]), ["patch"]),
+      ...allow("policy.linkerd-ts.dev", status(["faultinjections", "denypolicies", "meshtlsrequirements"]), ["patch"]),
       ...allow("workload.linkerd.io", ["externalworkloads"], read),
       ...allow("workload.linkerd.io", status(["externalworkloads"]), ["patch"]),
       ...allow("discovery.k8s.io", ["endpointslices"], [...read, "create", "update", "patch", "delete"]),

@@ -3,7 +3,7 @@ import { service } from "../testing/builders.ts";
 import { policyObject } from "../testing/policy-objects.ts";
 import { type PolicyObject, TestCluster } from "../testing/test-cluster.ts";
 import type { StoredCondition } from "./condition.ts";
-import { denyStatus, faultStatus } from "./extension-status.ts";
+import { denyStatus, faultStatus, requirementStatus } from "./extension-status.ts";
 
 const now = "2026-01-01T00:00:00Z";
 const toApi = "targetRef: {kind: Service, name: api}";
@@ -15,9 +15,14 @@ const route = policyObject("HTTPRoute", "route", "{parentRefs: [{group: core, ki
 function conditionsOf(judged: PolicyObject, ...others: PolicyObject[]): readonly StoredCondition[] | null {
   const { index } = new TestCluster().services(service({ name: "api" })).policies(route, ...others, judged);
   const { namespace = "", name } = judged.metadata;
-  const { faultInjections, denyPolicies } = index.policy;
+  const { faultInjections, denyPolicies, meshTlsRequirements } = index.policy;
   const fault = faultInjections.get(namespace, name);
   const denial = denyPolicies.get(namespace, name);
+  const requirement = meshTlsRequirements.get(namespace, name);
+  if (requirement !== undefined) {
+    return (requirementStatus(index, requirement, now) as { readonly conditions: readonly StoredCondition[] })
+      .conditions;
+  }
   const status = fault !== undefined ? faultStatus(index, fault, now) : denial && denyStatus(index, denial, now);
   return (status as { readonly conditions: readonly StoredCondition[] } | null)?.conditions ?? null;
 }
@@ -129,4 +134,25 @@ describe("A DenyPolicy's status", () => {
   ])("of {%s}", (spec, others, expected) => {
     expect(told(conditionsOf(denial(spec), ...others))).toEqual(expected);
   });
+});
+
+test.each<[string, string[]]>([
+  ["{targetRef: {kind: Service, name: api}}", fine],
+  ["{targetRef: {kind: Namespace, name: web}}", fine],
+  [
+    "{targetRef: {kind: Service, name: gone}}",
+    [
+      'Accepted False NoMatchingTarget Service "gone" does not exist',
+      'ResolvedRefs False TargetNotFound Service "gone" does not exist',
+    ],
+  ],
+  [
+    "{targetRef: {kind: Service, name: api}, mode: soft}",
+    [
+      'Accepted False UnsupportedValue Not valid: spec.mode: is not a known field; it counts for Service "api"',
+      "ResolvedRefs True ResolvedRefs",
+    ],
+  ],
+])("A MeshTLSRequirement's status of %s", (spec, expected) => {
+  expect(told(conditionsOf(policyObject("MeshTLSRequirement", "m", spec)))).toEqual(expected);
 });

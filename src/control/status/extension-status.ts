@@ -3,6 +3,7 @@ import type { ClusterIndex } from "../index/cluster-index.ts";
 import { untracked } from "../index/derivations.ts";
 import type { DenyPolicyRecord } from "../index/policy/deny-policy.ts";
 import type { FaultInjectionRecord } from "../index/policy/fault-injection.ts";
+import type { MeshTlsRequirementRecord } from "../index/policy/mesh-tls-requirement.ts";
 import type { PolicyRecord } from "../index/policy/policy-record.ts";
 import { countingFaults, mostFaults } from "../policy/outbound/fault-injections.ts";
 import { conditionsStatus } from "./condition.ts";
@@ -36,6 +37,18 @@ export function denyStatus({ policy }: ClusterIndex, record: DenyPolicyRecord, n
   if (invalid !== null)
     return statusOf(record, ["UnsupportedValue", `Not valid: ${invalid}; ${denyEffect(record)}`], refs, now);
   return statusOf(record, missing ? ["NoMatchingTarget", refs[1]] : accepted, refs, now);
+}
+
+/** The status that a MeshTLSRequirement should have; null: it has it. */
+export function requirementStatus(index: ClusterIndex, record: MeshTlsRequirementRecord, now: string): object | null {
+  const { service, invalid, namespace } = record;
+  const refs: Verdict =
+    service === null ? ["ResolvedRefs", ""] : targetOf(index, namespace, { group: "", kind: "service", name: service });
+  if (invalid !== null) {
+    const where = service === null ? `everything in namespace "${namespace}"` : `Service "${service}"`;
+    return statusOf(record, ["UnsupportedValue", `Not valid: ${invalid}; it counts for ${where}`], refs, now);
+  }
+  return statusOf(record, refs[0] === "ResolvedRefs" ? accepted : ["NoMatchingTarget", refs[1]], refs, now);
 }
 
 /** What an invalid one does until it is mended. */

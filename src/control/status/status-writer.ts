@@ -15,7 +15,7 @@ import { resources, type Resource } from "#kube/resource.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { PolicyRecord } from "../index/policy/policy-record.ts";
 import { LeaderLooks } from "../leader-looks.ts";
-import { denyStatus, faultStatus } from "./extension-status.ts";
+import { denyStatus, faultStatus, requirementStatus } from "./extension-status.ts";
 import { egressStatus } from "./egress-status.ts";
 import { rateLimitStatus } from "./rate-limit-status.ts";
 import { routeStatus } from "./route-status.ts";
@@ -45,7 +45,8 @@ const concurrency = 4;
 /** Writes of one look at most; the next look has the rest. */
 const perLook = 1000;
 /** What a status can depend on. */
-const relevant = /^(routes|servers|service|rate-limits|egress-networks|deny-policies|fault-injections):/;
+const relevant =
+  /^(routes|servers|service|rate-limits|egress-networks|deny-policies|fault-injections|mesh-tls-requirements):/;
 /** What the overlaps of Servers depend on. */
 const overlapping = /^(servers|pod):/;
 
@@ -165,6 +166,7 @@ function* invalidRecords({ policy }: ClusterIndex): Generator<{
     ["EgressNetwork", policy.egressNetworks],
     ["DenyPolicy", policy.denyPolicies],
     ["FaultInjection", policy.faultInjections],
+    ["MeshTLSRequirement", policy.meshTlsRequirements],
   ] as const;
   for (const [kind, records] of kinds) {
     for (const record of records.values()) if (record.invalid !== null) yield { kind, record };
@@ -203,6 +205,10 @@ export function wanted(index: ClusterIndex, clusterNetworks: readonly Cidr[], no
   for (const record of policy.faultInjections.values()) {
     const status = faultStatus(index, record, now);
     if (status !== null) out.push({ resource: resources.faultInjections, record, status });
+  }
+  for (const record of policy.meshTlsRequirements.values()) {
+    const status = requirementStatus(index, record, now);
+    if (status !== null) out.push({ resource: resources.meshTlsRequirements, record, status });
   }
   return out;
 }

@@ -91,7 +91,7 @@ function policyRbac(context: InstallContext): readonly Tree[] {
         allow(["policy.linkerd.io"], statuses(["httproutes", "httplocalratelimitpolicies", "egressnetworks"]), [
           "patch",
         ]),
-        allow([extensionGroup], statuses(["faultinjections", "denypolicies"]), ["patch"]),
+        allow([extensionGroup], statuses(["faultinjections", "denypolicies", "meshtlsrequirements"]), ["patch"]),
         allow(["gateway.networking.k8s.io"], statuses(gatewayRoutes), ["patch"]),
         allow([""], ["events"], ["create", "patch"]),
         allow(["workload.linkerd.io"], ["externalworkloads"], readVerbs),

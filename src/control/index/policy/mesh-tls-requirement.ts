@@ -10,12 +10,17 @@ export interface MeshTlsRequirementRecord extends PolicyRecord {
   readonly service: string | null;
   /** What is wrong with it; null: nothing is. */
   readonly invalid: string | null;
+  /** `status` as it is stored. */
+  readonly status: unknown;
 }
 
 /** One with a mistake counts for its Service if that can be read, else for its namespace: never for less than was meant. */
 export function decodeMeshTlsRequirement(object: KubeObject): MeshTlsRequirementRecord {
-  const record = policyRecord(object);
-  const written = (object as KubeObject & { readonly spec?: unknown }).spec;
+  const { spec: written, status = null } = object as KubeObject & {
+    readonly spec?: unknown;
+    readonly status?: unknown;
+  };
+  const record = { ...policyRecord(object), status };
   const target = new Field("spec", written, new Findings()).at("targetRef");
   const service = isKind(kindOf(target), kinds.service) ? target.at("name").text() : null;
   try {
