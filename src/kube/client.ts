@@ -48,6 +48,8 @@ export interface DeleteOptions {
 
 /** Objects per page of a list. */
 const pageSize = 500;
+/** So often a list is read in pages: the position of one expires between two when its server forgets, every five minutes as a rule. */
+const pagedAttempts = 2;
 /**
  * After so much text of lists (characters) what reading it left is collected. The runtime would let garbage grow to the size
  * of all that lives, and what is kept of later pages would lie scattered among it: its pages never come back.
@@ -105,13 +107,15 @@ export class KubeClient {
     selection: Selection = {},
     keep: (object: KubeObject) => T | null = (object) => object as T,
   ): Promise<{ items: T[]; resourceVersion: string }> {
-    try {
-      return await this.pages<T>(resource, selection, pageSize, keep);
-    } catch (thrown) {
-      if (!isExpired(thrown)) throw thrown;
-      // The continue token expired between two pages: one unpaged list can't expire.
-      return await this.pages<T>(resource, selection, 0, keep);
+    for (let attempt = 1; attempt <= pagedAttempts; attempt++) {
+      try {
+        return await this.pages<T>(resource, selection, pageSize, keep);
+      } catch (thrown) {
+        if (!isExpired(thrown)) throw thrown;
+      }
     }
+    // One list without pages can't expire, but is held in full for a moment.
+    return await this.pages<T>(resource, selection, 0, keep);
   }
 
   private async pages<T extends KubeObject>(
