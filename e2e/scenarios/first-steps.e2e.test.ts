@@ -119,6 +119,33 @@ describe.skipIf(!hasKubectl)("first steps", () => {
     expect(from?.rps).toBeGreaterThan(1);
   });
 
+  test("viz edges, routes, authz, stat-inbound and stat-outbound see the same traffic", async () => {
+    const rows = async (...args: string[]): Promise<Array<Record<string, unknown>>> =>
+      JSON.parse(await ok(cluster.linkerd(["viz", ...args, "-n", "emojivoto", "-o", "json"]))) as Array<
+        Record<string, unknown>
+      >;
+    const [edges, routes, authz, inbound, outbound] = await Promise.all([
+      rows("edges", "deploy"),
+      rows("routes", "deploy/voting"),
+      rows("authz", "deploy/voting"),
+      rows("stat-inbound", "deploy/voting"),
+      rows("stat-outbound", "deploy/web"),
+    ]);
+    const secured = { client_id: "web.emojivoto", server_id: "voting.emojivoto", no_tls_reason: "" };
+    expect(edges).toContainEqual(expect.objectContaining({ src: "web", dst: "voting", ...secured }));
+    expect(routes).toContainEqual(expect.objectContaining({ route: "[DEFAULT]", actual_rps: expect.any(Number) }));
+    expect(authz).toContainEqual(
+      expect.objectContaining({ server: "default:all-unauthenticated", rps: expect.any(Number) }),
+    );
+    expect(inbound).toContainEqual(expect.objectContaining({ name: "voting", server: "[default]:8080" }));
+    expect(outbound).toContainEqual(
+      expect.objectContaining({
+        service: "voting:8080",
+        backends: [expect.objectContaining({ backend: "voting:8080" })],
+      }),
+    );
+  });
+
   test("check covers proxies and the extension", async () => {
     const out = await ok(cluster.linkerd(["check", "--proxy", "-n", "emojivoto"]));
     expect(out).toContain("√ data plane proxies are ready");

@@ -13,6 +13,8 @@ import { scrapedPod } from "./metrics/pods.ts";
 import { Scraper } from "./metrics/scraper.ts";
 import { statFamilies } from "./metrics/stat.ts";
 import { fineLength, SampleStore } from "./metrics/store.ts";
+import { createPromApi } from "./promql/http-api.ts";
+import { Storage } from "./promql/storage.ts";
 import { answerFamilies } from "./query/families.ts";
 import { PrometheusSource } from "./query/prometheus-source.ts";
 import type { MetricsSource } from "./query/source.ts";
@@ -81,7 +83,17 @@ export function startMetricsApi({
   );
 
   const ready = (): boolean => pods.listed.get();
-  const api = createApi({ store, source, pods: () => scraper.pods(), ready });
+  const api = createApi({
+    store,
+    source,
+    pods: () => scraper.pods(),
+    ready,
+    prometheus: createPromApi({
+      storage: new Storage(store, () => clock.wall() - clock.now()),
+      wall: () => clock.wall(),
+      now: () => clock.now(),
+    }),
+  });
   const server = Bun.serve({ port: config.port, hostname: "0.0.0.0", idleTimeout: 60, fetch: api });
   const dashboard = startDashboard({
     config: config.dashboard,

@@ -31,27 +31,53 @@ export interface StoreOptions {
   readonly families: ReadonlySet<string>;
 }
 
-export interface Series {
+/** One metric with one set of labels. What changes with each scrape lies in the rows: an object for it would cost more. */
+export class Series {
   readonly name: string;
   readonly labels: LabelReader;
   readonly target: Target;
-  readonly rows: SampleRows;
   readonly row: number;
-  readonly gauge: boolean;
+
+  constructor(name: string, labels: LabelReader, target: Target, row: number) {
+    this.name = name;
+    this.labels = labels;
+    this.target = target;
+    this.row = row;
+  }
+
+  get gauge(): boolean {
+    return !counterName.test(this.name);
+  }
+
+  /** Number of the scrape that had it last, -1 before the first. */
+  get seen(): number {
+    return this.target.rows.getState(this.row, seenState);
+  }
+
   /** All that the counter grew by since it is known, and what it stood at then; a gauge's newest value. */
-  total: number;
-  /** The value as the target gave it last. */
-  raw: number;
-  /** Number of the scrape that had it last, and the coarse step in which that was. */
-  seen: number;
-  step: number;
+  get total(): number {
+    return this.target.rows.getState(this.row, totalState);
+  }
+}
+
+/** What is kept of each series beside its samples: also the value as the target gave it last, and the step of that. */
+const totalState = 0;
+const rawState = 1;
+const seenState = 2;
+const stepState = 3;
+const states = 4;
+
+interface Buckets {
+  readonly series: Series[];
+  /** Where the next one is expected: scrapes have them in order. */
+  hint: number;
 }
 
 /** Series with the same labels (but `le`). */
 interface Group {
   readonly labels: LabelReader;
   readonly plain: Map<string, Series>;
-  readonly buckets: Map<string, Map<string, Series>>;
+  readonly buckets: Map<string, Buckets>;
 }
 
 /** Whose proxy it is, as labels: namespace, pod, deployment and so on. */
@@ -59,6 +85,7 @@ export type TargetLabels = ReadonlyMap<string, string>;
 
 export interface Target {
   labels: TargetLabels;
+  readonly rows: SampleRows;
   readonly groups: Map<string, Group>;
   /** When the scrapes of the fine tier were made, ms, by number modulo the length; and their count. */
   readonly times: Float64Array;
@@ -94,7 +121,7 @@ export class SampleStore {
 
   constructor(options: StoreOptions) {
     this.fine = options.fine ?? fineLength;
-    this.rows = new SampleRows(this.fine + coarseLength);
+    this.rows = new SampleRows(this.fine + coarseLength, states);
     this.maxSeries = options.maxSeries ?? 80_000;
     this.maxPerTarget = options.maxPerTarget ?? 5000;
     this.families = options.families;
@@ -167,7 +194,7 @@ export class SampleStore {
     for (const { plain, buckets } of target.groups.values()) {
       const series = plain.get(metric);
       if (series !== undefined) yield series;
-      yield* buckets.get(metric)?.values() ?? [];
+      yield* buckets.get(metric)?.series ?? [];
     }
   }
 
@@ -184,6 +211,7 @@ export class SampleStore {
     if (target === undefined) {
       target = {
         labels: noLabels,
+        rows: this.rows,
         groups: new Map(),
         times: new Float64Array(this.fine),
         scrapes: 0,
@@ -201,7 +229,8 @@ export class SampleStore {
   private find(target: Target, family: string, labelText: string): Series | undefined {
     const bucket = family.endsWith("_bucket") ? splitBucket(labelText) : null;
     if (bucket === null) return target.groups.get(labelText)?.plain.get(family);
-    return target.groups.get(bucket.shared)?.buckets.get(family)?.get(bucket.le);
+    const siblings = target.groups.get(bucket.shared)?.buckets.get(family);
+    return siblings === undefined ? undefined : siblingOf(siblings, bucket.le);
   }
 
   /** Null: there is no room. */
@@ -223,18 +252,17 @@ export class SampleStore {
     const name = this.intern(family);
     const gauge = !counterName.test(name);
     const le = bucket === null ? null : this.intern(bucket.le);
-    const series: Series = {
-      name,
-      labels: le === null ? group.labels : new BucketLabels(group.labels, le),
-      target,
-      rows: this.rows,
-      row: this.rows.take(),
-      gauge,
-      total: gauge || before < 0 ? value : 0,
-      raw: gauge || before < 0 ? value : 0,
-      seen: -1,
-      step: -1,
-    };
+    const row = this.rows.take();
+    const series = new Series(name, le === null ? group.labels : new BucketLabels(group.labels, le), target, row);
+    const stood = gauge || before < 0 ? value : 0;
+    for (const [state, known] of [
+      [totalState, stood],
+      [rawState, stood],
+      [seenState, -1],
+      [stepState, -1],
+    ] as const) {
+      this.rows.setState(row, state, known);
+    }
     // A counter that was absent from the scrape before stood at 0 then: its first events are not lost.
     if (before >= 0 && !gauge) {
       this.rows.set(series.row, before % target.times.length, 0);
@@ -242,8 +270,8 @@ export class SampleStore {
     if (le === null) group.plain.set(name, series);
     else {
       let siblings = group.buckets.get(name);
-      if (siblings === undefined) group.buckets.set(name, (siblings = new Map()));
-      siblings.set(le, series);
+      if (siblings === undefined) group.buckets.set(name, (siblings = { series: [], hint: 0 }));
+      siblings.series.push(series);
     }
     target.size++;
     this.count++;
@@ -283,8 +311,9 @@ export class SampleStore {
     for (const [key, group] of target.groups) {
       for (const [name, series] of group.plain) if (release(series)) group.plain.delete(name);
       for (const [name, siblings] of group.buckets) {
-        for (const [le, series] of siblings) if (release(series)) siblings.delete(le);
-        if (siblings.size === 0) group.buckets.delete(name);
+        const kept = siblings.series.filter((series) => !release(series));
+        if (kept.length === 0) group.buckets.delete(name);
+        else group.buckets.set(name, { series: kept, hint: 0 });
       }
       if (group.plain.size === 0 && group.buckets.size === 0) target.groups.delete(key);
     }
@@ -309,48 +338,67 @@ function copyOf(text: string): string {
 function* allSeries(target: Target): Iterable<Series> {
   for (const group of target.groups.values()) {
     yield* group.plain.values();
-    for (const siblings of group.buckets.values()) yield* siblings.values();
+    for (const siblings of group.buckets.values()) yield* siblings.series;
   }
 }
 
+/** The bucket with a bound. */
+function siblingOf(siblings: Buckets, le: string): Series | undefined {
+  const { series, hint } = siblings;
+  for (let i = 0; i < series.length; i++) {
+    const index = (hint + i) % series.length;
+    const candidate = series[index]!;
+    if (candidate.labels.get("le") !== le) continue;
+    siblings.hint = index + 1;
+    return candidate;
+  }
+  return undefined;
+}
+
 function write(series: Series, number: number, value: number): void {
-  const { rows, row, target, gauge } = series;
+  const { row, target } = series;
+  const { rows } = target;
   const coarse = target.times.length + (target.step % coarseLength);
   openStep(series);
-  if (gauge) {
-    series.total = value;
+  if (series.gauge) {
+    rows.setState(row, totalState, value);
     rows.set(row, number % target.times.length, value);
     rows.set(row, coarse, value);
   } else {
+    const raw = rows.getState(row, rawState);
     // A counter that is lower than before began anew at 0.
-    const grown = value >= series.raw ? value - series.raw : value;
-    series.total += grown;
+    const grown = value >= raw ? value - raw : value;
+    rows.setState(row, totalState, rows.getState(row, totalState) + grown);
     rows.set(row, number % target.times.length, grown);
     const known = rows.get(row, coarse);
     rows.set(row, coarse, Number.isNaN(known) ? grown : known + grown);
   }
-  series.raw = value;
-  series.seen = number;
+  rows.setState(row, rawState, value);
+  rows.setState(row, seenState, number);
 }
 
 function markAbsent(series: Series, number: number): void {
   openStep(series);
-  series.rows.set(series.row, number % series.target.times.length, Number.NaN);
+  const { rows, times } = series.target;
+  rows.set(series.row, number % times.length, Number.NaN);
 }
 
 /** Empties the coarse steps that have begun since the series was written last. */
-function openStep(series: Series): void {
-  const { target, rows, row } = series;
-  if (series.step === target.step) return;
-  const from = series.step < 0 ? target.step : Math.max(series.step + 1, target.step - coarseLength + 1);
-  for (let step = from; step <= target.step; step++)
+function openStep({ target, row }: Series): void {
+  const { rows } = target;
+  const known = rows.getState(row, stepState);
+  if (known === target.step) return;
+  const from = known < 0 ? target.step : Math.max(known + 1, target.step - coarseLength + 1);
+  for (let step = from; step <= target.step; step++) {
     rows.set(row, target.times.length + (step % coarseLength), Number.NaN);
-  series.step = target.step;
+  }
+  rows.setState(row, stepState, target.step);
 }
 
 /** A counter's increase per second over the last `window` ms; 0 with fewer than two samples in it. Resets count from 0. */
 export function rate(series: Series, now: number, window: number): number {
-  const { target, rows, row } = series;
+  const { target, row } = series;
+  const { rows } = target;
   const oldest = Math.max(0, target.scrapes - target.times.length);
   const from = now - window;
   let first = -1;
@@ -394,7 +442,9 @@ export function latest(series: Series, now: number, window: number): number {
  * the last of every five minutes. Counters never fall: what they grew by is added up.
  */
 export function samples(series: Series, from: number, to: number): Array<readonly [time: number, value: number]> {
-  const { target, rows, row, gauge } = series;
+  const { target, row, gauge } = series;
+  const { rows } = target;
+  const newestStep = rows.getState(row, stepState);
   const found: Array<readonly [number, number]> = [];
   let value = series.total;
   let oldest = Number.POSITIVE_INFINITY;
@@ -411,7 +461,7 @@ export function samples(series: Series, from: number, to: number): Array<readonl
   if (oldest > from) {
     let coarse = series.total;
     let above = found.at(-1)?.[1] ?? Number.POSITIVE_INFINITY;
-    for (let step = series.step; step > Math.max(0, series.step - coarseLength); step--) {
+    for (let step = newestStep; step > Math.max(0, newestStep - coarseLength); step--) {
       const grown = rows.get(row, target.times.length + (step % coarseLength));
       if (Number.isNaN(grown)) continue;
       const time = target.stepTimes[step % coarseLength]!;

@@ -2,6 +2,8 @@ import { expect, test } from "bun:test";
 import { statFamilies, type StatPod } from "../metrics/stat.ts";
 import { SampleStore } from "../metrics/store.ts";
 import { StoreSource } from "../query/store-source.ts";
+import { createPromApi } from "../promql/http-api.ts";
+import { Storage } from "../promql/storage.ts";
 import { createApi } from "./api.ts";
 
 const pod: StatPod = {
@@ -22,6 +24,7 @@ function api(ready = true) {
     source: new StoreSource(store, () => 0),
     pods: () => [pod],
     ready: () => ready,
+    prometheus: createPromApi({ storage: new Storage(store, () => 0), wall: () => 0, now: () => 0 }),
   });
 }
 

@@ -6,6 +6,7 @@ import { MeshError } from "#lib/errors.ts";
 import type { StatPod } from "../metrics/stat.ts";
 import { readStatQuery } from "../metrics/query.ts";
 import { stat } from "../query/stat.ts";
+import { isPromPath } from "../promql/http-api.ts";
 import { answers } from "../query/answers.ts";
 import type { MetricsSource } from "../query/source.ts";
 import type { SampleStore } from "../metrics/store.ts";
@@ -15,11 +16,14 @@ export interface ApiOptions {
   readonly source: MetricsSource;
   readonly pods: () => Iterable<StatPod>;
   readonly ready: () => boolean;
+  /** Prometheus' HTTP API over the embedded store. */
+  readonly prometheus: (request: Request) => Promise<Response>;
 }
 
 export function createApi(options: ApiOptions): (request: Request) => Promise<Response> {
   return async (request) => {
     const url = new URL(request.url);
+    if (isPromPath(url.pathname)) return await options.prometheus(request);
     try {
       if (request.method !== "GET") return Response.json({ error: "Use GET" }, { status: 405 });
       switch (url.pathname) {
