@@ -59,6 +59,8 @@ const settleDelay = 1000;
 const manyAtATime = 1000;
 const leastStreams = 2000;
 const partOfStreams = 0.2;
+/** After such a collection none follows for so many times as long as it took. */
+const crowdedRest = 2;
 /** Longer chunks are not counted, bytes. */
 const largeChunk = 16_384;
 /** Every so many collections are full ones, … */
@@ -84,6 +86,9 @@ export class CollectorPace implements SocketActivity {
   private units = 0;
   private budget = leastUnits;
   private restUntil = 0;
+  /** When the last collection ended, and how long it took, ms. */
+  private collectedUntil = 0;
+  private took = 0;
   private openings = 0;
   private openingTime = 0;
   private settled = false;
@@ -140,7 +145,7 @@ export class CollectorPace implements SocketActivity {
   private crowded(): void {
     if (this.streamsOpened < this.mostStreams * partOfStreams) return;
     const now = this.clock.now();
-    if (now < this.restUntil) return;
+    if (now < this.collectedUntil + crowdedRest * this.took) return;
     this.towardsFull = calmFullEvery;
     this.collect(now);
   }
@@ -165,7 +170,9 @@ export class CollectorPace implements SocketActivity {
     } else this.collector.young();
     this.budget = Math.max(leastUnits, (this.collector.size() - smallHeap) / bytesPerUnit);
     const end = this.clock.now();
-    this.restUntil = end + restFactor * (end - now);
+    this.collectedUntil = end;
+    this.took = end - now;
+    this.restUntil = end + restFactor * this.took;
   }
 
   /** After a busy time comes the moment to give memory back. */
