@@ -7,6 +7,7 @@ import { Help } from "./parts/help.tsx";
 import { Search } from "./parts/search.tsx";
 import { NotFoundPage } from "./pages/not-found.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
+import { TapPage } from "./pages/tap.tsx";
 import { TopologyPage } from "./pages/topology.tsx";
 import { WorkloadPage } from "./pages/workload.tsx";
 import { applyTheme, nextTheme, savedTheme } from "./theme.ts";
@@ -14,6 +15,7 @@ import { applyTheme, nextTheme, savedTheme } from "./theme.ts";
 const pages = [
   { path: overviewPath, title: "Overview", key: "o" },
   { path: "/topology", title: "Topology", key: "t" },
+  { path: "/tap", title: "Live requests", key: "l" },
 ] as const;
 
 type Dialog = "none" | "search" | "help";
@@ -70,6 +72,9 @@ export function App() {
           </Route>
           <Route path="/topology">
             <TopologyPage />
+          </Route>
+          <Route path="/tap">
+            <TapPage />
           </Route>
           <Route>
             <NotFoundPage />

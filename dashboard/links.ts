@@ -12,6 +12,10 @@ export function topologyPath(namespace: string | null): string {
   return namespace === null ? "/topology" : `/topology?namespace=${encodeURIComponent(namespace)}`;
 }
 
+export function tapPath({ namespace, kind, name }: WorkloadRef): string {
+  return `/tap?${new URLSearchParams({ namespace, kind, name }).toString()}`;
+}
+
 /** Null for what has no page: destinations outside the cluster and Services. A namespace in a graph leads to its own graph. */
 export function workloadPath({ namespace, kind, name }: WorkloadRef): string | null {
   if (kind === "namespace") return topologyPath(name);

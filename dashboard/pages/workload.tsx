@@ -3,7 +3,7 @@ import { Link, useSearchParams } from "wouter-preact";
 import type { AuthorizationRow, PodRow, RouteRow, WorkloadRef, WorkloadView } from "#viz/web/view.ts";
 import { health, latency, percent, perSecond } from "../format.ts";
 import { Graph } from "../graph/graph.tsx";
-import { namespacePath, overviewPath, refId } from "../links.ts";
+import { namespacePath, overviewPath, refId, tapPath } from "../links.ts";
 import { useView } from "../live.ts";
 import { Chart } from "../parts/chart.tsx";
 import { Choice } from "../parts/choice.tsx";
@@ -44,6 +44,9 @@ export function WorkloadPage({ workload }: { workload: WorkloadRef }) {
           </Link>
           {workload.name}
           <span class="kind">{workload.kind}</span>
+          <Link href={tapPath(workload)} class="heading-link">
+            Live requests
+          </Link>
         </h1>
       }
     >

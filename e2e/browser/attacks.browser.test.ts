@@ -61,6 +61,10 @@ test("names with script and HTML come out as text on every page", async () => {
   const links = (await page.evaluate(`[...document.querySelectorAll("td a.name")].map((a) => a.href)`)) as string[];
   expect(links.every((link) => link.startsWith(`${own.url}/namespaces/`))).toBe(true);
   expect(links.map((link) => decodeURIComponent(link.split("/").at(-1) ?? "")).toSorted()).toEqual(hostile.toSorted());
+  await page.goto(`${own.url}/tap?namespace=n&kind=deployment&name=a`);
+  await page.getByRole("button", { name: "<img src=x onerror=alert(1)>" }).first().click();
+  await page.getByRole("dialog").getByText("<script>alert(2)</script>").waitFor();
+  await page.keyboard.press("Escape");
   await page.keyboard.press("/");
   await page.getByRole("combobox").fill("script");
   await page.getByRole("option").first().waitFor();

@@ -32,6 +32,7 @@ const walked: Readonly<Record<string, { path: string; heading: string }>> = {
   namespace: { path: "/namespaces/shop", heading: "shop" },
   topology: { path: "/topology", heading: "Topology" },
   workload: { path: "/namespaces/shop/deployments/payment", heading: "payment" },
+  "live requests": { path: "/tap?namespace=shop&kind=deployment&name=cart", heading: "Live requests" },
   "missing workload": { path: "/namespaces/shop/deployments/nope", heading: "There is no deployment “nope”" },
   "missing namespace": { path: "/namespaces/nope", heading: "No pods in namespace “nope”" },
 };
@@ -207,5 +208,34 @@ test("light and dark can be chosen and are remembered", async () => {
   expect(dark).not.toBe(light);
   await page.reload();
   expect(await background()).toBe(dark);
+  await page.close();
+});
+
+test("live requests stream, filter, pause, open by a click and are counted by kind", async () => {
+  const page = await open("/tap?namespace=shop&kind=deployment&name=cart");
+  await page.getByText("Live, 2 proxies").waitFor();
+  const rows = page.locator("tbody tr");
+  await rows.nth(5).waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  const count = await rows.count();
+  await page.waitForTimeout(700);
+  expect(await rows.count()).toBe(count);
+  await rows.first().getByRole("button").click();
+  const dialog = page.getByRole("dialog", { name: "Request" });
+  expect(await dialog.innerText()).toContain("deployment cart in shop");
+  await page.keyboard.press("Escape");
+  await page.getByLabel("Path begins with").fill("/books");
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.waitForURL(/path=%2Fbooks/);
+  await page
+    .getByRole("button", { name: /GET \/books\?/ })
+    .first()
+    .waitFor();
+  await page.getByRole("button", { name: "Top" }).click();
+  await page.getByText("GET /books", { exact: true }).waitFor();
+  await page.goto(`${served.url}/tap?namespace=shop&kind=deployment&name=forbidden`);
+  await page.getByRole("alert").filter({ hasText: "You may not tap it" }).waitFor();
+  await page.goto(`${served.url}/tap?namespace=shop&kind=gizmo&name=a`);
+  await page.getByRole("alert").filter({ hasText: "unknown value" }).waitFor();
   await page.close();
 });

@@ -4,6 +4,8 @@ import { MeshError } from "#lib/errors.ts";
 import { memoryLog } from "#lib/log.ts";
 import { buildPages } from "#viz/web/build-pages.ts";
 import { startDashboard } from "#viz/web/start-dashboard.ts";
+import type { TapLine } from "#viz/client/tap-event.ts";
+import type { TapRequest } from "#viz/client/tap-request.ts";
 import type { EdgeRow, View, WorkloadRef, WorkloadRow } from "#viz/web/view.ts";
 import type { ViewQuery } from "#viz/web/views.ts";
 
@@ -163,6 +165,35 @@ function viewOf(query: ViewQuery, mesh: Mesh): View {
   }
 }
 
+/** A request each 100 ms; every fourth fails. Paths and authorities are of an attacker. */
+async function* tapLines(request: TapRequest, signal: AbortSignal): AsyncGenerator<TapLine> {
+  if (request.resource.name === "forbidden") throw new MeshError("permission-denied", "You may not tap it");
+  yield { tapping: { proxies: 2, pods: 2 } };
+  for (let stream = 1; !signal.aborted; stream++) {
+    const id = { base: 1, stream };
+    const common = {
+      source: { ip: "10.0.0.1", port: 4000, metadata: { deployment: "web", namespace: "shop" } },
+      destination: {
+        ip: "10.0.0.2",
+        port: 8080,
+        metadata: { deployment: "cart", namespace: "shop", tls: "true", server_id: "cart.shop.id" },
+      },
+      routeMeta: {},
+      proxyDirection: "OUTBOUND" as const,
+    };
+    const path = `${request.path ?? "/<img src=x onerror=alert(1)>"}?${stream % 3}`;
+    const init = { id, method: "GET", scheme: "http", authority: "<script>alert(2)</script>", path, headers: [] };
+    yield { event: { ...common, requestInitEvent: init } };
+    const since = { seconds: 0, nanos: 5_000_000 };
+    const httpStatus = stream % 4 === 0 ? 500 : 200;
+    yield { event: { ...common, responseInitEvent: { id, sinceRequestInit: since, httpStatus, headers: [] } } };
+    yield {
+      event: { ...common, responseEndEvent: { id, sinceRequestInit: since, responseBytes: 42, trailers: [] } },
+    };
+    await Bun.sleep(100);
+  }
+}
+
 const pages = buildPages();
 
 /** @param port 0 for any free one. */
@@ -173,6 +204,7 @@ export function serveViews(mesh: Mesh, port = 0): ServedViews {
     clock: systemClock,
     log: memoryLog().log,
     view: (query) => viewOf(query, mesh),
+    tap: (request, signal) => tapLines(request, signal),
   });
   return { url: `http://localhost:${dashboard.port}`, port: dashboard.port, mesh, stop: () => dashboard.stop() };
 }

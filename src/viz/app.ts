@@ -7,6 +7,7 @@ import type { KubeClient } from "#kube/client.ts";
 import { resources } from "#kube/resource.ts";
 import type { Pod } from "#kube/types/core.ts";
 import { watchResource } from "#kube/watch.ts";
+import { openTap } from "./client/tap-client.ts";
 import type { MetricsApiConfig } from "./config.ts";
 import { fetchText } from "./metrics/fetch-text.ts";
 import { scrapedPod } from "./metrics/pods.ts";
@@ -66,6 +67,7 @@ export function startMetricsApi({
     fetchText,
     log: log.child("scraper"),
     interval: config.scrapeInterval,
+    collect: () => Bun.gc(true),
   });
 
   const pods = watchResource<Pod>(
@@ -100,6 +102,7 @@ export function startMetricsApi({
     pages: pageFiles,
     clock,
     log: log.child("dashboard"),
+    tap: (request, signal) => openTap(client, request, signal),
     view: (query) => {
       if (!ready()) throw new MeshError("unavailable", "The pods of the cluster are not known yet; this takes seconds");
       return makeView(query, {

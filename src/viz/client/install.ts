@@ -68,6 +68,18 @@ export function renderViz(values: VizValues): JsonObject[] {
         ports: [{ name: "http", port: 8085, targetPort: 8085 }],
       },
     },
+    // The dashboard shows live requests to whoever can open it.
+    {
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRoleBinding",
+      metadata: { name: `linkerd-${namespace}-web-admin`, labels: { ...labels, component: "web" } },
+      roleRef: {
+        apiGroup: "rbac.authorization.k8s.io",
+        kind: "ClusterRole",
+        name: `linkerd-${namespace}-tap-admin`,
+      },
+      subjects: [{ kind: "ServiceAccount", name: "metrics-api", namespace }],
+    },
     {
       apiVersion: "v1",
       kind: "Service",

@@ -16,6 +16,11 @@ function setUp(view: () => View = () => overview, streamLimit?: number) {
     clock: new FakeClock(),
     log: memoryLog().log,
     view,
+    tap: async function* (request, signal) {
+      yield { tapping: { proxies: 1, pods: 1 } };
+      if (request.resource.name === "forbidden") throw new MeshError("permission-denied", "You may not tap it");
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
     ...(streamLimit === undefined ? {} : { streamLimit }),
   });
   const get = (path: string, init: RequestInit & { headers?: Record<string, string> } = {}): Response =>
@@ -116,6 +121,23 @@ test("a view that can't be made says why, as status and on the stream", async ()
   const stream = get("/api/live/overview");
   dashboard.stop();
   expect(await stream.text()).toContain('data: {"view":"failure","error":"The pods are not known yet"}');
+});
+
+test("a tap is a stream that tells why it ended; more than eight at once are refused", async () => {
+  const { get, kept } = setUp();
+  const refused = get("/api/tap?namespace=n&kind=deploy&name=forbidden");
+  expect([refused.status, await refused.text()]).toEqual([
+    200,
+    'data: {"rows":[],"dropped":0,"proxies":1,"error":"You may not tap it"}\n\n',
+  ]);
+  expect(get("/api/tap?namespace=n&kind=gizmo&name=a").status).toBe(400);
+  expect(get("/api/tap?namespace=n&kind=deploy", { headers: { origin: "http://evil.com" } }).status).toBe(403);
+  const streams = Array.from({ length: 8 }, () => get("/api/tap?namespace=n&kind=deploy&name=web"));
+  expect(streams.map(({ status }) => status)).toEqual(Array<number>(8).fill(200));
+  expect(get("/api/tap?namespace=n&kind=deploy&name=web").status).toBe(503);
+  expect(kept).toHaveLength(9);
+  await Promise.all(streams.map((stream) => stream.body?.cancel()));
+  expect(get("/api/tap?namespace=n&kind=deploy&name=web").status).toBe(200);
 });
 
 test("malformed questions are 400, unknown views 404, too many streams 503", () => {

@@ -13,7 +13,8 @@ import { LiveViews } from "./live-views.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { staticFile, type StaticFile } from "./static-files.ts";
 import type { View, ViewFailure } from "./view.ts";
-import { readViewQuery } from "./view-query.ts";
+import { tapStream, type OpenTap } from "./tap-stream.ts";
+import { readTapQuery, readViewQuery } from "./view-query.ts";
 import type { ViewQuery } from "./views.ts";
 
 export interface DashboardOptions {
@@ -23,8 +24,11 @@ export interface DashboardOptions {
   readonly log: Log;
   /** Makes a view. A MeshError becomes its text on the page. */
   readonly view: (query: ViewQuery) => View;
-  /** Event streams at the same time. Default 64. */
+  readonly tap: OpenTap;
+  /** Event streams of views at the same time. Default 64. */
   readonly streamLimit?: number;
+  /** Taps at the same time. Default 8. */
+  readonly tapLimit?: number;
 }
 
 export interface Dashboard {
@@ -34,7 +38,7 @@ export interface Dashboard {
 }
 
 /** Paths of pages; their parts after the first are read by the page itself. */
-const pageNames: ReadonlySet<string> = new Set(["", "namespaces", "topology"]);
+const pageNames: ReadonlySet<string> = new Set(["", "namespaces", "topology", "tap"]);
 
 export function createDashboard(options: DashboardOptions): Dashboard {
   const { guard, log, pages } = options;
@@ -64,6 +68,22 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     ...(options.streamLimit === undefined ? {} : { limit: options.streamLimit }),
   });
 
+  let taps = 0;
+  const tap = (params: URLSearchParams, keepOpen: () => void): Response => {
+    const request = readTapQuery(params);
+    if (taps >= (options.tapLimit ?? 8)) return problem(503, "Too many pages look at live requests; close some");
+    taps++;
+    keepOpen();
+    const stream = tapStream({
+      clock: options.clock,
+      open: options.tap,
+      request,
+      onClose: () => taps--,
+      onUnknown: (error) => log.error("Tapping for a page failed", {}, error),
+    });
+    return new Response(stream, { headers: { ...dataHeaders, "content-type": "text/event-stream" } });
+  };
+
   const data = (request: Request, url: URL, keepOpen: () => void): Response => {
     if (request.method !== "GET") return problem(405, "Use GET");
     if (!guard.allowsOrigin(request.headers)) {
@@ -71,6 +91,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     }
     const [, , form = "", name = ""] = url.pathname.split("/");
     try {
+      if (form === "tap" && name === "") return tap(url.searchParams, keepOpen);
       const query = readViewQuery(name, url.searchParams);
       if (form === "view") return Response.json(options.view(query), { headers: dataHeaders });
       if (form !== "live") return problem(404, `There is nothing at "${url.pathname}"`);

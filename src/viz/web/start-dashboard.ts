@@ -5,6 +5,7 @@ import type { Log } from "#lib/log.ts";
 import type { PageFiles } from "./build-pages.ts";
 import { createDashboard } from "./dashboard.ts";
 import { createHostGuard, defaultHosts, hostPattern } from "./host-guard.ts";
+import type { OpenTap } from "./tap-stream.ts";
 import type { View } from "./view.ts";
 import type { ViewQuery } from "./views.ts";
 
@@ -24,6 +25,7 @@ export interface DashboardDependencies {
   readonly clock: Clock;
   readonly log: Log;
   readonly view: (query: ViewQuery) => View;
+  readonly tap: OpenTap;
 }
 
 export interface RunningDashboard {
@@ -31,7 +33,7 @@ export interface RunningDashboard {
   stop(): Promise<void>;
 }
 
-export function startDashboard({ config, pages, clock, log, view }: DashboardDependencies): RunningDashboard {
+export function startDashboard({ config, pages, clock, log, view, tap }: DashboardDependencies): RunningDashboard {
   let pattern: RegExp | null = null;
   try {
     if (config.enforcedHost !== "") pattern = hostPattern(config.enforcedHost);
@@ -43,7 +45,7 @@ export function startDashboard({ config, pages, clock, log, view }: DashboardDep
     );
   }
   const guard = createHostGuard(defaultHosts(config.namespace, config.clusterDomain), pattern);
-  const dashboard = createDashboard({ pages, guard, clock, log, view });
+  const dashboard = createDashboard({ pages, guard, clock, log, view, tap });
   const server = Bun.serve({
     port: config.port,
     hostname: "0.0.0.0",

@@ -1,5 +1,7 @@
 /** Reads what a page asks for from the path and query of its stream. */
 import { MeshError } from "#lib/errors.ts";
+import { mostMaxRps, type TapRequest } from "../client/tap-request.ts";
+import { resourceKind } from "../metrics/resource.ts";
 import type { ViewQuery } from "./views.ts";
 
 /** Longer than any name of Kubernetes or DNS. */
@@ -37,4 +39,27 @@ export function readViewQuery(name: string, params: URLSearchParams): ViewQuery 
     default:
       throw new MeshError("not-found", `There is no view "${name}"`);
   }
+}
+
+/** Reads whom a page taps: `namespace`, `kind`, `name` and filters. Header fields are never asked for. */
+export function readTapQuery(params: URLSearchParams): TapRequest {
+  const kind = resourceKind(parameter(params, "kind"));
+  if (kind === null)
+    throw new MeshError("invalid-argument", `Parameter "kind" has the unknown value "${params.get("kind")}"`);
+  const namespace = parameter(params, "namespace");
+  const filters = (["method", "authority", "path"] as const).flatMap((name) =>
+    (params.get(name) ?? "") === "" ? [] : [[name, parameter(params, name)] as const],
+  );
+  const maxRps = Number(params.get("rps") ?? "100");
+  if (!(maxRps >= 1 && maxRps <= mostMaxRps)) {
+    throw new MeshError("invalid-argument", `Parameter "rps" is ${params.get("rps")}; use 1 to ${mostMaxRps}`);
+  }
+  return {
+    resource:
+      kind === "namespace"
+        ? { kind, namespace: null, name: namespace }
+        : { kind, namespace, name: params.has("name") ? parameter(params, "name") : null },
+    maxRps,
+    ...Object.fromEntries(filters),
+  };
 }

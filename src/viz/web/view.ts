@@ -142,3 +142,43 @@ export interface ViewFailure {
   /** Says what to do. */
   readonly error: string;
 }
+
+/** One request as a proxy saw it; sent when its response began and again when it ended. */
+export interface TapRow {
+  /** The same for both times. */
+  readonly key: string;
+  /** Whose proxy saw it: the server's or the client's. */
+  readonly direction: "in" | "out";
+  /** `kind` is "address" where nothing but that is known. */
+  readonly from: WorkloadRef;
+  readonly to: WorkloadRef;
+  readonly method: string;
+  readonly authority: string;
+  readonly path: string;
+  readonly secured: boolean;
+  /** What the other side proved. */
+  readonly peerId: string | null;
+  /** "" when unknown. */
+  readonly route: string;
+  readonly status: number | null;
+  /** ms until the response began. */
+  readonly latency: number | null;
+  /** Null while the response goes on. `reset` is an HTTP/2 error code. */
+  readonly end: {
+    readonly duration: number;
+    readonly bytes: number;
+    readonly grpcStatus: number | null;
+    readonly reset: number | null;
+  } | null;
+}
+
+/** What the stream of a tap sends. */
+export interface TapBatch {
+  readonly rows: readonly TapRow[];
+  /** Requests that were left out since the start. */
+  readonly dropped: number;
+  /** Proxies that are looked into; null until known. */
+  readonly proxies: number | null;
+  /** Why it ended; null while it goes on. */
+  readonly error: string | null;
+}
