@@ -34,7 +34,7 @@ const numbers: Record<string, string> = {
   "io.linkerd.proxy.destination.Update": "add=1 remove=2 no_endpoints=3",
   "io.linkerd.proxy.destination.WeightedAddrSet": "addrs=1 metric_labels=2",
   "io.linkerd.proxy.destination.WeightedAddr":
-    "addr=1 weight=3 metric_labels=4 tls_identity=5 protocol_hint=6 authority_override=7 http2=8 resource_ref=9",
+    "addr=1 weight=3 metric_labels=4 tls_identity=5 protocol_hint=6 authority_override=7 http2=8 resource_ref=9 tls_required_by=1001",
   "io.linkerd.proxy.destination.TlsIdentity": "dns_like_identity=1 uri_like_identity=3 server_name=4",
   "io.linkerd.proxy.destination.ProtocolHint": "h2=1 opaque_transport=2 opaque=3",
   "io.linkerd.proxy.destination.DestinationProfile":
@@ -54,7 +54,8 @@ const numbers: Record<string, string> = {
   "io.linkerd.proxy.grpc_route.GrpcRpcMatch": "service=1 method=2 regex=1001",
   "io.linkerd.proxy.grpc_route.GrpcFailureInjector": "code=1 message=2 ratio=3",
   "io.linkerd.proxy.inbound.PortSpec": "workload=1 port=2",
-  "io.linkerd.proxy.inbound.Server": "protocol=1 server_ips=2 authorizations=3 labels=4 denials=1001",
+  "io.linkerd.proxy.inbound.Server":
+    "protocol=1 server_ips=2 authorizations=3 labels=4 denials=1001 jwt_authorizations=1002",
   "io.linkerd.proxy.inbound.ProxyProtocol": "detect=1 opaque=2 tls=3 http1=4 http2=5 grpc=6",
   "io.linkerd.proxy.inbound.ProxyProtocol.Detect": "timeout=1 http_routes=3 http_local_rate_limit=4",
   "io.linkerd.proxy.inbound.ProxyProtocol.Http1": "routes=2 local_rate_limit=3",
