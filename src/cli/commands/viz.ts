@@ -29,6 +29,7 @@ import { registerList } from "./viz-list.ts";
 import { registerDashboard } from "./viz-dashboard.ts";
 import { registerProfile } from "./profile.ts";
 import { registerTap } from "./viz-tap.ts";
+import { registerTop } from "./viz-top.ts";
 import { addCheckOptions, type CheckOptions } from "./check.ts";
 import { printChecks } from "../check/print.ts";
 
@@ -107,6 +108,7 @@ export const register: Register = (parent, shell) => {
 
   registerDashboard(viz, shell);
   registerTap(viz, shell);
+  registerTop(viz, shell);
   registerProfile(viz, shell);
 
   viz
