@@ -92,6 +92,7 @@ export const resources = {
   jwtAuthentications: resource("policy.linkerd-ts.dev", "v1alpha1", "jwtauthentications", "JWTAuthentication"),
   meshTlsRequirements: resource("policy.linkerd-ts.dev", "v1alpha1", "meshtlsrequirements", "MeshTLSRequirement"),
   faultInjections: resource("policy.linkerd-ts.dev", "v1alpha1", "faultinjections", "FaultInjection"),
+  apiServices: resource("apiregistration.k8s.io", "v1", "apiservices", "APIService", false),
   podDisruptionBudgets: resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
   tokenReviews: resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", false),
   selfSubjectAccessReviews: resource(
