@@ -56,8 +56,9 @@ async function up(): Promise<void> {
   });
   await stage("Viz extension and sample application, meshed", async (note) => {
     await installViz(client, 2000);
-    await applyFile(client, emojivotoFile);
+    // Tap looks into proxies that were started since its injector is there.
     await waitForDeployments(client, "linkerd-viz", 60_000, note);
+    await applyFile(client, emojivotoFile);
     await waitForDeployments(client, "emojivoto", 60_000, note);
   });
   const rows = await stage("Traffic", async (note) => {
@@ -105,6 +106,8 @@ In a second terminal, in this folder:
   ./linkerd check
   ./linkerd viz stat deploy -n emojivoto
   ./linkerd viz stat deploy/web --to deploy/voting -n emojivoto
+  ./linkerd viz tap deploy/web -n emojivoto
+  ./linkerd viz top ns/emojivoto
   ./linkerd identity -n emojivoto deploy/web
   ./linkerd diagnostics endpoints voting.emojivoto.svc.cluster.local:8080
   ./linkerd diagnostics proxy-metrics -n emojivoto deploy/web

@@ -19,7 +19,7 @@ export function tapManifests(values: VizValues): JsonObject[] {
   return [
     tap.account,
     tap.clusterRole(`${prefix}-tap`, [{ apiGroups: [""], resources: ["pods", "services"], verbs: read }]),
-    // Whoever is bound to it may look into everything: the mesh binds nobody.
+    // Whoever is bound to it may look into everything. The mesh binds the dashboard's ServiceAccount alone.
     tap.clusterRole(`${prefix}-tap-admin`, [{ apiGroups: [tapGroup], resources: ["*"], verbs: ["watch"] }]),
     tap.clusterRoleBinding(`${prefix}-tap`, `${prefix}-tap`),
     tap.clusterRoleBinding(`${prefix}-tap-auth-delegator`, "system:auth-delegator"),
