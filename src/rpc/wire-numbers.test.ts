@@ -63,7 +63,7 @@ const numbers: Record<string, string> = {
   "io.linkerd.proxy.inbound.Authz": "networks=1 authentication=2 labels=3 metadata=4",
   "io.linkerd.proxy.inbound.Authn": "unauthenticated=1 meshTLS=2",
   "io.linkerd.proxy.inbound.Authn.PermitMeshTLS": "unauthenticated=1 identities=2",
-  "io.linkerd.proxy.inbound.HttpRoute": "metadata=1 hosts=2 authorizations=3 rules=4",
+  "io.linkerd.proxy.inbound.HttpRoute": "metadata=1 hosts=2 authorizations=3 rules=4 jwt_authorizations=1001",
   "io.linkerd.proxy.inbound.HttpLocalRateLimit": "metadata=1 total=2 identity=3 overrides=4",
   "io.linkerd.proxy.outbound.TrafficSpec": "source_workload=1 addr=2 authority=3",
   "io.linkerd.proxy.outbound.OutboundPolicy": "protocol=1 metadata=2",
