@@ -14,9 +14,14 @@ export interface ScraperOptions {
   readonly fetchText: (url: string) => Promise<string>;
   /** ms between two scrapes of a pod, default 10,000. */
   readonly interval?: number;
+  /** Lets go of what reading scrapes leaves behind, each 16 MiB of text. Default none. */
+  readonly collect?: () => void;
   /** Scrapes under way at the same time, default 32; later ones wait for their next beat. */
   readonly concurrency?: number;
 }
+
+/** Texts are garbage at once, but a heap of 100 MB would let as much again come together before it is looked through. */
+const collectEach = 16 * 1024 * 1024;
 
 interface Entry {
   pod: ScrapedPod;
@@ -31,6 +36,7 @@ export class Scraper {
   private readonly entries = new Map<string, Entry>();
   private running = 0;
   private stopped = false;
+  private read = 0;
   /** Scrapes done, failed, and put off because too many were under way. */
   readonly counts = { done: 0, failed: 0, postponed: 0 };
 
@@ -92,6 +98,11 @@ export class Scraper {
       // The pod may have gone while we waited: its samples must not come back.
       if (this.entries.get(target) === entry) this.options.store.add(target, this.options.clock.now(), text);
       this.counts.done++;
+      this.read += text.length;
+      if (this.read >= collectEach) {
+        this.read = 0;
+        this.options.collect?.();
+      }
       if (entry.failing) this.options.log.info("Scraping works again", { pod: target });
       entry.failing = false;
     } catch (error) {

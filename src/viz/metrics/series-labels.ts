@@ -7,6 +7,30 @@ export interface LabelReader {
   [Symbol.iterator](): Iterator<readonly [string, string]>;
 }
 
+/** Few labels in a flat array: a third of a Map's memory, and as fast for some twenty. */
+export class PairLabels implements LabelReader {
+  /** Name, value, name, value and so on. */
+  private readonly pairs: readonly string[];
+
+  constructor(pairs: readonly string[]) {
+    this.pairs = pairs;
+  }
+
+  get(name: string): string | undefined {
+    const { pairs } = this;
+    for (let i = 0; i < pairs.length; i += 2) if (pairs[i] === name) return pairs[i + 1];
+    return undefined;
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  *[Symbol.iterator](): Iterator<readonly [string, string]> {
+    for (let i = 0; i < this.pairs.length; i += 2) yield [this.pairs[i]!, this.pairs[i + 1]!];
+  }
+}
+
 export class BucketLabels implements LabelReader {
   private readonly shared: LabelReader;
   private readonly le: string;

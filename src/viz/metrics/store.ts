@@ -3,14 +3,14 @@
  *
  * Each series has a fine tier (the last 64 scrapes: ten minutes with a scrape each 10 s) and a coarse one (72 steps of
  * five minutes: six hours). Counters are kept as what they grew by, so that 4 bytes are exact enough however large they
- * are, and a restart of the target is no gap. A sample costs 4 bytes and a series about 700.
+ * are, and a restart of the target is no gap. A sample costs 4 bytes and a series about 900.
  *
  * Bounds: `maxSeries` in all and `maxPerTarget`. When they are reached, series that their target no longer has go first,
  * then targets that are gone, oldest first; what still does not fit is counted in `rejected` and left out.
  */
 import { parseExposition, parseLabels } from "./exposition.ts";
 import { SampleRows } from "./sample-rows.ts";
-import { BucketLabels, splitBucket, type LabelReader } from "./series-labels.ts";
+import { BucketLabels, PairLabels, splitBucket, type LabelReader } from "./series-labels.ts";
 
 /** Scrapes in the fine tier, unless the store is told otherwise. */
 export const fineLength = 64;
@@ -23,7 +23,7 @@ export const retention = coarseLength * coarseStep;
 export interface StoreOptions {
   /** Scrapes in the fine tier, at least 2. Default 64. */
   readonly fine?: number;
-  /** Default 80,000: 400 for each of 200 pods. */
+  /** Default 50,000: 250 for each of 200 pods. */
   readonly maxSeries?: number;
   /** Default 5,000. */
   readonly maxPerTarget?: number;
@@ -68,6 +68,7 @@ const stepState = 3;
 const states = 4;
 
 interface Buckets {
+  readonly metric: string;
   readonly series: Series[];
   /** Where the next one is expected: scrapes have them in order. */
   hint: number;
@@ -76,8 +77,9 @@ interface Buckets {
 /** Series with the same labels (but `le`). */
 interface Group {
   readonly labels: LabelReader;
-  readonly plain: Map<string, Series>;
-  readonly buckets: Map<string, Buckets>;
+  /** Few: the metrics that have just these labels. */
+  plain: Series[];
+  buckets: Buckets[];
 }
 
 /** Whose proxy it is, as labels: namespace, pod, deployment and so on. */
@@ -122,7 +124,7 @@ export class SampleStore {
   constructor(options: StoreOptions) {
     this.fine = options.fine ?? fineLength;
     this.rows = new SampleRows(this.fine + coarseLength, states);
-    this.maxSeries = options.maxSeries ?? 80_000;
+    this.maxSeries = options.maxSeries ?? 50_000;
     this.maxPerTarget = options.maxPerTarget ?? 5000;
     this.families = options.families;
   }
@@ -192,9 +194,8 @@ export class SampleStore {
   /** The series of one metric. */
   *seriesNamed(target: Target, metric: string): Iterable<Series> {
     for (const { plain, buckets } of target.groups.values()) {
-      const series = plain.get(metric);
-      if (series !== undefined) yield series;
-      yield* buckets.get(metric)?.series ?? [];
+      for (const series of plain) if (series.name === metric) yield series;
+      for (const siblings of buckets) if (siblings.metric === metric) yield* siblings.series;
     }
   }
 
@@ -228,8 +229,10 @@ export class SampleStore {
 
   private find(target: Target, family: string, labelText: string): Series | undefined {
     const bucket = family.endsWith("_bucket") ? splitBucket(labelText) : null;
-    if (bucket === null) return target.groups.get(labelText)?.plain.get(family);
-    const siblings = target.groups.get(bucket.shared)?.buckets.get(family);
+    if (bucket === null) {
+      return target.groups.get(labelText)?.plain.find(({ name }) => name === family);
+    }
+    const siblings = target.groups.get(bucket.shared)?.buckets.find(({ metric }) => metric === family);
     return siblings === undefined ? undefined : siblingOf(siblings, bucket.le);
   }
 
@@ -244,9 +247,8 @@ export class SampleStore {
     const key = bucket?.shared ?? labelText;
     let group = target.groups.get(key);
     if (group === undefined) {
-      const labels = new Map<string, string>();
-      for (const [name, text] of parseLabels(key)) labels.set(this.intern(name), this.intern(text));
-      group = { labels, plain: new Map(), buckets: new Map() };
+      const pairs = [...parseLabels(key)].flatMap(([name, text]) => [this.intern(name), this.intern(text)]);
+      group = { labels: new PairLabels(pairs), plain: [], buckets: [] };
       target.groups.set(copyOf(key), group);
     }
     const name = this.intern(family);
@@ -267,10 +269,10 @@ export class SampleStore {
     if (before >= 0 && !gauge) {
       this.rows.set(series.row, before % target.times.length, 0);
     }
-    if (le === null) group.plain.set(name, series);
+    if (le === null) group.plain.push(series);
     else {
-      let siblings = group.buckets.get(name);
-      if (siblings === undefined) group.buckets.set(name, (siblings = { series: [], hint: 0 }));
+      let siblings = group.buckets.find(({ metric }) => metric === name);
+      if (siblings === undefined) group.buckets.push((siblings = { metric: name, series: [], hint: 0 }));
       siblings.series.push(series);
     }
     target.size++;
@@ -309,13 +311,12 @@ export class SampleStore {
       return true;
     };
     for (const [key, group] of target.groups) {
-      for (const [name, series] of group.plain) if (release(series)) group.plain.delete(name);
-      for (const [name, siblings] of group.buckets) {
-        const kept = siblings.series.filter((series) => !release(series));
-        if (kept.length === 0) group.buckets.delete(name);
-        else group.buckets.set(name, { series: kept, hint: 0 });
-      }
-      if (group.plain.size === 0 && group.buckets.size === 0) target.groups.delete(key);
+      group.plain = group.plain.filter((series) => !release(series));
+      group.buckets = group.buckets.flatMap(({ metric, series }) => {
+        const kept = series.filter((one) => !release(one));
+        return kept.length === 0 ? [] : [{ metric, series: kept, hint: 0 }];
+      });
+      if (group.plain.length === 0 && group.buckets.length === 0) target.groups.delete(key);
     }
   }
 
@@ -337,8 +338,8 @@ function copyOf(text: string): string {
 
 function* allSeries(target: Target): Iterable<Series> {
   for (const group of target.groups.values()) {
-    yield* group.plain.values();
-    for (const siblings of group.buckets.values()) yield* siblings.series;
+    yield* group.plain;
+    for (const siblings of group.buckets) yield* siblings.series;
   }
 }
 
