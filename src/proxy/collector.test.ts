@@ -81,14 +81,14 @@ test("each new connection is followed by a collection for 250 ms of them in ten 
   expect(open(250)).toBe(250);
 });
 
-test("what opening connections needed goes a second after the first hundred, once", () => {
+test("what opening connections needed goes a second after the first 32, once", () => {
   const { pace, clock, done } = setUp();
   const settles = (openings: number): number => {
     for (let i = 0; i < openings; i++) pace.onOpened();
     clock.advance(1000);
     return done.splice(0).filter((what) => what === "settle").length;
   };
-  expect(settles(99)).toBe(0);
+  expect(settles(31)).toBe(0);
   expect(settles(1)).toBe(1);
   expect(settles(1000)).toBe(0);
 });

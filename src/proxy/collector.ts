@@ -49,7 +49,7 @@ const freeOpenings = 48;
  * Opened connections leave code behind that only openings and handshakes need: 0.5 MB. It goes once, so long after as many
  * openings as this, ms: more often would make the same code again and again.
  */
-const settleOpenings = 100;
+const settleOpenings = 32;
 const settleDelay = 1000;
 /**
  * So many requests at a time, which only HTTP/2 brings, are what fills the heap, and outlive a few collections: what is left of them is
